@@ -1,0 +1,108 @@
+"""Diagnostics as data: what is wrong, where, why, and what to write instead.
+
+A diagnostic is a value, collected and shown together with the others of its file; `SpecError` carries them where a
+caller wants an exception.  How they look is `render`'s concern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from netspec.codes import CODES
+from netspec.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A stretch of text and what is to be said of it, under a row of carets."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement of one stretch of the text."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A change that should cure a diagnostic; it is shown only after the checker has verified it.
+
+    `say` words it: a string, or a function of the shape that the changed line then has.
+    Fixes of one `group` are alternatives of one kind and are told in one breath (`drop one pool (lines 4, 6)`).
+    """
+
+    edits: tuple[Edit, ...]
+    say: str | Callable[[str], str]
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding.  `labels[0]` is the guilty place, further labels are the other parties."""
+
+    code: str
+    message: str
+    labels: tuple[Label, ...] = ()
+    because: str = ""
+    history: str = ""
+    tries: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    fixes: tuple[Fix, ...] = field(default=(), compare=False, repr=False)
+    """Candidates that are not verified yet; `tries` holds the words of those that were."""
+
+    def __post_init__(self) -> None:
+        assert self.code in CODES, self.code
+
+    @property
+    def span(self) -> Span | None:
+        """The guilty place, None where the file as a whole is at fault."""
+        return self.labels[0].span if self.labels else None
+
+
+class SpecError(Exception):
+    """A spec, a file or a run that cannot be accepted; `diagnostics` says why."""
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        self.diagnostics: tuple[Diagnostic, ...] = diagnostics
+        super().__init__("\n".join(f"{found.code}: {found.message}" for found in diagnostics))
+
+
+def error(code: str, message: str, *spans: Span, **details: object) -> SpecError:
+    """A `SpecError` of one diagnostic, its labels without words."""
+    return SpecError(Diagnostic(code, message, tuple(Label(span) for span in spans), **details))  # type: ignore[arg-type]
+
+
+class Diagnostics(list[Diagnostic]):
+    """Collects the findings of one file."""
+
+    def report(self, code: str, message: str, *labels: Label | Span, **details: object) -> None:
+        """Add one finding; a bare span is a label without words."""
+        marks = tuple(label if isinstance(label, Label) else Label(label) for label in labels)
+        self.append(Diagnostic(code, message, marks, **details))  # type: ignore[arg-type]
+
+    def raise_if_any(self) -> None:
+        """Raise `SpecError` with all findings, sorted by place, if there are any."""
+        if self:
+            raise SpecError(*in_order(self))
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Sorted by place in the text; those without a place come first."""
+    return sorted(diagnostics, key=lambda found: found.span.start if found.span else -1)
+
+
+def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """The known words nearest in spelling, best first; empty when nothing is near.
+
+    >>> did_you_mean("covn", ["conv", "dense"])
+    ['conv']
+    """
+    from difflib import get_close_matches
+
+    return get_close_matches(word[:40], list(known), n=most, cutoff=0.6)

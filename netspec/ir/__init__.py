@@ -1,0 +1,1 @@
+"""The intermediate representation: shapes, definitions, layers, networks, and the catalog of words."""

@@ -1,0 +1,123 @@
+"""Words with typed arguments: the base of every layer, optimiser, schedule, loss and reader.
+
+A definition is a frozen dataclass whose fields are its arguments, each declared with `argument` (may stand without
+its name, in order), `option` (`name=value`) or `flag` (a bare word).  An instance is one use of the word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
+from inspect import cleandoc
+from typing import Any, ClassVar, TypeVar, dataclass_transform
+
+from netspec.ir.values import Flag, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a definition; `default` is `...` where the argument must be given."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    positional: bool
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """It has no default."""
+        return self.default is ...
+
+    @property
+    def usage(self) -> str:
+        """How it is written in a usage line: `CHANNELS`, `[stride=]`, `[nobias]`."""
+        if self.positional:
+            name = self.name.upper()
+            return name if self.required else f"[{name}]"
+        if self.kind.words:
+            return "[" + "|".join(self.kind.words) + "]"
+        return f"[{self.name}=]" if not self.required else f"{self.name}="
+
+
+def argument(kind: Kind, meaning: str, default: Any = ...) -> Any:
+    """A field that is given by position, or by name."""
+    return _field(kind, meaning, default, positional=True)
+
+
+def option(kind: Kind, meaning: str, default: Any = ...) -> Any:
+    """A field that is given by name, `stride=2` or `stride2`, or by a bare word of its kind."""
+    return _field(kind, meaning, default, positional=False)
+
+
+def flag(word: str, meaning: str, default: bool = False) -> Any:
+    """A field that a bare word turns to the opposite of its default."""
+    return _field(Flag(word, not default), meaning, default, positional=False)
+
+
+def _field(kind: Kind, meaning: str, default: Any, *, positional: bool) -> Any:
+    metadata = {"kind": kind, "meaning": meaning, "positional": positional}
+    return field(default=MISSING if default is ... else default, metadata=metadata)
+
+
+class Definition:
+    """A word of the language.  Subclasses are made by the `word` decorator."""
+
+    word: ClassVar[str]
+
+    @classmethod
+    @cache
+    def arguments(cls) -> tuple[Argument, ...]:
+        """The arguments in documented order."""
+        return tuple(
+            Argument(
+                f.name,
+                f.metadata["kind"],
+                f.metadata["meaning"],
+                f.metadata["positional"],
+                ... if f.default is MISSING else f.default,
+            )
+            for f in fields(cls)  # type: ignore[arg-type]
+        )
+
+    @classmethod
+    def usage(cls) -> str:
+        """The word with its arguments: `conv CHANNELS KERNEL [stride=] ...`."""
+        return " ".join([cls.word, *(each.usage for each in cls.arguments())])
+
+    @classmethod
+    def prose(cls) -> str:
+        """What the word means, for people."""
+        return cleandoc(cls.__doc__ or "")
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first sentence of the prose."""
+        return cls.prose().split("\n\n")[0].replace("\n", " ")
+
+    def written(self) -> str:
+        """This use as the language writes it, defaults left out."""
+        parts = [self.word]
+        for each in self.arguments():
+            value = getattr(self, each.name)
+            if value == each.default:
+                continue
+            text = each.kind.write(value)
+            bare = each.positional or text in each.kind.words
+            parts.append(text if bare else f"{each.name}={text}")
+        return " ".join(parts)
+
+
+D = TypeVar("D", bound=type)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(argument, option, flag))
+def word(name: str) -> Any:
+    """Make a class the definition of a word: `@word("conv") class Conv(Operation): ...`."""
+
+    def decorate(cls: D) -> D:
+        made: Any = dataclass(frozen=True)(cls)
+        made.word = name
+        return made  # type: ignore[no-any-return]
+
+    return decorate

@@ -1,0 +1,186 @@
+"""What a layer is: the operation (its word and arguments), its place in the network, its parameters.
+
+`Operation` is the base of every layer definition, and the contract between a layer and everything else: passes,
+backends, documentation and tests ask it for shapes, numbers and words, and know nothing of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import ClassVar, TypeAlias
+
+from netspec.ir.definition import Definition
+from netspec.ir.shape import Pattern, Shape
+from netspec.source import Span
+
+Shapes: TypeAlias = Sequence[Shape]
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Initial values drawn evenly from [-bound, bound)."""
+
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Initial values drawn from a normal distribution around 0."""
+
+    deviation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """One initial value everywhere."""
+
+    value: float
+
+
+Initialiser: TypeAlias = Uniform | Normal | Constant
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter of a layer, in PyTorch's name, order of axes and gate order.
+
+    A parameter that is not `trainable` is state (a running mean), saved with the weights and not counted among them.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    initial: Initialiser
+    trainable: bool = True
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A worked example of a layer: `text` on an input of shape `input` gives `output`.  Every test runs it."""
+
+    input: str
+    text: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A way out of a problem: other text for one argument (`text` alone adds it), told as `say`."""
+
+    text: str
+    argument: str = ""
+    say: str = ""
+
+
+class Problem(Exception):
+    """A shape rule that does not hold, in terms of the layer alone; the passes add place, history and fixes."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        argument: str = "",
+        label: str = "",
+        because: str = "",
+        changes: Sequence[Change] = (),
+        shrinks: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.argument = argument
+        self.label = label
+        self.because = because
+        self.changes = tuple(changes)
+        self.shrinks = shrinks
+        """The input is too small, so that dropping a layer that shrinks it is a way out."""
+
+
+class Operation(Definition):
+    """A layer's definition.  Every number of the layer comes from here and from nowhere else."""
+
+    takes: ClassVar[tuple[str, ...]] = ("vector", "sequence", "image", "sequence of images")
+    """The kinds of input (`ir.shape.KINDS`) that the layer can work on."""
+    flattens: ClassVar[bool] = False
+    """An image is made a vector before this layer."""
+    formula: ClassVar[str] = "output = input"
+    """The shape rule, for people."""
+    examples: ClassVar[tuple[Example, ...]] = ()
+    random: ClassVar[bool] = False
+    """It draws random numbers while training."""
+    reads_nothing: ClassVar[bool] = False
+    """It starts a network instead of reading a layer."""
+    may_be_dropped: ClassVar[bool] = False
+    """Taking it away leaves a network that makes sense: messages may propose it."""
+    names_itself: ClassVar[bool] = False
+    """A word right after its own is the name of its result: `input words T of 8000`."""
+
+    @classmethod
+    def family(cls) -> str:
+        """Name of the module with the definition, which is that of the modules with its rules."""
+        return cls.__module__.rpartition(".")[2]
+
+    def parts(self) -> tuple[Operation, ...]:
+        """The core operations that this one stands for, in order."""
+        return (self,)
+
+    def result(self, inputs: Shapes) -> Shape:
+        """The output's shape; raises `Problem` where there is none."""
+        return inputs[0]
+
+    def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
+        """The parameters, in PyTorch's layout."""
+        return ()
+
+    def multiply_adds(self, inputs: Shapes) -> int:
+        """Multiply-adds of one example's forward pass, the products of weights and inputs only."""
+        return 0
+
+    def padding(self, inputs: Shapes) -> tuple[int, int, int, int] | None:
+        """Rows and columns added at top, bottom, left and right; None where the layer does not pad."""
+        return None
+
+    def explain(self, inputs: Shapes) -> str:
+        """The shape formula with this use's numbers, for messages; empty where there is nothing to work out."""
+        return ""
+
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        """Lines that, put before this layer, might make an input of the wrong kind fit; the passes verify them."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a layer was written: the statement, the word, the arguments, the stated result."""
+
+    statement: Span
+    word: Span
+    arguments: Mapping[str, Span]
+    result: Span | None = None
+    implicit: bool = False
+    """Nobody wrote it: it was put in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One core layer of a network: an operation, the names of the layers that it reads, its output's shape."""
+
+    name: str
+    operation: Operation
+    inputs: tuple[str, ...] = ()
+    shape: Shape = Shape(())
+    stated: Pattern | None = field(default=None, compare=False)
+    origin: Origin | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def word(self) -> str:
+        """The word of its operation: `conv`."""
+        return self.operation.word
+

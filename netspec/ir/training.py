@@ -1,0 +1,71 @@
+"""The training half of a network: what `train:` says, as data.
+
+The bases of the settings live here, so that a network can hold them; the settings themselves are defined in
+`netspec.settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from netspec.ir.definition import Definition
+from netspec.ir.shape import Shape
+from netspec.source import Span
+
+
+class Reader(Definition):
+    """Where examples come from."""
+
+    def target(self) -> Shape | None:
+        """Shape of one example's target where it is known without opening a file.
+
+        A class is `Shape((), of=number of classes)`.
+        """
+        return None
+
+
+class Loss(Definition):
+    """What training makes small, the mean over examples (and steps)."""
+
+    fuses: ClassVar[str] = ""
+    """The output word whose function the loss takes in: it then reads logits."""
+
+
+class Optimizer(Definition):
+    """How a step follows from gradients."""
+
+    rate: float
+
+
+class Schedule(Definition):
+    """How the step size changes while training."""
+
+    def rate(self, base: float, step: int, steps: int) -> float:
+        """The step size at a step (counted from 0) of `steps` in all, given the optimiser's own rate `base`."""
+        raise NotImplementedError
+
+
+class Metric(Definition):
+    """A figure that is reported beside the loss."""
+
+
+class Plain(Definition):
+    """A setting that stands by itself: `batch 100`."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The settings of one training run by name (`optimizer`, `batch`, `stop`, ...), each a definition's instance.
+
+    `fallback` is the reader after `else`.
+    """
+
+    settings: Mapping[str, Definition]
+    fallback: Reader | None = None
+    spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
+
+    def get(self, name: str) -> Definition | None:
+        """The setting of a name, or None."""
+        return self.settings.get(name)

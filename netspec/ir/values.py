@@ -1,0 +1,408 @@
+"""The kinds of value an argument can have: how one is read from the text, written back, and checked in JSON.
+
+A kind is the only place that knows what fits: the binder asks it to read, the JSON door asks it for its pydantic
+annotation, messages ask it for its `phrase`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from netspec.diagnostics import did_you_mean
+from netspec.ir.shape import Symbol
+from netspec.syntax import tree
+
+
+class Unreadable(Exception):
+    """The written value does not fit; the text, if any, says more than the kind's phrase."""
+
+
+def _one(values: tuple[tree.Value, ...]) -> tree.Value:
+    if len(values) != 1:
+        raise Unreadable
+    return values[0]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value.  `words` maps the bare words that are values of this kind to what they mean."""
+
+    @property
+    def phrase(self) -> str:
+        """What fits, as it stands in a message: `a whole number of 1 or more`."""
+        raise NotImplementedError
+
+    @property
+    def sample(self) -> str:
+        """A value that fits, as it stands in an example."""
+        raise NotImplementedError
+
+    @property
+    def words(self) -> Mapping[str, object]:
+        """Bare words that stand for a value without naming the argument."""
+        return {}
+
+    @property
+    def takes_any_word(self) -> bool:
+        """A bare word in this position is a value, whatever it is."""
+        return False
+
+    def read(self, values: tuple[tree.Value, ...]) -> Any:
+        """The value behind the nodes; raises `Unreadable`."""
+        raise NotImplementedError
+
+    def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
+        """What might have been meant by values that do not fit, likeliest first."""
+        return []
+
+    def write(self, value: Any) -> str:
+        """The value as the language writes it."""
+        return str(value)
+
+    def annotation(self) -> Any:
+        """The type with pydantic constraints that a JSON document must meet."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Whole(Kind):
+    """A whole number from `low` up to `high`."""
+
+    low: int = 1
+    high: int | None = None
+
+    @property
+    def phrase(self) -> str:
+        if self.high is not None:
+            return f"a whole number from {self.low} to {self.high}"
+        return f"a whole number of {self.low} or more"
+
+    @property
+    def sample(self) -> str:
+        return str(max(self.low, 2))
+
+    def read(self, values: tuple[tree.Value, ...]) -> int:
+        match _one(values):
+            case tree.Number(value=int(value)) if value >= self.low and (self.high is None or value <= self.high):
+                return value
+        raise Unreadable
+
+    def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
+        match values:
+            case (tree.Number(value=value),) if abs(value) < 1e15:
+                near = [round(abs(value)), int(abs(value)) + 1] if isinstance(value, float) else [abs(value)]
+                fitting = [max(number, self.low) for number in near]
+                return [str(number if self.high is None else min(number, self.high)) for number in fitting]
+            case (tree.Size(dimensions=(int(first), *_)),) if first >= self.low:
+                return [str(first)]
+        return [self.sample]
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        return Annotated[int, Field(ge=self.low, le=self.high, strict=True)]
+
+
+@dataclass(frozen=True)
+class Real(Kind):
+    """A finite number between `low` and `high`, each of them allowed unless `open_low`, `open_high`."""
+
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+    @property
+    def phrase(self) -> str:
+        bounds = []
+        if self.low is not None:
+            bounds.append(f"{'above' if self.open_low else 'at least'} {self.low:g}")
+        if self.high is not None:
+            bounds.append(f"{'below' if self.open_high else 'at most'} {self.high:g}")
+        return "a number " + " and ".join(bounds) if bounds else "a number"
+
+    @property
+    def sample(self) -> str:
+        low, high = self.low or 0.0, self.high if self.high is not None else 1.0
+        return f"{(low + high) / 2:g}"
+
+    def fits(self, value: float) -> bool:
+        """The number lies within the bounds."""
+        above = self.low is None or (value > self.low if self.open_low else value >= self.low)
+        below = self.high is None or (value < self.high if self.open_high else value <= self.high)
+        return above and below and abs(value) < float("inf")
+
+    def read(self, values: tuple[tree.Value, ...]) -> float:
+        match _one(values):
+            case tree.Number(value=value) if self.fits(value):
+                return float(value)
+        raise Unreadable
+
+    def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
+        match values:
+            case (tree.Number(value=value),):
+                likely = [number for number in (value / 100, abs(value)) if number != value and self.fits(number)]
+                return [self.write(float(number)) for number in likely] or [self.sample]
+        return [self.sample]
+
+    def write(self, value: float) -> str:
+        return repr(value) if float(f"{value:g}") != value else f"{value:g}"
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        bounds = {
+            ("gt" if self.open_low else "ge"): self.low,
+            ("lt" if self.open_high else "le"): self.high,
+        }
+        return Annotated[float, Field(allow_inf_nan=False, strict=True, **bounds)]  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Pair(Kind):
+    """Height and width: `3x3`, or `3` for both."""
+
+    low: int = 1
+
+    @property
+    def phrase(self) -> str:
+        return f"a size such as 3x3, or one whole number for both, each {self.low} or more"
+
+    @property
+    def sample(self) -> str:
+        return "2x2"
+
+    def read(self, values: tuple[tree.Value, ...]) -> tuple[int, int]:
+        match _one(values):
+            case tree.Number(value=int(value)) if value >= self.low:
+                return value, value
+            case tree.Size(dimensions=(int(height), int(width))) if min(height, width) >= self.low:
+                return height, width
+        raise Unreadable
+
+    def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
+        match values:
+            case (tree.Number(value=value),) if abs(value) < 1e15:
+                return [str(max(round(abs(value)), self.low))]
+            case (tree.Size(dimensions=(int(height), int(width), *_)),):
+                return [f"{max(height, self.low)}x{max(width, self.low)}"]
+        return [self.sample]
+
+    def write(self, value: tuple[int, int]) -> str:
+        return f"{value[0]}x{value[1]}"
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        side = Annotated[int, Field(ge=self.low, strict=True)]
+        return tuple[side, side]
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of a few words, which may stand bare."""
+
+    names: tuple[str, ...]
+
+    @property
+    def phrase(self) -> str:
+        return "one of " + ", ".join(self.names)
+
+    @property
+    def sample(self) -> str:
+        return self.names[0]
+
+    @property
+    def words(self) -> Mapping[str, object]:
+        return {name: name for name in self.names}
+
+    def read(self, values: tuple[tree.Value, ...]) -> str:
+        match _one(values):
+            case tree.Name(text=text) if text in self.names:
+                return text
+        raise Unreadable
+
+    def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
+        match values:
+            case (tree.Name(text=text),):
+                return did_you_mean(text, self.names) or list(self.names[:1])
+        return list(self.names[:1])
+
+    def annotation(self) -> Any:
+        return Literal[self.names]
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """A word that stands or does not; standing, it means `value`."""
+
+    word: str
+    value: bool = True
+
+    @property
+    def phrase(self) -> str:
+        return f"the bare word {self.word}"
+
+    @property
+    def sample(self) -> str:
+        return self.word
+
+    @property
+    def words(self) -> Mapping[str, object]:
+        return {self.word: self.value}
+
+    def read(self, values: tuple[tree.Value, ...]) -> bool:
+        raise Unreadable
+
+    def write(self, value: bool) -> str:
+        return self.word
+
+    def annotation(self) -> Any:
+        from pydantic import StrictBool
+
+        return StrictBool
+
+
+Sides = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Padding(Kind):
+    """`same`, `valid`, or numbers: one for all sides, or top, bottom, left, right."""
+
+    @property
+    def phrase(self) -> str:
+        return "same, valid, one whole number, or four: top,bottom,left,right"
+
+    @property
+    def sample(self) -> str:
+        return "1"
+
+    @property
+    def words(self) -> Mapping[str, object]:
+        return {"same": "same", "valid": "valid"}
+
+    def read(self, values: tuple[tree.Value, ...]) -> str | Sides:
+        numbers = tuple(
+            node.value for node in values if isinstance(node, tree.Number) and isinstance(node.value, int)
+        )
+        match values:
+            case (tree.Name(text=("same" | "valid") as text),):
+                return text
+            case _ if len(numbers) == len(values) and min(numbers) >= 0:
+                if len(numbers) == 1:
+                    return numbers * 4  # type: ignore[return-value]
+                if len(numbers) == 4:
+                    return numbers  # type: ignore[return-value]
+        raise Unreadable
+
+    def write(self, value: str | Sides) -> str:
+        return value if isinstance(value, str) else ",".join(str(side) for side in value)
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        side = Annotated[int, Field(ge=0, strict=True)]
+        return Literal["same", "valid"] | tuple[side, side, side, side]
+
+
+@dataclass(frozen=True)
+class Dims(Kind):
+    """A shape: `784`, `7x7x128`, `Tx32`."""
+
+    @property
+    def phrase(self) -> str:
+        return "a shape such as 784, Tx32 or 28x28x1, each dimension 1 or more"
+
+    @property
+    def sample(self) -> str:
+        return "7x7x128"
+
+    def read(self, values: tuple[tree.Value, ...]) -> tuple[int | Symbol, ...]:
+        match _one(values):
+            case tree.Number(value=int(value)) if value >= 1:
+                return (value,)
+            case tree.Symbol(text=text):
+                return (Symbol(text),)
+            case tree.Size(dimensions=dimensions) if len(dimensions) <= 4:
+                dims = tuple(Symbol(dim) if isinstance(dim, str) else dim for dim in dimensions)
+                if all(isinstance(dim, Symbol) or (isinstance(dim, int) and dim >= 1) for dim in dims):
+                    return dims  # type: ignore[return-value]
+        raise Unreadable
+
+    def write(self, value: tuple[int | Symbol, ...]) -> str:
+        return "x".join(str(dim) for dim in value)
+
+    def annotation(self) -> Any:
+        from pydantic import BeforeValidator, Field, PlainSerializer
+
+        side = Annotated[int, Field(ge=1, strict=True)]
+        name = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$")]
+        return Annotated[
+            tuple[side | name, ...],
+            Field(min_length=1, max_length=4),
+            BeforeValidator(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
+            PlainSerializer(lambda dims: list(dims)),
+        ]
+
+
+@dataclass(frozen=True)
+class Word(Kind):
+    """Any word: a name of the user's own."""
+
+    meaning: str = "a name"
+
+    @property
+    def phrase(self) -> str:
+        return self.meaning
+
+    @property
+    def sample(self) -> str:
+        return "name"
+
+    @property
+    def takes_any_word(self) -> bool:
+        return True
+
+    def read(self, values: tuple[tree.Value, ...]) -> str:
+        match _one(values):
+            case tree.Name(text=text):
+                return text
+        raise Unreadable
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        return Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.]*$")]
+
+
+@dataclass(frozen=True)
+class String(Kind):
+    """Text in double quotes."""
+
+    meaning: str = "text in double quotes"
+    example: str = field(default="file.csv")
+
+    @property
+    def phrase(self) -> str:
+        return self.meaning
+
+    @property
+    def sample(self) -> str:
+        return f'"{self.example}"'
+
+    def read(self, values: tuple[tree.Value, ...]) -> str:
+        match _one(values):
+            case tree.Text(value=value):
+                return value
+        raise Unreadable
+
+    def write(self, value: str) -> str:
+        return f'"{value}"'
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        return Annotated[str, Field(pattern=r'^[^"\n]*$', strict=True)]

@@ -1,0 +1,112 @@
+"""Activation functions, entry by entry, named and defined as in PyTorch."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netspec.ir.catalog import find
+from netspec.ir.definition import argument, word
+from netspec.ir.layer import Example, Operation
+from netspec.ir.values import Choice, Real
+
+
+class Activation(Operation):
+    """An activation: entry by entry, no parameters."""
+
+
+def _example(text: str) -> tuple[Example, ...]:
+    return (Example("6x3", text, "6x3"),)
+
+
+@word("relu")
+class Relu(Activation):
+    """Keeps what is positive, makes the rest 0."""
+
+    formula: ClassVar[str] = "y = max(x, 0)"
+    examples: ClassVar[tuple[Example, ...]] = _example("relu")
+
+
+@word("tanh")
+class Tanh(Activation):
+    """The hyperbolic tangent: S-shaped, from -1 to 1."""
+
+    formula: ClassVar[str] = "y = tanh(x)"
+    examples: ClassVar[tuple[Example, ...]] = _example("tanh")
+
+
+@word("gelu")
+class Gelu(Activation):
+    """The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact."""
+
+    formula: ClassVar[str] = "y = x * Phi(x), Phi the normal distribution function"
+    examples: ClassVar[tuple[Example, ...]] = _example("gelu")
+
+
+@word("silu")
+class Silu(Activation):
+    """The sigmoid linear unit, also called swish."""
+
+    formula: ClassVar[str] = "y = x * sigmoid(x)"
+    examples: ClassVar[tuple[Example, ...]] = _example("silu")
+
+
+@word("elu")
+class Elu(Activation):
+    """The exponential linear unit (Clevert et al. 2015)."""
+
+    formula: ClassVar[str] = "y = x where x > 0, else exp(x) - 1"
+    examples: ClassVar[tuple[Example, ...]] = _example("elu")
+
+
+@word("selu")
+class Selu(Activation):
+    """The self-normalising exponential linear unit (Klambauer et al. 2017)."""
+
+    formula: ClassVar[str] = "y = 1.0507 * x where x > 0, else 1.0507 * 1.6733 * (exp(x) - 1)"
+    examples: ClassVar[tuple[Example, ...]] = _example("selu")
+
+
+@word("softplus")
+class Softplus(Activation):
+    """A smooth relu."""
+
+    formula: ClassVar[str] = "y = log(1 + exp(x))"
+    examples: ClassVar[tuple[Example, ...]] = _example("softplus")
+
+
+@word("leaky_relu")
+class LeakyRelu(Activation):
+    """A relu that lets a little through on the negative side."""
+
+    slope: float = argument(Real(0), "slope on the negative side", default=0.01)
+
+    formula: ClassVar[str] = "y = x where x > 0, else slope * x"
+    examples: ClassVar[tuple[Example, ...]] = (*_example("leaky_relu"), *_example("leaky_relu 0.2"))
+
+
+@word("hardswish")
+class Hardswish(Activation):
+    """A swish made of straight pieces (Howard et al. 2019)."""
+
+    formula: ClassVar[str] = "y = x * min(max(x + 3, 0), 6) / 6"
+    examples: ClassVar[tuple[Example, ...]] = _example("hardswish")
+
+
+NAMES = ("relu", "sigmoid", "tanh", "gelu", "silu", "elu", "selu", "softplus", "leaky_relu", "hardswish")
+
+
+@word("activate")
+class Activate(Operation):
+    """An activation by name: `activate tanh` is `tanh`."""
+
+    function: str = argument(Choice(NAMES), "the activation")
+
+    formula: ClassVar[str] = "as the activation named"
+    examples: ClassVar[tuple[Example, ...]] = _example("activate tanh")
+
+    def parts(self) -> tuple[Operation, ...]:
+        found = find("layer", self.function)
+        assert found is not None
+        part = found()
+        assert isinstance(part, Operation)
+        return (part,)

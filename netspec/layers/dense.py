@@ -1,0 +1,60 @@
+"""Fully connected layers."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from netspec.ir.definition import argument, flag, word
+from netspec.ir.layer import Example, Operation, Param, Shapes, Uniform
+from netspec.ir.shape import Shape
+from netspec.ir.values import Whole
+
+
+@word("dense")
+class Dense(Operation):
+    """Every output is a weighted sum of all inputs plus a bias: y = W x + b.
+
+    An image is flattened first, channel by channel; on a sequence the same weights apply at every step.
+    Weights and bias start evenly spread over +-1/sqrt(inputs), as in PyTorch's `nn.Linear`.
+    """
+
+    units: int = argument(Whole(1), "number of outputs")
+    bias: bool = flag("nobias", "leave the bias out", default=True)
+
+    takes: ClassVar[tuple[str, ...]] = ("vector", "sequence")
+    flattens: ClassVar[bool] = True
+    formula: ClassVar[str] = "output = (..., units); parameters = inputs * units + units"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("784", "dense 200", "200"),
+        Example("7x5", "dense 3 nobias", "7x3"),
+        Example("4x3x2", "dense 5", "5"),
+    )
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape((*inputs[0].dims[:-1], self.units))
+
+    def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
+        features = Shape(inputs[0].dims[-1:]).size
+        initial = Uniform(features**-0.5)
+        weight = Param("weight", (self.units, features), initial)
+        return (weight, Param("bias", (self.units,), initial)) if self.bias else (weight,)
+
+    def multiply_adds(self, inputs: Shapes) -> int:
+        return prod(inputs[0].known) * self.units
+
+
+@word("linear")
+class Linear(Operation):
+    """A dense layer that is linear on purpose: nothing follows it."""
+
+    units: int = argument(Whole(1), "number of outputs")
+    bias: bool = flag("nobias", "leave the bias out", default=True)
+
+    takes: ClassVar[tuple[str, ...]] = Dense.takes
+    flattens: ClassVar[bool] = True
+    formula: ClassVar[str] = Dense.formula
+    examples: ClassVar[tuple[Example, ...]] = (Example("30", "linear 10", "10"),)
+
+    def parts(self) -> tuple[Operation, ...]:
+        return (Dense(self.units, self.bias),)

@@ -1,0 +1,35 @@
+"""The input of a network."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netspec.ir.definition import argument, option, word
+from netspec.ir.layer import Example, Operation, Shapes
+from netspec.ir.shape import Dim, Shape
+from netspec.ir.values import Dims, Whole
+
+
+@word("input")
+class Input(Operation):
+    """What the network reads: the shape of one example, H x W x C, the example axis left out.
+
+    `of N` says that the entries are integers from 0 up to, not including, N.
+    """
+
+    dims: tuple[Dim, ...] = argument(Dims(), "shape of one example")
+    of: int | None = option(Whole(2), "number of different integers", default=None)
+
+    reads_nothing: ClassVar[bool] = True
+    names_itself: ClassVar[bool] = True
+    formula: ClassVar[str] = "output = the shape as written"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("28x28x1", "input 28x28x1", "28x28x1"),
+        Example("7 of 10", "input 7 of 10", "7 of 10"),
+    )
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape(self.dims, self.of)
+
+    def written(self) -> str:
+        return f"input {Shape(self.dims, self.of)}"

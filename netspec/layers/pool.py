@@ -1,0 +1,70 @@
+"""Pooling: windows reduced to one number, channel by channel."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netspec.ir.definition import argument, flag, option, word
+from netspec.ir.layer import Example, Operation, Shapes
+from netspec.ir.shape import Shape
+from netspec.ir.values import Choice, Padding, Pair, Sides
+from netspec.layers.window import Window
+
+MAX_OR_AVG = Choice(("max", "avg"))
+
+
+@word("pool")
+class Pool(Operation):
+    """Makes an image smaller: the largest (`max`) or the mean (`avg`) of each window, channel by channel.
+
+    The stride is the window's size unless written.  Padding never wins a maximum and is not counted in a mean.
+    """
+
+    kernel: tuple[int, int] = argument(Pair(), "height and width of the window")
+    kind: str = option(MAX_OR_AVG, "what is kept of a window", default="max")
+    stride: tuple[int, int] | None = option(Pair(), "step of the window; the window's size by default", default=None)
+    pad: str | Sides = option(Padding(), "rows and columns around the image", default="valid")
+    ceil: bool = flag("ceil", "keep a last window that is only partly filled")
+
+    takes: ClassVar[tuple[str, ...]] = ("image",)
+    may_be_dropped: ClassVar[bool] = True
+    formula: ClassVar[str] = "output = floor((size + padding - kernel) / stride) + 1; ceil rounds up"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("6x6x2", "pool 2", "3x3x2"),
+        Example("7x7x2", "pool avg 3x3 stride2 same", "4x4x2"),
+        Example("7x6x2", "pool max 3 stride2 ceil", "3x3x2"),
+        Example("5x5x1", "pool avg 2 ceil", "3x3x1"),
+        Example("5x6x2", "pool max 3x2 stride=2x1 pad=1,0,1,1", "2x7x2"),
+    )
+
+    @property
+    def window(self) -> Window:
+        """The window with its stride and padding."""
+        return Window(self.kernel, self.stride or self.kernel, (1, 1), self.pad, self.ceil)
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape((*self.window.output(inputs[0]), inputs[0].dims[-1]))
+
+    def padding(self, inputs: Shapes) -> Sides:
+        return self.window.padding(inputs[0])
+
+    def explain(self, inputs: Shapes) -> str:
+        return self.window.explain(inputs[0])
+
+
+@word("global")
+class Global(Operation):
+    """The largest or the mean of all pixels, a number a channel; of a sequence, over its steps."""
+
+    kind: str = argument(MAX_OR_AVG, "what is kept", default="avg")
+
+    takes: ClassVar[tuple[str, ...]] = ("image", "sequence")
+    formula: ClassVar[str] = "output = channels"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("5x4x3", "global avg", "3"),
+        Example("5x4x3", "global max", "3"),
+        Example("5x4", "global", "4"),
+    )
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape(inputs[0].dims[-1:])

@@ -1,0 +1,110 @@
+"""The arithmetic of windows that slide over an image: padding and output size, for convolution and pooling alike.
+
+Sources: TensorFlow's `SAME` and `VALID`; Dumoulin and Visin, "A guide to convolution arithmetic for deep learning".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from netspec.ir.layer import Change, Problem
+from netspec.ir.shape import Shape
+from netspec.ir.values import Sides
+
+Pair: TypeAlias = tuple[int, int]
+Pad: TypeAlias = str | Sides
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window with its stride, dilation and padding as written, over the height and width of an image."""
+
+    kernel: Pair
+    stride: Pair
+    dilation: Pair
+    pad: Pad
+    ceil: bool = False
+
+    @property
+    def reach(self) -> Pair:
+        """Rows and columns from the first to the last that the window touches: dilation * (kernel - 1) + 1."""
+        (kh, kw), (dh, dw) = self.kernel, self.dilation
+        return dh * (kh - 1) + 1, dw * (kw - 1) + 1
+
+    def padding(self, image: Shape) -> Sides:
+        """Rows and columns to add at top, bottom, left and right.
+
+        `same` is TensorFlow's rule: enough for ceil(in / stride) outputs, the odd row or column after.
+        """
+        if not isinstance(self.pad, str):
+            return self.pad
+        if self.pad == "valid":
+            return 0, 0, 0, 0
+        sides: list[int] = []
+        for size, reach, stride in zip(image.dims[-3:-1], self.reach, self.stride, strict=True):
+            if stride == 1:  # holds for a symbolic size too
+                missing = reach - 1
+            else:
+                missing = max((-(-size // stride) - 1) * stride + reach - size, 0)  # type: ignore[operator]
+            sides += [missing // 2, missing - missing // 2]
+        return sides[0], sides[1], sides[2], sides[3]
+
+    def output(self, image: Shape) -> Pair:
+        """Height and width of the result; raises `Problem` N203 where the window does not fit."""
+        top, bottom, left, right = self.padding(image)
+        sizes: list[int] = []
+        for axis, pads in enumerate(((top, bottom), (left, right))):
+            size = image.dims[axis - 3]
+            if self.pad == "same" and self.stride[axis] == 1:
+                sizes.append(size)  # type: ignore[arg-type]
+                continue
+            room = size + sum(pads) - self.reach[axis]  # type: ignore[operator]
+            if room < 0:
+                raise self._too_large(image)
+            stride = self.stride[axis]
+            steps = -(-room // stride) if self.ceil else room // stride
+            if self.ceil and steps * stride >= size + pads[0]:  # type: ignore[operator]
+                steps -= 1  # the last window must start inside the image or its leading padding
+            sizes.append(steps + 1)
+        return sizes[0], sizes[1]
+
+    def because(self, image: Shape) -> str:
+        """The size formula of the axis at fault with its numbers."""
+        sides = self.padding(image)
+        for axis, name in enumerate(("height", "width")):
+            before, after = sides[2 * axis], sides[2 * axis + 1]
+            size, reach, stride = image.dims[axis - 3], self.reach[axis], self.stride[axis]
+            room = size + before + after - reach  # type: ignore[operator]
+            if room < 0:
+                pads = f"{before + after}" if before == after else f"{before} + {after}"
+                return f"{name} = floor(({size} + {pads} - {reach}) / {stride}) + 1 = {room // stride + 1}"
+        return ""
+
+    def explain(self, image: Shape) -> str:
+        """The size formula of both axes with their numbers."""
+        texts = []
+        sides = self.padding(image)
+        for axis, (name, result) in enumerate(zip(("height", "width"), self.output(image), strict=True)):
+            size, stride = image.dims[axis - 3], self.stride[axis]
+            pads, reach = sum(sides[2 * axis : 2 * axis + 2]), self.reach[axis]
+            if self.pad == "same":
+                texts.append(f"{name} = ceil({size} / {stride}) = {result}")
+            else:
+                rounding = "ceil" if self.ceil else "floor"
+                texts.append(f"{name} = {rounding}(({size} + {pads} - {reach}) / {stride}) + 1 = {result}")
+        return ", ".join(texts)
+
+    def _too_large(self, image: Shape) -> Problem:
+        height, width = image.dims[-3:-1]
+        spread = "" if self.dilation == (1, 1) else f", spread to {self.reach[0]}x{self.reach[1]} by its dilation,"
+        changes = [Change("same", "pad", "`same`")] if self.pad != "same" else []
+        return Problem(
+            "N203",
+            "the kernel is larger than its input",
+            argument="kernel",
+            label=f"{self.kernel[0]}x{self.kernel[1]}{spread} does not fit in {height}x{width}",
+            because=self.because(image),
+            changes=changes,
+            shrinks=True,
+        )

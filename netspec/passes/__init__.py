@@ -1,0 +1,74 @@
+"""From a text to a checked network: the passes in order, and the one function that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+from netspec.diagnostics import Diagnostic, Diagnostics, SpecError, in_order
+from netspec.ir.layer import Layer
+from netspec.ir.net import Net
+from netspec.limits import DEFAULT, Limits
+from netspec.passes.bind import bind
+from netspec.passes.check import check_structure, check_training
+from netspec.passes.context import Context
+from netspec.passes.infer import infer
+from netspec.passes.suggest import suggest
+from netspec.source import Source
+from netspec.syntax.parser import parse
+
+
+def analyse(source: Source, limits: Limits = DEFAULT) -> Net:
+    """The network of a text; raises `SpecError` with every diagnostic of the text and its verified suggestions."""
+    net, diagnostics = run(source, limits)
+    if not diagnostics and net is not None:
+        return net
+
+    def check(changed: Source) -> tuple[Sequence[Layer], Diagnostics]:
+        context = Context(changed, limits)
+        found = _run(context)
+        return (found.layers if found else ()), context.diagnostics
+
+    raise SpecError(*suggest(source, diagnostics, check))
+
+
+def run(source: Source, limits: Limits = DEFAULT) -> tuple[Net | None, list[Diagnostic]]:
+    """The network as far as it could be made, and the diagnostics in order; nothing is raised."""
+    context = Context(source, limits)
+    net = None
+    try:
+        net = _run(context)
+    except SpecError as refused:
+        context.diagnostics.extend(refused.diagnostics)
+    return net, in_order(context.diagnostics)
+
+
+def _run(context: Context) -> Net | None:
+    diagnostics = context.diagnostics
+    file = parse(context.source, diagnostics, context.limits)
+    unreadable = bool(diagnostics)
+    bound = bind(context, file.statements)
+    if not unreadable:
+        check_structure(context, bound)
+    layers = infer(context, bound.layers)
+    net = Net(_name(context.source), layers, bound.training, context.source.text)
+    if layers and not diagnostics and bound.training:
+        check_training(context, net, bound.training)
+    return net
+
+
+def _name(source: Source) -> str:
+    return PurePath(source.name).stem.strip("<>") or "net"
+
+
+def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
+    """The network of a JSON document, its shapes inferred anew; raises `SpecError` where anything does not hold."""
+    from netspec.ir.document import read_document
+
+    source = Source("", "<json>")
+    draft = read_document(document)
+    context = Context(source, limits)
+    layers = infer(context, draft.layers)
+    context.diagnostics.raise_if_any()
+    return Net(draft.name, layers, draft.training)

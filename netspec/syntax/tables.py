@@ -1,0 +1,55 @@
+"""The parser's tables, made from the grammar beforehand: building them takes longer than reading most specs.
+
+`grammars/netspec.tables.json` is plain data written by `python -m netspec.syntax.tables` and checked by a test; when
+it is missing or belongs to another grammar or another version of Lark, the parser is built from the grammar.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import lark
+from lark import Lark, Transformer
+
+NAME: Final = "netspec.tables.json"
+OPTIONS: Final[dict[str, Any]] = {"parser": "lalr", "start": ["file", "row"], "maybe_placeholders": False}
+
+
+def load_parser(grammar: str, transformer: Transformer[Any, Any]) -> Lark:
+    """A parser for the grammar's text, from the stored tables where they are the grammar's own."""
+    stored = _stored()
+    if stored is not None and stored["key"] == _key(grammar):
+        return Lark._load_from_dict(stored["data"], stored["memo"], transformer=transformer)  # type: ignore[no-any-return]
+    return Lark(grammar, transformer=transformer, **OPTIONS)
+
+
+def make_tables(grammar: str) -> str:
+    """The tables of a grammar as JSON text."""
+    data, memo = Lark(grammar, **OPTIONS).memo_serialize([lark.lexer.TerminalDef, lark.grammar.Rule])
+    return json.dumps({"key": _key(grammar), "data": data, "memo": memo}, separators=(",", ":")) + "\n"
+
+
+def _key(grammar: str) -> str:
+    return f"lark {lark.__version__} {sha256(grammar.encode()).hexdigest()}"
+
+
+def _stored() -> dict[str, Any] | None:
+    packaged = files("netspec") / "grammars" / NAME
+    place = packaged if packaged.is_file() else Path(__file__).parents[2] / "grammars" / NAME
+    if not place.is_file():
+        return None
+    return json.loads(place.read_text("utf-8"), object_pairs_hook=_with_numbers)  # type: ignore[no-any-return]
+
+
+def _with_numbers(pairs: list[tuple[str, Any]]) -> dict[str | int, Any]:
+    """JSON has no numbers for keys; Lark's tables do."""
+    return {int(key) if key.isdigit() else key: value for key, value in pairs}
+
+
+if __name__ == "__main__":
+    folder = Path(__file__).parents[2] / "grammars"
+    (folder / NAME).write_text(make_tables((folder / "netspec.lark").read_text("utf-8")), "utf-8")
