@@ -66,6 +66,11 @@ class Definition:
     word: ClassVar[str]
 
     @classmethod
+    def family(cls) -> str:
+        """Name of the module with the definition, which is that of the modules with its rules."""
+        return cls.__module__.rpartition(".")[2]
+
+    @classmethod
     @cache
     def arguments(cls) -> tuple[Argument, ...]:
         """The arguments in documented order."""

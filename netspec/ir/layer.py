@@ -122,11 +122,6 @@ class Operation(Definition):
     names_itself: ClassVar[bool] = False
     """A word right after its own is the name of its result: `input words T of 8000`."""
 
-    @classmethod
-    def family(cls) -> str:
-        """Name of the module with the definition, which is that of the modules with its rules."""
-        return cls.__module__.rpartition(".")[2]
-
     def parts(self) -> tuple[Operation, ...]:
         """The core operations that this one stands for, in order."""
         return (self,)

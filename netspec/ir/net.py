@@ -44,6 +44,17 @@ class Net:
         read = {name for layer in self.layers for name in layer.inputs}
         return tuple(layer for layer in self.layers if layer.name not in read)
 
+    def shapes_for(self, dims: tuple[int, ...]) -> dict[str, Shape]:
+        """The shape of every layer where the input has these dimensions; the net's own where all are known."""
+        given = self.inputs[0].shape
+        if given.is_known:
+            return {layer.name: layer.shape for layer in self.layers}
+        shapes = {self.inputs[0].name: Shape(dims, given.of)}
+        for layer in self.layers:
+            if layer.inputs:
+                shapes[layer.name] = layer.operation.result([shapes[name] for name in layer.inputs])
+        return shapes
+
     def shapes_into(self, layer: Layer) -> list[Shape]:
         """The shapes that a layer reads."""
         return [self.by_name[name].shape for name in layer.inputs]

@@ -1,0 +1,133 @@
+"""Backends: what turns a network into something that runs.
+
+A backend is a module with a `compile` function that returns a `Program`.  Built-in ones stand in a table, others come
+through the entry-point group `netspec.backends`.  Backends never import one another.
+
+Arrays cross this border in two layouts.  `predict` takes and gives examples as the spec writes them (N, H, W, C);
+everything that trains works on *prepared* arrays, channels first (N, C, H, W), made once by `channels_first`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final, Protocol, SupportsFloat
+
+import numpy as np
+
+from netspec.diagnostics import did_you_mean, error
+from netspec.init import initial
+from netspec.ir.net import Net
+from netspec.ir.training import Training
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+BUILT_IN: Final = {"numpy": "netspec.backends.numpy", "torch": "netspec.backends.torch"}
+NEEDS: Final = {"torch": "torch"}
+"""The extra of netspec that a backend needs, where it needs one."""
+
+
+class Program(Protocol):
+    """A compiled network: parameters and the functions on them."""
+
+    net: Net
+    device: str
+
+    def predict(self, inputs: Array) -> Array:
+        """Outputs for a batch, both as the spec writes shapes, the example axis first; probabilities, not logits."""
+
+    def begin(self, training: Training) -> None:
+        """Take loss, optimiser, regularisation, clipping and seed from the settings; the optimiser starts afresh."""
+
+    def train_step(self, inputs: Array, targets: Array, rate: float) -> SupportsFloat:
+        """One step of the optimiser on a prepared batch; the loss before it (read late where a device is asynchronous)."""
+
+    def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
+        """The loss of a prepared batch in training mode, and its gradients in the parameters' layout; nothing changes."""
+
+    def evaluate(self, inputs: Array, targets: Array) -> tuple[float, Array]:
+        """The loss of a prepared batch in prediction mode, and the outputs as `predict` gives them."""
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Euclidean norm of the last step's gradient for each layer with parameters."""
+
+    def parameters(self) -> dict[str, Array]:
+        """Copies of all parameters and states under their full names, in PyTorch's layout."""
+
+    def load(self, values: Mapping[str, Array]) -> None:
+        """Replace parameters and states; raises `SpecError` N703 where names or shapes do not fit."""
+
+
+def compile_net(
+    net: Net,
+    backend: str = "torch",
+    *,
+    seed: int = 0,
+    dtype: str = "float32",
+    device: str = "auto",
+    parameters: Mapping[str, Array] | None = None,
+) -> Program:
+    """Compile a network, with the given parameters or those that follow from the seed.
+
+    Raises `SpecError` N602 where the backend is unknown or not installed, N601 where it lacks a rule.
+    """
+    module = load_backend(backend)
+    program: Program = module.compile(net, dtype=dtype, device=device)
+    program.load(initial(net, seed, dtype) if parameters is None else parameters)
+    return program
+
+
+def load_backend(name: str) -> Any:
+    """The module of a backend."""
+    if name in BUILT_IN:
+        try:
+            return import_module(BUILT_IN[name])
+        except ModuleNotFoundError as missing:
+            if missing.name and missing.name.startswith("netspec"):
+                raise
+            extra = NEEDS.get(name, name)
+            message = f'the backend `{name}` needs {missing.name}: pip install "netspec[{extra}]"'
+            raise error("N602", message) from None
+    found = {point.name: point for point in _entry_points()}
+    if name in found:
+        return found[name].load()
+    near = did_you_mean(name, [*BUILT_IN, *found])
+    hint = f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join([*BUILT_IN, *found])}"
+    raise error("N602", f"there is no backend called `{name}`{hint}")
+
+
+def _entry_points() -> Any:
+    from importlib.metadata import entry_points
+
+    return entry_points(group="netspec.backends")
+
+
+def available() -> list[str]:
+    """Names of the backends that can be used here, `numpy` first."""
+    from importlib.util import find_spec
+
+    built_in = [name for name in BUILT_IN if name not in NEEDS or find_spec(NEEDS[name]) is not None]
+    return [*built_in, *(point.name for point in _entry_points() if point.name not in BUILT_IN)]
+
+
+def channels_first(array: Array) -> Array:
+    """A batch as the spec writes it (N, H, W, C) as backends hold it (N, C, H, W), contiguous; others unchanged."""
+    return np.ascontiguousarray(np.moveaxis(array, -1, -3)) if array.ndim >= 4 else np.ascontiguousarray(array)
+
+
+def channels_last(array: Array) -> Array:
+    """The inverse of `channels_first`."""
+    return np.moveaxis(array, -3, -1) if array.ndim >= 4 else array
+
+
+def check_values(net: Net, values: Mapping[str, Array]) -> None:
+    """Raise `SpecError` N703 where names or shapes of parameters are not the network's."""
+    missing = [name for name in net.parameters if name not in values]
+    surplus = [name for name in values if name not in net.parameters]
+    if missing or surplus:
+        parts = [f"lacks {', '.join(missing[:4])}"] * bool(missing) + [f"has {', '.join(surplus[:4])}"] * bool(surplus)
+        raise error("N703", f"the weights do not belong to this network: the file {' and '.join(parts)}")
+    for name, param in net.parameters.items():
+        if values[name].shape != param.shape:
+            have, want = ("x".join(map(str, shape)) for shape in (values[name].shape, param.shape))
+            raise error("N703", f"the weights do not belong to this network: `{name}` is {have}, not {want}")

@@ -1,0 +1,81 @@
+"""What a rule of this backend is: a kernel, made for one layer and one batch size, that computes forward and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from netspec.backends.rules import Rules
+from netspec.ir.layer import Operation
+from netspec.ir.shape import Shape
+
+Array = np.ndarray[Any, np.dtype[Any]]
+O = TypeVar("O", bound=Operation)  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True)
+class Site(Generic[O]):
+    """Where a kernel works: its operation, its concrete shapes, its views of parameters and gradients.
+
+    `gradients` are filled, not added to, by `backward`; states (running means) are in `parameters` alone.
+    """
+
+    operation: O
+    inputs: tuple[Shape, ...]
+    output: Shape
+    batch: int
+    dtype: np.dtype[Any]
+    parameters: dict[str, Array]
+    gradients: dict[str, Array]
+    random: np.random.Generator
+
+    def empty(self, *shape: int) -> Array:
+        """A buffer for the life of the plan."""
+        return np.empty(shape, self.dtype)
+
+    def zeros(self, *shape: int) -> Array:
+        """A buffer of zeros for the life of the plan."""
+        return np.zeros(shape, self.dtype)
+
+    def input_shape(self, index: int = 0) -> tuple[int, ...]:
+        """The shape of an input array: batch, then channels first."""
+        return (self.batch, *Shape(self.inputs[index].channels_first).known)
+
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of the output array: batch, then channels first."""
+        return (self.batch, *Shape(self.output.channels_first).known)
+
+    @property
+    def channel_axis(self) -> int:
+        """The axis of the input array that holds channels or features."""
+        return 1 if len(self.inputs[0].dims) == 3 else len(self.inputs[0].dims)
+
+
+class Kernel(Generic[O]):
+    """The rule of a layer.  Arrays that it returns are its own buffers, good until its next call.
+
+    `forward` must keep what `backward` needs; `backward` follows the `forward` that it belongs to, once.
+    A kernel may return its input (or a view of it) from `forward`; it must not write into it.
+    """
+
+    def __init__(self, site: Site[O]) -> None:
+        self.site = site
+        self.operation = site.operation
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Make buffers and views: called once, when the plan is made."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        """The output for an input."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array) -> Array:
+        """The gradient of the input for that of the output; fills `site.gradients`."""
+        raise NotImplementedError
+
+
+rules: Rules[Any] = Rules("numpy", "netspec.backends.numpy")
+rule = rules.rule

@@ -1,0 +1,54 @@
+"""Softmax and sigmoid as layers; the fused forms that training uses are in `loss`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netspec.backends.numpy.kernel import Array, Kernel, rule
+from netspec.layers.output import Sigmoid, Softmax
+
+
+def sigmoid(x: Array, out: Array) -> Array:
+    """1 / (1 + exp(-x)), through tanh, which does not overflow."""
+    np.multiply(x, 0.5, out=out)
+    np.tanh(out, out=out)
+    out += 1
+    out *= 0.5
+    return out
+
+
+def softmax(x: Array, axis: int, out: Array) -> Array:
+    """exp(x) over its sum along an axis, shifted by the maximum so that nothing overflows."""
+    np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+    np.exp(out, out=out)
+    out /= out.sum(axis=axis, keepdims=True)
+    return out
+
+
+@rule(Softmax)
+class SoftmaxKernel(Kernel[Softmax]):
+    """Over the channel axis."""
+
+    def prepare(self) -> None:
+        self.y = self.site.empty(*self.site.output_shape())
+
+    def forward(self, x: Array, training: bool) -> Array:
+        return softmax(x, self.site.channel_axis, self.y)
+
+    def backward(self, dy: Array) -> Array:
+        inner = np.sum(dy * self.y, axis=self.site.channel_axis, keepdims=True)
+        return self.y * (dy - inner)
+
+
+@rule(Sigmoid)
+class SigmoidKernel(Kernel[Sigmoid]):
+    """Entry by entry."""
+
+    def prepare(self) -> None:
+        self.y = self.site.empty(*self.site.output_shape())
+
+    def forward(self, x: Array, training: bool) -> Array:
+        return sigmoid(x, self.y)
+
+    def backward(self, dy: Array) -> Array:
+        return dy * self.y * (1 - self.y)

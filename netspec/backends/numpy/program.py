@@ -1,0 +1,143 @@
+"""The NumPy program: plans by batch size, the training step around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from netspec.backends import channels_first, channels_last, check_values
+from netspec.backends.numpy.kernel import Array, rules
+from netspec.backends.numpy.plan import Plan
+from netspec.backends.numpy.store import Store
+from netspec.init import generator
+from netspec.ir.net import Net
+from netspec.ir.training import Loss, Training
+from netspec.passes.check import loss_of
+from netspec.settings.optimizer import Sgd
+from netspec.settings.plain import Clip, Regularize, Seed
+
+MOST_PLANS: Final = 4
+"""Plans kept at a time: the batch, the last smaller batch, and the same for evaluation."""
+
+
+class NumpyProgram:
+    """A network on NumPy arrays (see `backends.Program`)."""
+
+    def __init__(self, net: Net, dtype: str) -> None:
+        self.net = net
+        self.device = "cpu"
+        self.store = Store(net, dtype)
+        self.plans: dict[tuple[object, ...], Plan] = {}
+        self.settings = Training({})
+        self._prepare()
+
+    def begin(self, training: Training) -> None:
+        """See `Program.begin`."""
+        self.settings = training
+        self._prepare()
+
+    def _prepare(self) -> None:
+        settings = self.settings
+        loss: Loss = loss_of(self.net, settings)
+        self.loss = rules.find(type(loss))(loss)
+        output = self.net.outputs[-1]
+        self.fused = output.word == loss.fuses
+        self.trained = output.inputs[0] if self.fused else output.name
+        optimizer = settings.get("optimizer") or Sgd()
+        self.optimizer = rules.find(type(optimizer))(optimizer, self.store.values)
+        regularize, clip, seed = (settings.get(name) for name in ("regularize", "clip", "seed"))
+        self.regularize = regularize if isinstance(regularize, Regularize) else None
+        self.largest_norm = clip.norm if isinstance(clip, Clip) else None
+        self.random = generator(seed.value if isinstance(seed, Seed) else 0, "layers")
+        self.plans.clear()
+
+    def plan(self, shape: tuple[int, ...], upto: str) -> Plan:
+        """The plan for inputs of a shape (batch first, as the spec writes it), made when first wanted."""
+        key = (shape, upto)
+        if key not in self.plans:
+            if len(self.plans) >= MOST_PLANS:
+                del self.plans[next(iter(self.plans))]
+            self.plans[key] = Plan(self.net, shape, self.store, self.random, upto)
+        return self.plans[key]
+
+    def predict(self, inputs: Array) -> Array:
+        """See `Program.predict`."""
+        return self._predict(self._in(channels_first(inputs)))
+
+    def _predict(self, prepared: Array) -> Array:
+        plan = self.plan(written_shape(prepared.shape), self.net.outputs[-1].name)
+        return channels_last(plan.forward(prepared, training=False)).copy()
+
+    def _in(self, inputs: Array) -> Array:
+        """Inputs in the program's own type; integers (words, classes) stay integers."""
+        return inputs if self.net.inputs[0].shape.of is not None else inputs.astype(self.store.dtype, copy=False)
+
+    def _loss(self, inputs: Array, targets: Array) -> tuple[float, Plan, Array]:
+        plan = self.plan(written_shape(inputs.shape), self.trained)
+        loss, gradient = self.loss.value_and_gradient(plan.forward(self._in(inputs), training=True), targets)
+        return loss, plan, gradient
+
+    def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
+        """See `Program.loss_and_gradients`."""
+        loss, plan, gradient = self._loss(inputs, targets)
+        plan.backward(gradient)
+        loss += self._penalty()
+        return loss, {name: view.copy() for name, view in self.store.gradient_views.items()}
+
+    def train_step(self, inputs: Array, targets: Array, rate: float) -> float:
+        """See `Program.train_step`."""
+        loss, plan, gradient = self._loss(inputs, targets)
+        plan.backward(gradient)
+        loss += self._penalty()
+        gradients = self.store.gradients
+        if self.largest_norm is not None:
+            norm = float(np.sqrt(gradients @ gradients))
+            # 1e-6 as torch.nn.utils.clip_grad_norm_ has it
+            gradients *= min(1.0, self.largest_norm / (norm + 1e-6))
+        self.optimizer.step(self.store.values, gradients, rate)
+        return loss
+
+    def _penalty(self) -> float:
+        """Add the regularisation's gradient; its value."""
+        if self.regularize is None:
+            return 0.0
+        l2, l1 = self.regularize.l2, self.regularize.l1
+        weights = self.store.values * self.store.penalised
+        self.store.gradients += l2 * weights + l1 * np.sign(weights)
+        return float(l2 / 2 * (weights @ weights) + l1 * np.abs(weights).sum())
+
+    def evaluate(self, inputs: Array, targets: Array) -> tuple[float, Array]:
+        """See `Program.evaluate`."""
+        plan = self.plan(written_shape(inputs.shape), self.net.outputs[-1].name)
+        plan.forward(self._in(inputs), training=False)
+        raw = plan.values[self.trained]
+        loss, _ = self.loss.value_and_gradient(raw, targets)
+        return loss, channels_last(plan.values[plan.result]).copy()
+
+    def gradient_norms(self) -> dict[str, float]:
+        """See `Program.gradient_norms`."""
+        norms: dict[str, float] = {}
+        for name, view in self.store.gradient_views.items():
+            layer = name.rpartition(".")[0]
+            norms[layer] = norms.get(layer, 0.0) + float(np.vdot(view, view))
+        return {layer: norm**0.5 for layer, norm in norms.items()}
+
+    def parameters(self) -> dict[str, Array]:
+        """See `Program.parameters`."""
+        return {name: view.copy() for name, view in self.store.views.items()}
+
+    def load(self, values: Mapping[str, Array]) -> None:
+        """See `Program.load`."""
+        check_values(self.net, values)
+        self.store.load(values)
+
+
+def written_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a channels-first array as the spec writes it."""
+    if len(shape) < 4:
+        return shape
+    *before, channels, height, width = shape
+    return (*before, height, width, channels)
+

@@ -1,0 +1,18 @@
+"""Layers that only change the shape: views of channels-first arrays."""
+
+from __future__ import annotations
+
+from netspec.backends.numpy.kernel import Array, Kernel, rule
+from netspec.ir.layer import Operation
+from netspec.layers.reshape import Flatten, Identity, Reshape
+
+
+@rule(Flatten, Reshape, Identity)
+class ReshapeKernel(Kernel[Operation]):
+    """The same numbers in another shape."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        return x.reshape(self.site.output_shape())
+
+    def backward(self, dy: Array) -> Array:
+        return dy.reshape(self.site.input_shape())

@@ -1,0 +1,69 @@
+"""What a rule of this backend is: a function that spells one layer as lines of Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from netspec.backends.rules import Rules
+from netspec.ir.layer import Operation
+from netspec.ir.shape import Shape
+
+O = TypeVar("O", bound=Operation)  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True)
+class Site(Generic[O]):
+    """Where a layer stands: its operation and shapes, as the spec writes them."""
+
+    operation: O
+    inputs: tuple[Shape, ...]
+    output: Shape
+
+    @property
+    def channels(self) -> int:
+        """Channels or features of the input."""
+        return Shape(self.inputs[0].dims[-1:]).size
+
+    @property
+    def channel_axis(self) -> int:
+        """The axis of channels or features in a batch as PyTorch holds it."""
+        return 1 if len(self.inputs[0].dims) == 3 else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A layer in Python: the submodule, if it has one, and the lines of `forward`.
+
+    In `lines`, `{x}` is the input, `{y}` the result, `{module}` the submodule: `{y} = {module}({x})`.
+    """
+
+    lines: tuple[str, ...]
+    module: str = ""
+
+
+def call(expression: str, module: str = "") -> Code:
+    """A layer of one line, from the expression of its result."""
+    return Code((f"{{y}} = {expression}",), module)
+
+
+def submodule(constructor: str, *arguments: object, **options: object) -> Code:
+    """A layer that is a submodule applied to its input."""
+    return call("{module}({x})", construct(constructor, *arguments, **options))
+
+
+def construct(constructor: str, *arguments: object, **options: object) -> str:
+    """The text of a call, its arguments numbers, booleans, strings and tuples of them."""
+    parts = [repr(value) for value in arguments] + [f"{name}={value!r}" for name, value in options.items()]
+    return f"{constructor}({', '.join(parts)})"
+
+
+def square(pair: tuple[int, int]) -> int | tuple[int, int]:
+    """One number where both are the same, as people write it."""
+    return pair[0] if pair[0] == pair[1] else pair
+
+
+Rule: TypeAlias = Callable[[Site[Any]], Code]
+rules: Rules[Any] = Rules("torch", "netspec.backends.torch")
+rule = rules.rule
