@@ -126,3 +126,10 @@ def word(name: str) -> Any:
         return made  # type: ignore[no-any-return]
 
     return decorate
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(argument, option, flag))
+def shared(cls: D) -> D:
+    """Make a class the base of definitions that share its arguments; it is no word itself."""
+    made: Any = dataclass(frozen=True)(cls)
+    return made  # type: ignore[no-any-return]

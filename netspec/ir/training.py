@@ -18,7 +18,7 @@ from netspec.source import Span
 class Reader(Definition):
     """Where examples come from."""
 
-    def target(self) -> Shape | None:
+    def target_shape(self) -> Shape | None:
         """Shape of one example's target where it is known without opening a file.
 
         A class is `Shape((), of=number of classes)`.

@@ -15,6 +15,10 @@ from netspec.ir.shape import Symbol
 from netspec.syntax import tree
 
 
+LARGEST = 10**18
+"""The largest whole number, in a document as in a text (`Limits.digits`)."""
+
+
 class Unreadable(Exception):
     """The written value does not fit; the text, if any, says more than the kind's phrase."""
 
@@ -102,7 +106,7 @@ class Whole(Kind):
     def annotation(self) -> Any:
         from pydantic import Field
 
-        return Annotated[int, Field(ge=self.low, le=self.high, strict=True)]
+        return Annotated[int, Field(ge=self.low, le=LARGEST if self.high is None else self.high, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,7 @@ class Pair(Kind):
     def annotation(self) -> Any:
         from pydantic import Field
 
-        side = Annotated[int, Field(ge=self.low, strict=True)]
+        side = Annotated[int, Field(ge=self.low, le=LARGEST, strict=True)]
         return tuple[side, side]
 
 
@@ -304,7 +308,7 @@ class Padding(Kind):
     def annotation(self) -> Any:
         from pydantic import Field
 
-        side = Annotated[int, Field(ge=0, strict=True)]
+        side = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
         return Literal["same", "valid"] | tuple[side, side, side, side]
 
 
@@ -338,13 +342,13 @@ class Dims(Kind):
     def annotation(self) -> Any:
         from pydantic import BeforeValidator, Field, PlainSerializer
 
-        side = Annotated[int, Field(ge=1, strict=True)]
+        side = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
         name = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$")]
         return Annotated[
             tuple[side | name, ...],
             Field(min_length=1, max_length=4),
             BeforeValidator(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
-            PlainSerializer(lambda dims: list(dims)),
+            PlainSerializer(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
         ]
 
 

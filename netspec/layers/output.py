@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.ir.definition import argument, word
+from netspec.ir.definition import argument, shared, word
 from netspec.ir.layer import Example, Operation
 from netspec.ir.values import Whole
 from netspec.layers.dense import Dense
 
 
+@shared
 class Probability(Operation):
     """An output that trains on the numbers before the function (fused, so stable) and predicts probabilities."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.ir.definition import argument, flag, word
+from netspec.ir.definition import argument, flag, shared, word
 from netspec.ir.layer import Change, Example, Operation, Param, Shapes, Uniform
 from netspec.ir.shape import Shape
 from netspec.ir.values import Whole
@@ -22,6 +22,7 @@ def sequence_adapters(given: Shape) -> tuple[Change, ...]:
     return ()
 
 
+@shared
 class Recurrent(Operation):
     """What the recurrent layers share: weights and biases of `gates` blocks in PyTorch's order, for both directions."""
 

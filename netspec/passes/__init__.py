@@ -66,9 +66,17 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
     """The network of a JSON document, its shapes inferred anew; raises `SpecError` where anything does not hold."""
     from netspec.ir.document import read_document
 
-    source = Source("", "<json>")
-    draft = read_document(document)
-    context = Context(source, limits)
+    draft = read_document(document, limits)
+    context = Context(draft.source, limits)
     layers = infer(context, draft.layers)
     context.diagnostics.raise_if_any()
-    return Net(draft.name, layers, draft.training)
+    net = Net(draft.name, layers, draft.training)
+    for layer in layers:
+        stated = draft.shapes.get(layer.name, str(layer.shape))
+        if stated != str(layer.shape) and layer.origin:
+            message = f"`{layer.name}` gives {layer.shape}, and the document says {stated}"
+            context.diagnostics.report("N201", message, layer.origin.statement)
+    if draft.training:
+        check_training(context, net, draft.training)
+    context.diagnostics.raise_if_any()
+    return net

@@ -79,7 +79,7 @@ def _check_loss(context: Context, output: Layer, loss: Loss, spans: object) -> N
 
 
 def _check_reader(context: Context, net: Net, reader: Reader, span: Span) -> None:
-    target, output = reader.target(), net.outputs[-1]
+    target, output = reader.target_shape(), net.outputs[-1]
     if target is None or output.origin is None:
         return
     classes = target.of

@@ -1,0 +1,109 @@
+"""The IDX format of MNIST (http://yann.lecun.com/exdb/mnist), plain or gzipped.
+
+Two zero bytes, a type, the number of dimensions, each dimension as four bytes, then the entries; all big-endian.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from math import prod
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.data.files import DEFLATE, MOST_BYTES, unreadable
+
+TYPES: Final = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+_MOST_DIMENSIONS: Final = 8
+_PIECE: Final = 1 << 20
+
+
+def read(path: Path, most_bytes: int = MOST_BYTES) -> NDArray[Any]:
+    """The array of an IDX file; raises N702 naming the byte (of the unpacked file) at which it goes wrong.
+
+    Memory is taken only after the header was found to agree with the size of the file.
+    """
+    try:
+        with path.open("rb") as start:
+            packed = start.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            return _Reader(path, stream, packed, most_bytes).run()
+    except OSError as problem:
+        raise unreadable(path, problem.strerror or str(problem)) from None
+
+
+class _Reader:
+    def __init__(self, path: Path, stream: IO[bytes], packed: bool, most_bytes: int) -> None:
+        self.path = path
+        self.stream = stream
+        self.packed = packed
+        self.most_bytes = most_bytes
+        self.offset = 0
+
+    def run(self) -> NDArray[Any]:
+        dtype, dims = self.header()
+        self.check_size(dtype, dims)
+        array = np.empty(dims, dtype)
+        self.fill(memoryview(array.reshape(-1).view("u1")), "entries")
+        if self.more():
+            raise unreadable(self.path, f"the array ends at byte {self.offset:,} and the file goes on")
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+    def header(self) -> tuple[np.dtype[Any], tuple[int, ...]]:
+        """Type and dimensions as the header states them."""
+        magic = bytearray(4)
+        self.fill(memoryview(magic), "magic number")
+        zeros, code, count = magic[:2], magic[2], magic[3]
+        if any(zeros) or code not in TYPES:
+            known = ", ".join(f"0000{each:02x}" for each in TYPES)
+            raise unreadable(
+                self.path, f"it starts with {magic.hex()}, and an IDX file with one of {known} and the number of dimensions"
+            )
+        if not 1 <= count <= _MOST_DIMENSIONS:
+            raise unreadable(self.path, f"byte 3 says {count} dimensions, and 1 to {_MOST_DIMENSIONS} are possible")
+        sizes = bytearray(4 * count)
+        self.fill(memoryview(sizes), f"sizes of {count} dimensions")
+        return np.dtype(TYPES[code]), tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
+
+    def check_size(self, dtype: np.dtype[Any], dims: tuple[int, ...]) -> None:
+        """The entries that the header announces can be in the file, and are not too many."""
+        needed = prod(dims) * dtype.itemsize
+        announced = f"the header announces {' x '.join(map(str, dims))} entries of {dtype.itemsize} bytes = {needed:,} bytes"
+        size = self.path.stat().st_size
+        if not needed:
+            raise unreadable(self.path, f"{announced}: the array is empty")
+        if needed > self.most_bytes:
+            raise unreadable(self.path, f"{announced}, and {self.most_bytes:,} are the limit")
+        if self.packed and needed > DEFLATE * size:
+            raise unreadable(self.path, f"{announced}, and {size:,} packed bytes cannot hold them")
+        if not self.packed and needed != size - self.offset:
+            raise unreadable(self.path, f"{announced}, and {size - self.offset:,} follow it at byte {self.offset}")
+
+    def fill(self, view: memoryview, what: str) -> None:
+        """Read exactly the bytes of the view."""
+        start = self.offset
+        while self.offset - start < len(view):
+            done = self.offset - start
+            piece = self.take(min(_PIECE, len(view) - done))
+            if not piece:
+                problem = f"it ends at byte {self.offset:,}, inside the {what} (bytes {start:,} to {start + len(view) - 1:,})"
+                raise unreadable(self.path, problem)
+            view[done : done + len(piece)] = piece
+            self.offset += len(piece)
+
+    def take(self, count: int) -> bytes:
+        """Up to `count` bytes; a damaged packing is an error."""
+        try:
+            return self.stream.read(count)
+        except EOFError:
+            raise unreadable(self.path, f"the gzip data end too early, after byte {self.offset:,} of their content") from None
+        except (gzip.BadGzipFile, zlib.error) as problem:
+            raise unreadable(self.path, f"the gzip data are damaged after byte {self.offset:,}: {problem}") from None
+
+    def more(self) -> bool:
+        """Something follows."""
+        return bool(self.take(1))

@@ -1,0 +1,251 @@
+"""The network as a document: JSON in and out with a published schema, and back to text.
+
+JSON is the border where anything may come in, so this is where pydantic validates: a model is made for every
+definition from its own arguments and their kinds.  Shapes in a document are checked against the inferred ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from netspec.diagnostics import error
+from netspec.ir import catalog
+from netspec.ir.definition import Definition
+from netspec.ir.layer import Layer, Operation, Origin
+from netspec.ir.net import VERSION, Net
+from netspec.ir.shape import Symbol
+from netspec.ir.training import Reader, Training
+from netspec.limits import Limits
+from netspec.source import Source
+
+SCHEMA = "netspec.net/1"
+NAMED = ("data", "loss", "optimizer", "schedule", "metric")
+"""Settings whose value is a word of a catalog of its own."""
+_NAME = r"^[a-z_][a-z0-9_]*$"
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class LayerDocument(BaseModel):
+    """One layer: its word, its arguments by name, the layers that it reads."""
+
+    model_config = _STRICT
+    name: str = Field(pattern=_NAME, max_length=200)
+    word: str = Field(pattern=_NAME, max_length=200)
+    arguments: dict[str, Any] = {}
+    inputs: list[str] = []
+    shape: str | None = None
+
+
+class SettingDocument(BaseModel):
+    """One setting of the training: the word that defines it and its arguments by name."""
+
+    model_config = _STRICT
+    word: str = Field(pattern=_NAME, max_length=200)
+    arguments: dict[str, Any] = {}
+
+
+class NetDocument(BaseModel):
+    """A network."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
+    schema_: Literal["netspec.net/1"] = Field(alias="schema")
+    version: Literal[1]
+    name: str = Field(max_length=200)
+    layers: list[LayerDocument] = Field(min_length=1)
+    training: dict[str, SettingDocument] | None = None
+    fallback: SettingDocument | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a document holds: layers without shapes, the shapes that it states, and the training settings.
+
+    `source` is the document in the language, a line a layer or setting, so that diagnostics have something to show.
+    """
+
+    name: str
+    source: Source
+    layers: tuple[Layer, ...]
+    shapes: Mapping[str, str]
+    training: Training | None
+
+
+@cache
+def model(definition: type[Definition]) -> type[BaseModel]:
+    """The pydantic model of a definition's arguments."""
+    members: dict[str, Any] = {}
+    for each in definition.arguments():
+        annotation = each.kind.annotation()
+        if each.required:
+            members[each.name] = (annotation, Field(description=each.meaning))
+        else:
+            optional = annotation if each.default is not None else annotation | None
+            members[each.name] = (optional, Field(default=each.default, description=each.meaning))
+    return create_model(definition.word, __config__=_STRICT, __doc__=definition.summary(), **members)
+
+
+def _arguments(use: Definition) -> dict[str, Any]:
+    values = {each.name: getattr(use, each.name) for each in use.arguments()}
+    return model(type(use)).model_construct(**values).model_dump(mode="json", exclude_defaults=True)
+
+
+def to_document(net: Net) -> dict[str, Any]:
+    """The JSON document of a network: core layers, arguments that differ from their defaults, shapes."""
+    layers = [
+        {
+            "name": layer.name,
+            "word": layer.word,
+            "arguments": _arguments(layer.operation),
+            "inputs": list(layer.inputs),
+            "shape": str(layer.shape),
+        }
+        for layer in net.layers
+    ]
+    document: dict[str, Any] = {"schema": SCHEMA, "version": VERSION, "name": net.name, "layers": layers}
+    if net.training is not None:
+        settings = net.training.settings.items()
+        document["training"] = {name: _setting(use) for name, use in settings}
+        if net.training.fallback is not None:
+            document["fallback"] = _setting(net.training.fallback)
+    return document
+
+
+def _setting(use: Definition) -> dict[str, Any]:
+    return {"word": use.word, "arguments": _arguments(use)}
+
+
+def read_document(document: object, limits: Limits) -> Draft:
+    """The contents of a document, every word and argument validated; raises `SpecError`."""
+    try:
+        read = NetDocument.model_validate(document)
+    except ValidationError as wrong:
+        raise error("N004", _say("the document", wrong)) from None
+    if len(read.layers) > limits.layers:
+        raise error("N505", f"more than {limits.layers:,} layers")
+    layers: list[Layer] = []
+    names: set[str] = set()
+    for entry in read.layers:
+        operation = _use("layer", entry.word, entry.arguments, f"layer `{entry.name}`")
+        assert isinstance(operation, Operation)
+        unknown = [name for name in entry.inputs if name not in names]
+        if unknown or entry.name in names or operation.reads_nothing == bool(entry.inputs):
+            raise error("N108", f"layer `{entry.name}`: its name is taken, or it reads what is not above it")
+        if operation.parts() != (operation,):
+            raise error("N101", f"layer `{entry.name}`: `{entry.word}` stands for several layers; a document has these")
+        names.add(entry.name)
+        layers.append(Layer(entry.name, operation, tuple(entry.inputs)))
+    training = _training(read)
+    settings = training.settings if training else {}
+    lines = [layer.operation.written() for layer in layers]
+    source = Source("\n".join([*lines, *(f"{name} {use.written()}" for name, use in settings.items())]), "<json>")
+    spans = [source.line_span(line) for line in range(1, len(lines) + len(settings) + 1)]
+    placed = tuple(
+        replace(layer, origin=Origin(span, span, {})) for layer, span in zip(layers, spans, strict=False)
+    )
+    if training:
+        training = replace(training, spans=dict(zip(settings, spans[len(lines) :], strict=True)))
+    shapes = {entry.name: entry.shape for entry in read.layers if entry.shape is not None}
+    return Draft(read.name, source, placed, shapes, training)
+
+
+def _training(read: NetDocument) -> Training | None:
+    if read.training is None:
+        return None
+    settings = {
+        name: _use(name if name in NAMED else "setting", entry.word, entry.arguments, f"setting `{name}`")
+        for name, entry in read.training.items()
+    }
+    fallback = read.fallback and _use("data", read.fallback.word, read.fallback.arguments, "the fallback")
+    assert fallback is None or isinstance(fallback, Reader)
+    return Training(settings, fallback)
+
+
+def _use(kind: str, word: str, arguments: dict[str, Any], place: str) -> Definition:
+    definition = catalog.find(kind, word)
+    if definition is None:
+        raise error("N101", f"{place}: there is no {kind} called `{word}`")
+    try:
+        checked = model(definition).model_validate(arguments)
+    except ValidationError as wrong:
+        raise error("N105", _say(place, wrong)) from None
+    values = {each.name: _restored(getattr(checked, each.name)) for each in definition.arguments()}
+    return definition(**values)
+
+
+def _restored(value: Any) -> Any:
+    """Symbols are strings in JSON."""
+    if isinstance(value, tuple):
+        return tuple(Symbol(part) if isinstance(part, str) else part for part in value)
+    return value
+
+
+def _say(place: str, wrong: ValidationError) -> str:
+    first = wrong.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {where}: {first['msg'][:1].lower()}{first['msg'][1:]}" if where else f"{place}: {first['msg']}"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a network, with the arguments of every layer and setting of the catalog."""
+    document = NetDocument.model_json_schema(by_alias=True)
+    definitions = document["$defs"]
+    for kind in catalog.BUILT_IN:
+        for definition in catalog.definitions(kind):
+            name = f"{kind}.{definition.word}"
+            definitions[name] = model(definition).model_json_schema(ref_template="#/$defs/{model}")
+    document["$id"] = SCHEMA
+    definitions["LayerDocument"]["allOf"] = _branches("layer")
+    for kind in NAMED:
+        definitions[f"setting.{kind}"] = {
+            "allOf": [{"$ref": "#/$defs/SettingDocument"}, *_branches(kind)],
+        }
+    return document
+
+
+def _branches(kind: str) -> list[dict[str, Any]]:
+    """`if word is W then arguments are W's`, for every word of a kind."""
+    return [
+        {
+            "if": {"properties": {"word": {"const": word}}},
+            "then": {"properties": {"arguments": {"$ref": f"#/$defs/{kind}.{word}"}}},
+        }
+        for word in catalog.words(kind)
+    ]
+
+
+def to_text(net: Net) -> str:
+    """The network in the language, one core layer a line; reading it gives an equal network."""
+    lines = []
+    counts: dict[str, int] = {}
+    above = ""
+    for layer in net.layers:
+        counts[layer.word] = counts.get(layer.word, 0) + 1
+        if _is_implicit(net, layer):
+            counts[layer.word] -= 1
+            above = layer.name
+            continue
+        parts = [layer.operation.written()]
+        if layer.inputs and layer.inputs[0] != above:
+            parts.append("from " + ", ".join(layer.inputs))
+        if layer.name != f"{layer.word}{counts[layer.word]}":
+            parts.append(f"as {layer.name}")
+        lines.append(" ".join(parts))
+        above = layer.name
+    if net.training is not None:
+        lines += ["", "train:"]
+        for name, use in net.training.settings.items():
+            text = f"{name} {use.written()}" if name in NAMED else use.written()
+            if name == "data" and net.training.fallback is not None:
+                text += f" else {net.training.fallback.written()}"
+            lines.append(f"    {text}")
+    return "\n".join(lines) + "\n"
+
+
+def _is_implicit(net: Net, layer: Layer) -> bool:
+    """A flatten that the compiler put in, which reading the text puts in again."""
+    return any(reader.inputs == (layer.name,) and layer.name == f"flatten_{reader.name}" for reader in net.layers)
