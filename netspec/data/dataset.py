@@ -107,17 +107,31 @@ def fit(array: Array, shape: Shape) -> Array:
         raise _misfit(array, shape)
     if shape.of is not None:
         if array.dtype.kind not in "iu":
-            raise error("N404", f"the input is integers ({shape}), and the data are numbers with fractions ({array.dtype})")
+            raise error(
+                "N404",
+                f"the input is integers ({shape}), and the data are numbers with fractions ({array.dtype})",
+            )
         low, high = int(array.min()), int(array.max())
         if low < 0 or high >= shape.of:
-            raise error("N404", f"the input is integers from 0 to {shape.of - 1}, and the data go from {low} to {high}")
+            raise error(
+                "N404",
+                f"the input is integers from 0 to {shape.of - 1}, and the data go from {low} to {high}",
+            )
     if dims != array.shape[1:]:
         if array.ndim > 3:
             array = np.moveaxis(array, -1, -3)
-        array = array.reshape(len(array), *Shape(dims).channels_first)  # type: ignore[arg-type]
+        array = array.reshape(len(array), *Shape(dims).channels_first)
         if array.ndim > 3:
             array = np.moveaxis(array, -3, -1)
-    return np.ascontiguousarray(array, np.float32 if shape.of is None else np.int64)
+    return _as_float32(array, "the input") if shape.of is None else np.ascontiguousarray(array, np.int64)
+
+
+def _as_float32(array: Array, name: str) -> Array:
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, np.float32)
+    if array.dtype.itemsize > converted.dtype.itemsize:
+        check_finite(converted, name)
+    return converted
 
 
 def _bound(wanted: tuple[Dim, ...], have: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -145,7 +159,11 @@ def _squeezed(dims: tuple[int, ...]) -> tuple[int, ...]:
 def _misfit(array: Array, shape: Shape) -> SpecError:
     have = Shape(array.shape[1:])
     sizes = f"{_product(have)}, {_product(shape)}" if shape.is_known and have.dims else ""
-    return error("N404", f"an example of the data is {have or 'one number'}, and the input is {shape}", because=sizes)
+    return error(
+        "N404",
+        f"an example of the data is {have if have.dims else 'one number'}, and the input is {shape}",
+        because=sizes,
+    )
 
 
 def _product(shape: Shape) -> str:
@@ -153,33 +171,45 @@ def _product(shape: Shape) -> str:
     return f"{factors} = {shape.size}" if len(shape.dims) > 1 else factors
 
 
-def fit_targets(targets: Array, wanted: Shape | None) -> Array:
-    """The targets as the output wants them (see `load`): classes as int64, else float32; raises N404."""
+def fit_targets(targets: Array, wanted: Shape | None, classes: tuple[str, ...] = ()) -> Array:
+    """The targets as the output wants them (see `load`): classes as int64, else float32; raises N404.
+
+    Whole numbers are classes or numbers, as the output wants; they are never numbers where `classes` names them.
+    """
     whole = targets.dtype.kind in "iub"
+    if wanted is not None and wanted.of is None and classes:
+        notes = (f"classes are told apart by `softmax {len(classes)}` at the end of the network",)
+        raise error(
+            "N404", f"the targets are {len(classes)} classes, and the output is {wanted}", notes=notes
+        )
     if wanted is None:
-        wanted = Shape(targets.shape[1:], of=int(targets.max()) + 1) if whole else Shape(targets.shape[1:] or (1,))
+        wanted = (
+            Shape(targets.shape[1:], of=int(targets.max()) + 1) if whole else Shape(targets.shape[1:] or (1,))
+        )
     if wanted.of is None:
         return _as_numbers(targets, wanted)
     if not whole:
-        raise error("N404", f"the output tells {wanted.of} classes apart, and the targets are numbers ({targets.dtype})")
+        raise error(
+            "N404",
+            f"the output tells {wanted.of} classes apart, and the targets are numbers ({targets.dtype})",
+        )
     if targets.ndim == 2 and targets.shape[1] == 1 and not wanted.dims:
         targets = targets[:, 0]
     low, high = int(targets.min()), int(targets.max())
     if low < 0 or high >= wanted.of:
-        raise error("N404", f"the output tells classes 0 to {wanted.of - 1} apart, and the targets go from {low} to {high}")
+        raise error(
+            "N404",
+            f"the output tells classes 0 to {wanted.of - 1} apart, and the targets go from {low} to {high}",
+        )
     _check_dims(targets, wanted)
     return np.ascontiguousarray(targets, np.int64)
 
 
 def _as_numbers(targets: Array, wanted: Shape) -> Array:
-    if targets.dtype.kind in "iu" and targets.ndim == 1 and targets.max() > 1:
-        count = int(targets.max()) + 1
-        notes = (f"classes are told apart by `softmax {count}` at the end of the network",)
-        raise error("N404", f"the targets are {count} classes, and the output is {wanted}", notes=notes)
     if targets.ndim == 1:
         targets = targets[:, None]
     _check_dims(targets, wanted)
-    return np.ascontiguousarray(targets, np.float32)
+    return _as_float32(targets, "the target")
 
 
 def _check_dims(targets: Array, wanted: Shape) -> None:

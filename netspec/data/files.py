@@ -36,7 +36,7 @@ class Place:
     allow_outside: bool = False
 
     def find(self, written: str) -> Path:
-        """The file that a spec calls by this path; raises N701 where there is none and N702 where it may not be read."""
+        """The file that a spec calls by this path; raises N701 (none there) or N702 (not to be read)."""
         if not written or "\0" in written:
             raise error("N702", f"{written!r} is not a path")
         if not self.allow_outside and _is_absolute(written):
@@ -55,7 +55,10 @@ class Place:
             if there:
                 return path
         looked = ", ".join(str(root) for root in self._roots())
-        near = [str(Path(written).with_name(name)) for name in did_you_mean(Path(written).name, self._beside(written))]
+        near = [
+            str(Path(written).with_name(name))
+            for name in did_you_mean(Path(written).name, self._beside(written))
+        ]
         tries = tuple(f'`"{name}"`' for name in near)
         raise error("N701", f"{written} is not here (looked in {looked})", tries=tries)
 

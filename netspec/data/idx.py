@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from io import BufferedIOBase
 from math import prod
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ def read(path: Path, most_bytes: int = MOST_BYTES) -> NDArray[Any]:
 
 
 class _Reader:
-    def __init__(self, path: Path, stream: IO[bytes], packed: bool, most_bytes: int) -> None:
+    def __init__(self, path: Path, stream: BufferedIOBase, packed: bool, most_bytes: int) -> None:
         self.path = path
         self.stream = stream
         self.packed = packed
@@ -48,7 +49,7 @@ class _Reader:
         dtype, dims = self.header()
         self.check_size(dtype, dims)
         array = np.empty(dims, dtype)
-        self.fill(memoryview(array.reshape(-1).view("u1")), "entries")
+        self.fill(array.reshape(-1).view("u1").data, "entries")
         if self.more():
             raise unreadable(self.path, f"the array ends at byte {self.offset:,} and the file goes on")
         return array.astype(array.dtype.newbyteorder("="), copy=False)
@@ -61,10 +62,13 @@ class _Reader:
         if any(zeros) or code not in TYPES:
             known = ", ".join(f"0000{each:02x}" for each in TYPES)
             raise unreadable(
-                self.path, f"it starts with {magic.hex()}, and an IDX file with one of {known} and the number of dimensions"
+                self.path,
+                f"it starts with {magic.hex()}, and an IDX file with one of {known} and the number of dimensions",
             )
         if not 1 <= count <= _MOST_DIMENSIONS:
-            raise unreadable(self.path, f"byte 3 says {count} dimensions, and 1 to {_MOST_DIMENSIONS} are possible")
+            raise unreadable(
+                self.path, f"byte 3 says {count} dimensions, and 1 to {_MOST_DIMENSIONS} are possible"
+            )
         sizes = bytearray(4 * count)
         self.fill(memoryview(sizes), f"sizes of {count} dimensions")
         return np.dtype(TYPES[code]), tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
@@ -72,7 +76,8 @@ class _Reader:
     def check_size(self, dtype: np.dtype[Any], dims: tuple[int, ...]) -> None:
         """The entries that the header announces can be in the file, and are not too many."""
         needed = prod(dims) * dtype.itemsize
-        announced = f"the header announces {' x '.join(map(str, dims))} entries of {dtype.itemsize} bytes = {needed:,} bytes"
+        entries = " x ".join(map(str, dims))
+        announced = f"the header announces {entries} entries of {dtype.itemsize} bytes = {needed:,} bytes"
         size = self.path.stat().st_size
         if not needed:
             raise unreadable(self.path, f"{announced}: the array is empty")
@@ -81,7 +86,9 @@ class _Reader:
         if self.packed and needed > DEFLATE * size:
             raise unreadable(self.path, f"{announced}, and {size:,} packed bytes cannot hold them")
         if not self.packed and needed != size - self.offset:
-            raise unreadable(self.path, f"{announced}, and {size - self.offset:,} follow it at byte {self.offset}")
+            raise unreadable(
+                self.path, f"{announced}, and {size - self.offset:,} follow it at byte {self.offset}"
+            )
 
     def fill(self, view: memoryview, what: str) -> None:
         """Read exactly the bytes of the view."""
@@ -90,8 +97,8 @@ class _Reader:
             done = self.offset - start
             piece = self.take(min(_PIECE, len(view) - done))
             if not piece:
-                problem = f"it ends at byte {self.offset:,}, inside the {what} (bytes {start:,} to {start + len(view) - 1:,})"
-                raise unreadable(self.path, problem)
+                inside = f"the {what} (bytes {start:,} to {start + len(view) - 1:,})"
+                raise unreadable(self.path, f"it ends at byte {self.offset:,}, inside {inside}")
             view[done : done + len(piece)] = piece
             self.offset += len(piece)
 
@@ -100,9 +107,13 @@ class _Reader:
         try:
             return self.stream.read(count)
         except EOFError:
-            raise unreadable(self.path, f"the gzip data end too early, after byte {self.offset:,} of their content") from None
+            raise unreadable(
+                self.path, f"the gzip data end too early, after byte {self.offset:,} of their content"
+            ) from None
         except (gzip.BadGzipFile, zlib.error) as problem:
-            raise unreadable(self.path, f"the gzip data are damaged after byte {self.offset:,}: {problem}") from None
+            raise unreadable(
+                self.path, f"the gzip data are damaged after byte {self.offset:,}: {problem}"
+            ) from None
 
     def more(self) -> bool:
         """Something follows."""

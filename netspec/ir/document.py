@@ -18,7 +18,6 @@ from netspec.ir import catalog
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Layer, Operation, Origin
 from netspec.ir.net import VERSION, Net
-from netspec.ir.shape import Symbol
 from netspec.ir.training import Reader, Training
 from netspec.limits import Limits
 from netspec.source import Source
@@ -173,15 +172,8 @@ def _use(kind: str, word: str, arguments: dict[str, Any], place: str) -> Definit
         checked = model(definition).model_validate(arguments)
     except ValidationError as wrong:
         raise error("N105", _say(place, wrong)) from None
-    values = {each.name: _restored(getattr(checked, each.name)) for each in definition.arguments()}
+    values = {each.name: getattr(checked, each.name) for each in definition.arguments()}
     return definition(**values)
-
-
-def _restored(value: Any) -> Any:
-    """Symbols are strings in JSON."""
-    if isinstance(value, tuple):
-        return tuple(Symbol(part) if isinstance(part, str) else part for part in value)
-    return value
 
 
 def _say(place: str, wrong: ValidationError) -> str:

@@ -340,7 +340,7 @@ class Dims(Kind):
         return "x".join(str(dim) for dim in value)
 
     def annotation(self) -> Any:
-        from pydantic import BeforeValidator, Field, PlainSerializer
+        from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
         side = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
         name = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$")]
@@ -348,6 +348,7 @@ class Dims(Kind):
             tuple[side | name, ...],
             Field(min_length=1, max_length=4),
             BeforeValidator(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
+            AfterValidator(lambda dims: tuple(Symbol(dim) if isinstance(dim, str) else dim for dim in dims)),
             PlainSerializer(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
         ]
 

@@ -67,7 +67,9 @@ class Target(String):
     def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
         match values:
             case (tree.Text(value=text),):
-                likely = re.sub("=>|=<|<>|(?<![<>=!])=(?![<>=])", lambda sign: _MISSPELT.get(sign[0], "=="), text)
+                likely = re.sub(
+                    "=>|=<|<>|(?<![<>=!])=(?![<>=])", lambda sign: _MISSPELT.get(sign[0], "=="), text
+                )
                 return [self.write(likely)] if likely != text else []
             case (tree.Name(text=text) | tree.Symbol(text=text),):
                 return [self.write(text)]
@@ -145,16 +147,19 @@ class Csv(Reader):
     """
 
     path: str = argument(String("the path of a file in double quotes", "table.csv"), "the file")
-    target: str = option(  # type: ignore[assignment]
-        Target(), "what is to be predicted")
+    target: str = option(Target(), "what is to be predicted")
     drop: tuple[str, ...] = option(Columns(), "columns that are left out", default=())
     categories: tuple[str, ...] = option(Columns(), "columns of numbers that are read as words", default=())
     delimiter: str | None = option(
-        Choice(("comma", "semicolon", "tab", "bar")), "what separates the cells, seen from line 1 unless set", default=None
+        Choice(("comma", "semicolon", "tab", "bar")),
+        "what separates the cells, seen from line 1 unless set",
+        default=None,
     )
     standardize: bool = flag("raw", "leave numbers as they are", default=True)
     test: float = option(FRACTION, "share of the rows that is kept to test on", default=0.2)
-    validation: float | None = option(FRACTION, "share of the other rows that is held out while training", default=None)
+    validation: float | None = option(
+        FRACTION, "share of the other rows that is held out while training", default=None
+    )
     seed: int = option(SEED, "decides which rows these are", default=0)
 
 
@@ -168,6 +173,10 @@ class Npz(Reader):
     """
 
     path: str = argument(String("the path of a file in double quotes", "arrays.npz"), "the file")
-    test: float | None = option(FRACTION, "share kept to test on where the file does not say, 0.2 unless set", default=None)
-    validation: float | None = option(FRACTION, "share of the others that is held out while training", default=None)
+    test: float | None = option(
+        FRACTION, "share kept to test on where the file does not say, 0.2 unless set", default=None
+    )
+    validation: float | None = option(
+        FRACTION, "share of the others that is held out while training", default=None
+    )
     seed: int = option(SEED, "decides which examples these are", default=0)

@@ -1,0 +1,64 @@
+"""`data digits`: the handwritten digits that come with scikit-learn, stretched to the network's input."""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Final
+
+import numpy as np
+
+from netspec.data.dataset import Array, Dataset, Loaded, Request, fit, fit_targets, split
+from netspec.diagnostics import error
+from netspec.ir.shape import Shape, Symbol
+from netspec.settings.data import Digits
+
+SIDE: Final = 8
+TEST: Final = 360 / 1797
+CLASSES: Final = tuple("0123456789")
+
+
+def load(reader: Digits, request: Request) -> Loaded:
+    """1,437 digits to train on and 360 to test on, always the same; raises N404 where the input is no image of them."""
+    height, width = _size(request.input)
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        message = 'digits is not here: it needs scikit-learn: pip install "netspec[data]"'
+        raise error("N701", message) from None
+    values, labels = load_digits(return_X_y=True)
+    needed = len(values) * height * width * 4
+    if needed > request.most_bytes:
+        message = f"digits of {height}x{width} would take {needed:,} bytes, and {request.most_bytes:,} are the limit"
+        raise error("N404", message)
+    images = resize(values.reshape(-1, SIDE, SIDE).astype(np.float32) / np.float32(16), height, width)
+    inputs = fit(images[..., None], request.input)
+    train, test = split(Dataset(inputs, fit_targets(labels, request.target, CLASSES)), TEST)
+    return Loaded(train, test, classes=CLASSES)
+
+
+def _size(shape: Shape) -> tuple[int, int]:
+    """Height and width of the image that fills the input; a dimension that is free is made equal to the other."""
+    dims = [dim for dim in shape.dims if dim != 1]
+    known = [dim for dim in dims if isinstance(dim, int)]
+    if len(dims) == 2:
+        free = known[0] if known else SIDE
+        height, width = (free if isinstance(dim, Symbol) else dim for dim in dims)
+        return height, width
+    side = isqrt(known[0]) if known else SIDE
+    if len(dims) == 1 and (not known or side * side == known[0]):
+        return side, side
+    because = "a digit is an image of one channel, of any size; as a vector it is square: 64, 784, ..."
+    raise error("N404", f"an example of `digits` is 8x8x1, and the input is {shape}", because=because)
+
+
+def resize(images: Array, height: int, width: int) -> Array:
+    """Images (n, h, w) interpolated bilinearly to (n, height, width), float32; half-pixel centres, edges repeated."""
+    rows, columns = _weights(images.shape[1], height), _weights(images.shape[2], width)
+    return np.matmul(np.matmul(rows, images.astype(np.float32, copy=False)), columns.T)
+
+
+def _weights(have: int, want: int) -> Array:
+    """(want, have): what each old pixel of a line adds to each new one."""
+    centres = np.clip((np.arange(want) + 0.5) * have / want - 0.5, 0, have - 1)
+    distance = np.abs(centres[:, None] - np.arange(have))
+    return np.maximum(1 - distance, 0).astype(np.float32)

@@ -1,0 +1,324 @@
+"""`data csv`: a table of numbers and words, and the same for new rows."""
+
+from __future__ import annotations
+
+import csv
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.data.columns import Column, Preprocessing
+from netspec.data.dataset import Array, Dataset, Loaded, Request, divide, fit, fit_targets
+from netspec.data.files import MOST_BYTES, content, unreadable
+from netspec.diagnostics import SpecError, did_you_mean, error
+from netspec.ir.shape import Shape
+from netspec.settings.data import NUMBER, Condition, Csv, condition
+
+DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+_SNIFFED: Final = (",", ";", "\t")
+
+_OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_OPPOSITE: Final = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+
+_BYTES_PER_CHARACTER: Final = 32
+"""What a character of a table of short cells takes in memory once the cells are Python strings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The cells of a file as they stand there; `lines[i]` is the line on which row i ends."""
+
+    path: Path
+    names: tuple[str, ...]
+    rows: list[list[str]]
+    lines: list[int]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def place(self, name: str, what: str) -> int:
+        """The index of a column; raises N108 with the nearest names."""
+        if name in self.names:
+            return self.names.index(name)
+        near = tuple(f"`{each}`" for each in did_you_mean(name, self.names, most=3))
+        names = ", ".join(self.names[:40]) + (", ..." if len(self.names) > 40 else "")
+        message = f"{self.path} has no column `{name}`, which {what}"
+        raise error("N108", message, notes=(f"its columns: {names}",), tries=near)
+
+    def words(self, name: str) -> list[str]:
+        """The cells of a column."""
+        place = self.names.index(name)
+        return [row[place] for row in self.rows]
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """A column as numbers; raises N702 naming the first line that has none."""
+        cells = self.words(name)
+        for cell, line in zip(cells, self.lines, strict=True):
+            if not NUMBER.fullmatch(cell) or not isfinite(float(cell)):
+                found = f"`{cell[:40]}`, which is no finite number" if cell else "nothing"
+                message = f"line {line} holds {found} in the column `{name}` of numbers"
+                notes = (
+                    f'`categories="{name}"` reads the whole column as words, `drop="{name}"` leaves it out',
+                )
+                raise unreadable(self.path, message, notes=notes)
+        return np.array([float(cell) for cell in cells])
+
+    def is_words(self, name: str) -> bool:
+        """No cell of the column is a number."""
+        return not any(NUMBER.fullmatch(cell) for cell in self.words(name))
+
+
+def read_table(path: Path, delimiter: str | None = None, most_bytes: int = MOST_BYTES) -> Table:
+    """The table of a file; `delimiter` is a name of `DELIMITERS`; raises N702 with line and column."""
+    text = _text(path, content(path, most_bytes // _BYTES_PER_CHARACTER))
+    sign = DELIMITERS[delimiter] if delimiter else _sniff(text)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=sign, skipinitialspace=True, strict=True)
+    names: tuple[str, ...] = ()
+    rows, lines = [], []
+    try:
+        for cells in reader:
+            if not cells:
+                continue
+            row = [cell.strip() for cell in cells]
+            if not names:
+                names = _names(path, row, reader.line_num)
+                continue
+            if len(row) != len(names):
+                cells_found = f"line {reader.line_num} has {len(row)} cells"
+                raise unreadable(path, f"{cells_found}, and the header {len(names)} ({_named(sign)} between)")
+            rows.append(row)
+            lines.append(reader.line_num)
+    except csv.Error as problem:
+        raise unreadable(path, f"line {reader.line_num}: {problem}") from None
+    if not rows:
+        raise unreadable(path, "there is no row below the names of the columns" if names else "it is empty")
+    return Table(path, names, rows, lines)
+
+
+def _text(path: Path, raw: bytes) -> str:
+    if b"\0" in raw:
+        raise unreadable(path, f"it is not text: line {raw[: raw.index(0)].count(10) + 1} holds a zero byte")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = problem.object[: problem.start].count(b"\n") + 1
+        raise unreadable(
+            path, f"line {line} is not UTF-8: byte {raw[problem.start]:#x} at offset {problem.start:,}"
+        ) from None
+
+
+def _sniff(text: str) -> str:
+    """The sign that divides line 1 into the most cells."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return max(_SNIFFED, key=lambda sign: len(next(csv.reader([first], delimiter=sign), ())))
+
+
+def _named(sign: str) -> str:
+    return next(name for name, each in DELIMITERS.items() if each == sign)
+
+
+def _names(path: Path, row: list[str], line: int) -> tuple[str, ...]:
+    """The first row as names."""
+    if all(NUMBER.fullmatch(cell) for cell in row):
+        raise unreadable(path, f"line {line} holds numbers where the names of the columns are expected")
+    for place, name in enumerate(row):
+        if not name:
+            raise unreadable(path, f"line {line}: column {place + 1} has no name")
+        if name in row[:place]:
+            raise unreadable(
+                path, f"line {line}: columns {row.index(name) + 1} and {place + 1} are both called `{name}`"
+            )
+    return tuple(row)
+
+
+def load(reader: Csv, request: Request) -> Loaded:
+    """A table for a network; raises N701, N702, N404, and N108 for a column that is not there."""
+    table = read_table(request.place.find(reader.path), reader.delimiter, request.most_bytes)
+    names = _input_names(table, reader)
+    targets, classes = _targets(table, reader, request.target)
+    train, test = divide(targets, reader.test, reader.seed)
+    held = None
+    if reader.validation is not None:
+        kept, held = divide(targets[train], reader.validation, reader.seed)
+        train, held = train[kept], train[held]
+    cells: dict[str, Array | list[str]] = {}
+    columns = []
+    for name in names:
+        if name in reader.categories or table.is_words(name):
+            cells[name] = words = table.words(name)
+            columns.append(Column.of_words(name, [words[row] for row in train]))
+        else:
+            cells[name] = numbers = table.numbers(name)
+            with np.errstate(all="ignore"):
+                columns.append(Column.of_numbers(name, numbers[train], reader.standardize))
+    preprocessing = Preprocessing(tuple(columns), reader.delimiter)
+    encoded = encode(table.path, cells, preprocessing, request.most_bytes)
+    _check_width(table.path, preprocessing, request.input)
+    whole = Dataset(fit(encoded, request.input), targets)
+    validation = whole.take(held) if held is not None else None
+    return Loaded(whole.take(train), whole.take(test), validation, classes, preprocessing)
+
+
+def _input_names(table: Table, reader: Csv) -> list[str]:
+    asked = condition(reader.target)
+    target = asked.column if asked else reader.target.strip()
+    table.place(target, "is the target")
+    for option, names in (("drop", reader.drop), ("categories", reader.categories)):
+        for name in names:
+            table.place(name, f"`{option}` names")
+    left = [name for name in table.names if name != target and name not in reader.drop]
+    if not left:
+        raise error("N404", f"{table.path}: no column is left for the input")
+    return left
+
+
+def encode(
+    path: Path, cells: dict[str, Any], preprocessing: Preprocessing, most_bytes: int
+) -> NDArray[np.float32]:
+    """(rows, width) float32: the columns side by side; raises N702."""
+    rows = len(next(iter(cells.values())))
+    needed = rows * preprocessing.width * 4
+    if needed > most_bytes:
+        widest = max(preprocessing.columns, key=lambda column: column.width)
+        taken = f"{rows:,} rows of {preprocessing.width:,} entries take {needed:,} bytes"
+        alone = f"the column `{widest.name}` alone is {widest.width:,} entries"
+        raise unreadable(path, f"{taken}, and {most_bytes:,} are the limit; {alone}")
+    with np.errstate(all="ignore"):
+        parts = [column.encode(cells[column.name]) for column in preprocessing.columns]
+    for column, part in zip(preprocessing.columns, parts, strict=True):
+        if not np.isfinite(part).all():
+            raise unreadable(path, f"the numbers of the column `{column.name}` are too large")
+    return np.concatenate(parts, axis=1)
+
+
+def _check_width(path: Path, preprocessing: Preprocessing, shape: Shape) -> None:
+    if not shape.is_known or shape.size == preprocessing.width:
+        return
+    numeric = sum(column.categories is None for column in preprocessing.columns)
+    words = [column for column in preprocessing.columns if column.categories is not None]
+    because = f"{numeric} columns of numbers = {numeric} entries"
+    if words:
+        entries = preprocessing.width - numeric
+        because += f", {len(words)} columns of words = {entries} entries (one for each word)"
+    message = f"a row of {path} is {preprocessing.width} entries, and the input is {shape}"
+    raise error("N404", message, because=because, tries=(f"`input {preprocessing.width}`",))
+
+
+def _targets(table: Table, reader: Csv, wanted: Shape | None) -> tuple[Array, tuple[str, ...]]:
+    """The targets of all rows and the names of their classes."""
+    asked = condition(reader.target)
+    if asked is not None:
+        return _yes_or_no(_answers(table, asked, reader.categories), _both(asked), wanted)
+    name = reader.target.strip()
+    if name in reader.categories or table.is_words(name):
+        words = table.words(name)
+        classes = tuple(sorted(set(words)))
+        places = {word: place for place, word in enumerate(classes)}
+        labels = np.array([places[word] for word in words])
+        if len(classes) == 1:
+            raise error("N404", f"{table.path}: the target `{name}` is `{classes[0]}` in every row")
+        if len(classes) == 2:
+            return _yes_or_no(labels == 1, classes, wanted)
+        _check_count(f"the column `{name}`", classes, wanted)
+        return fit_targets(labels, wanted, classes), classes
+    numbers = table.numbers(name)
+    if wanted is None or wanted.of is None:
+        return fit_targets(numbers, wanted), ()
+    return _numbered(name, numbers, wanted)
+
+
+def _both(asked: Condition) -> tuple[str, str]:
+    """No and yes in words: `G3 < 10` and `G3 >= 10`."""
+    value = f"{asked.value:g}" if isinstance(asked.value, float) else asked.value
+    return f"{asked.column} {_OPPOSITE[asked.operator]} {value}", f"{asked.column} {asked.operator} {value}"
+
+
+def _answers(table: Table, asked: Condition, categories: Sequence[str]) -> NDArray[np.bool_]:
+    """The condition on every row; raises N404 where it is always the same."""
+    values: Any
+    value: Any = asked.value
+    if isinstance(value, float) and asked.column not in categories and not table.is_words(asked.column):
+        values = table.numbers(asked.column)
+    elif asked.operator in ("==", "!="):
+        values = np.array(table.words(asked.column), object)
+        value = f"{value:g}" if isinstance(value, float) else value
+    else:
+        message = (
+            f"{table.path}: `{asked.operator}` compares numbers, and the column `{asked.column}` holds words"
+        )
+        raise error("N404", message)
+    answers = np.asarray(_OPERATORS[asked.operator](values, value), bool)
+    if answers.all() or not answers.any():
+        held = _both(asked)[int(answers[0])]
+        raise error(
+            "N404",
+            f"{table.path}: `{held}` holds for every one of the {len(answers)} rows: nothing to tell apart",
+        )
+    return answers
+
+
+def _yes_or_no(
+    answers: NDArray[np.bool_], classes: tuple[str, str] | tuple[str, ...], wanted: Shape | None
+) -> tuple[Array, tuple[str, ...]]:
+    if wanted is not None and wanted.of is not None:
+        _check_count("the target", classes, wanted)
+        return fit_targets(answers.astype(np.int64), wanted, classes), classes
+    return fit_targets(answers.astype(np.float32), wanted), classes
+
+
+def _check_count(what: str, classes: Sequence[str], wanted: Shape | None) -> None:
+    if wanted is not None and wanted.of is not None and wanted.of != len(classes):
+        names = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
+        message = f"{what} has {len(classes)} classes, and the output tells {wanted.of} apart"
+        raise error("N404", message, notes=(f"the classes: {names}",), tries=(f"`softmax {len(classes)}`",))
+
+
+def _numbered(name: str, numbers: NDArray[np.float64], wanted: Shape) -> tuple[Array, tuple[str, ...]]:
+    """A column of numbers as classes: 0 to N - 1 as they are, else one class for each number that occurs."""
+    assert wanted.of is not None
+    if (numbers % 1 == 0).all() and numbers.min() >= 0 and numbers.max() < wanted.of:
+        return fit_targets(numbers.astype(np.int64), wanted), tuple(
+            str(number) for number in range(wanted.of)
+        )
+    values, labels = np.unique(numbers, return_inverse=True)
+    classes = tuple(f"{value:g}" for value in values)
+    _check_count(f"the column `{name}`", classes, wanted)
+    return fit_targets(labels, wanted), classes
+
+
+def prepare_rows(
+    path: Path, preprocessing: Preprocessing, most_bytes: int = MOST_BYTES
+) -> NDArray[np.float32]:
+    """New rows, (n, width) float32, as the training rows were prepared; columns that are not needed are ignored.
+
+    The file is one that the user names, so that it may lie anywhere. A word that the training rows did not have is no
+    1 anywhere. Raises N705 where the file cannot be used.
+    """
+    try:
+        table = read_table(path, preprocessing.delimiter, most_bytes)
+        cells: dict[str, Any] = {}
+        for column in preprocessing.columns:
+            table.place(column.name, "the network reads")
+            cells[column.name] = (
+                table.numbers(column.name) if column.categories is None else table.words(column.name)
+            )
+        return encode(path, cells, preprocessing, most_bytes)
+    except SpecError as refused:
+        (found,) = refused.diagnostics
+        raise error(
+            "N705", found.message, notes=found.notes if found.code == "N108" else (), tries=found.tries
+        ) from None
