@@ -158,12 +158,9 @@ def _squeezed(dims: tuple[int, ...]) -> tuple[int, ...]:
 
 def _misfit(array: Array, shape: Shape) -> SpecError:
     have = Shape(array.shape[1:])
+    found = str(have) or "one number"
     sizes = f"{_product(have)}, {_product(shape)}" if shape.is_known and have.dims else ""
-    return error(
-        "N404",
-        f"an example of the data is {have if have.dims else 'one number'}, and the input is {shape}",
-        because=sizes,
-    )
+    return error("N404", f"an example of the data is {found}, and the input is {shape}", because=sizes)
 
 
 def _product(shape: Shape) -> str:

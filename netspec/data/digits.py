@@ -54,11 +54,13 @@ def _size(shape: Shape) -> tuple[int, int]:
 def resize(images: Array, height: int, width: int) -> Array:
     """Images (n, h, w) interpolated bilinearly to (n, height, width), float32; half-pixel centres, edges repeated."""
     rows, columns = _weights(images.shape[1], height), _weights(images.shape[2], width)
-    return np.matmul(np.matmul(rows, images.astype(np.float32, copy=False)), columns.T)
+    resized: Array = rows @ images.astype(np.float32, copy=False) @ columns.T
+    return resized
 
 
 def _weights(have: int, want: int) -> Array:
     """(want, have): what each old pixel of a line adds to each new one."""
     centres = np.clip((np.arange(want) + 0.5) * have / want - 0.5, 0, have - 1)
     distance = np.abs(centres[:, None] - np.arange(have))
-    return np.maximum(1 - distance, 0).astype(np.float32)
+    weights: Array = np.maximum(1 - distance, 0).astype(np.float32)
+    return weights

@@ -67,14 +67,18 @@ class Table:
     def numbers(self, name: str) -> NDArray[np.float64]:
         """A column as numbers; raises N702 naming the first line that has none."""
         cells = self.words(name)
-        for cell, line in zip(cells, self.lines, strict=True):
-            if not NUMBER.fullmatch(cell) or not isfinite(float(cell)):
-                found = f"`{cell[:40]}`, which is no finite number" if cell else "nothing"
-                message = f"line {line} holds {found} in the column `{name}` of numbers"
-                notes = (
-                    f'`categories="{name}"` reads the whole column as words, `drop="{name}"` leaves it out',
-                )
-                raise unreadable(self.path, message, notes=notes)
+        wrong = [
+            row for row, cell in enumerate(cells) if not NUMBER.fullmatch(cell) or not isfinite(float(cell))
+        ]
+        if wrong:
+            cell, line = cells[wrong[0]], self.lines[wrong[0]]
+            found = f"`{cell[:40]}`, which is no finite number" if cell else "nothing"
+            message = f"line {line} holds {found}, in the column `{name}` of numbers"
+            because = f"{len(cells) - len(wrong)} cells of the column are numbers and {len(wrong)} not"
+            notes = (
+                f'`drop="{name}"` leaves the column out, `categories="{name}"` reads all of it as words',
+            )
+            raise unreadable(self.path, message, because=because, notes=notes)
         return np.array([float(cell) for cell in cells])
 
     def is_words(self, name: str) -> bool:
