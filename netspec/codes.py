@@ -51,6 +51,7 @@ CODES: Final[dict[str, str]] = {
     "N507": "the limit on activation memory",
     "N601": "a backend has no rule for a layer",
     "N602": "a backend cannot be used",
+    "N603": "a plug-in cannot be used",
     "N701": "a data file is missing",
     "N702": "a data file cannot be read",
     "N703": "a weight file does not fit",

@@ -90,7 +90,12 @@ def load_backend(name: str) -> Any:
             raise error("N602", message) from None
     found = {point.name: point for point in _entry_points()}
     if name in found:
-        return found[name].load()
+        try:
+            return found[name].load()
+        except Exception as problem:  # whatever the module of a stranger may do
+            reason = f"{type(problem).__name__}: {problem}"
+            message = f"the backend `{name}` comes from a plug-in that cannot be imported: {reason}"
+            raise error("N602", message) from problem
     near = did_you_mean(name, [*BUILT_IN, *found])
     hint = f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join([*BUILT_IN, *found])}"
     raise error("N602", f"there is no backend called `{name}`{hint}")

@@ -2,7 +2,8 @@
 
 The rules of a built-in backend for a definition of `netspec/layers/conv.py` or `netspec/settings/loss.py` lie in a
 file of the same name in the backend's folder, which is imported when first asked for.  Third parties register rules,
-for their own definitions or for someone else's backend, through the entry-point group `netspec.rules`.
+for their own definitions or for someone else's backend, through the entry-point group `netspec.rules`: an entry under
+the backend's name, whose value is the module with the rules.  So nothing is imported for a backend that is not in use.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Rules(Generic[R]):
         self.package = package
         self._rules: dict[type[Definition], R] = {}
         self._plug_ins_loaded = False
+        self._broken: list[str] = []
 
     def rule(self, *definitions: type[Definition]) -> Callable[[R], R]:
         """Make what is decorated the rule of some definitions."""
@@ -44,7 +46,8 @@ class Rules(Generic[R]):
         if definition not in self._rules and not self._plug_ins_loaded:
             self._load_plug_ins()
         if definition not in self._rules:
-            raise error("N601", f"the backend `{self.backend}` has no rule for `{definition.word}`")
+            message = f"the backend `{self.backend}` has no rule for `{definition.word}`"
+            raise error("N601", message, notes=tuple(self._broken))
         return self._rules[definition]
 
     def _load_family(self, definition: type[Definition]) -> None:
@@ -56,5 +59,9 @@ class Rules(Generic[R]):
         from importlib.metadata import entry_points
 
         self._plug_ins_loaded = True
-        for point in entry_points(group="netspec.rules"):
-            point.load()  # importing the module registers its rules
+        for point in entry_points(group="netspec.rules", name=self.backend):
+            try:
+                point.load()  # importing the module registers its rules
+            except Exception as problem:  # a stranger's module must not break what does not need it
+                reason = f"{type(problem).__name__}: {problem}"
+                self._broken.append(f"the rules in `{point.value}` cannot be imported: {reason}")

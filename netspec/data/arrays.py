@@ -131,7 +131,10 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"the version {version} of its header is not known")
-    shape, _, dtype = readers[version](stream)
+    try:
+        shape, _, dtype = readers[version](stream)
+    except Exception as problem:  # NumPy lets through whatever Python's tokenizer and parser raise
+        raise ValueError(f"its header cannot be read: {problem}") from None
     return shape, dtype, stream.tell()
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.settings.data import Delimiter
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -56,7 +58,7 @@ class Preprocessing:
     """All columns that feed the network, in order, and the name of the delimiter where the spec sets one."""
 
     columns: tuple[Column, ...]
-    delimiter: str | None = None
+    delimiter: Delimiter | None = None
 
     @property
     def width(self) -> int:

@@ -6,7 +6,7 @@ Knows nothing of files.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor
+from math import floor, prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -136,20 +136,20 @@ def _as_float32(array: Array, name: str) -> Array:
 
 def _bound(wanted: tuple[Dim, ...], have: tuple[int, ...]) -> tuple[int, ...] | None:
     """The wanted dimensions with their symbols replaced so that the data fit, None where they do not."""
+    total = prod(have)
+    alike = next((dims for dims in (have, _squeezed(have)) if len(dims) == len(wanted)), None)
     names = [dim for dim in wanted if isinstance(dim, Symbol)]
-    known = [dim for dim in wanted if isinstance(dim, int)]
-    total = int(np.prod(have, dtype=object))
-    if len(wanted) == len(have):
-        sizes = {want: size for want, size in zip(wanted, have, strict=True) if isinstance(want, Symbol)}
+    if alike is not None:
+        sizes = {dim: size for dim, size in zip(wanted, alike, strict=True) if isinstance(dim, Symbol)}
     else:
-        rest = int(np.prod(known, dtype=object))
+        rest = prod(dim for dim in wanted if isinstance(dim, int))
         sizes = {names[0]: total // rest} if len(names) == 1 else {}
     dims = tuple(sizes.get(dim, 0) if isinstance(dim, Symbol) else dim for dim in wanted)
     if dims == have:
         return dims
     mine, theirs = _squeezed(dims), _squeezed(have)
     same = mine == theirs or min(len(mine), len(theirs)) <= 1
-    return dims if same and int(np.prod(dims, dtype=object)) == total else None
+    return dims if same and prod(dims) == total else None
 
 
 def _squeezed(dims: tuple[int, ...]) -> tuple[int, ...]:

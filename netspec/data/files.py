@@ -46,8 +46,8 @@ class Place:
             try:
                 inside = self.allow_outside or path.resolve().is_relative_to(root.resolve())
                 there = inside and path.exists()
-            except OSError as problem:
-                raise unreadable(path, problem.strerror or str(problem)) from None
+            except (OSError, RuntimeError) as problem:  # Python 3.11 has a RuntimeError for a loop of links
+                raise unreadable(path, getattr(problem, "strerror", "") or str(problem)) from None
             if not inside:
                 raise self._outside(written)
             if there and not path.is_file():

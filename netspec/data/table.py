@@ -19,9 +19,9 @@ from netspec.data.dataset import Array, Dataset, Loaded, Request, divide, fit, f
 from netspec.data.files import MOST_BYTES, content, unreadable
 from netspec.diagnostics import SpecError, did_you_mean, error
 from netspec.ir.shape import Shape
-from netspec.settings.data import NUMBER, Condition, Csv, condition
+from netspec.settings.data import NUMBER, Condition, Csv, Delimiter, condition
 
-DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+DELIMITERS: Final[dict[Delimiter, str]] = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 _SNIFFED: Final = (",", ";", "\t")
 
 _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
@@ -86,7 +86,7 @@ class Table:
         return not any(NUMBER.fullmatch(cell) for cell in self.words(name))
 
 
-def read_table(path: Path, delimiter: str | None = None, most_bytes: int = MOST_BYTES) -> Table:
+def read_table(path: Path, delimiter: Delimiter | None = None, most_bytes: int = MOST_BYTES) -> Table:
     """The table of a file; `delimiter` is a name of `DELIMITERS`; raises N702 with line and column."""
     text = _text(path, content(path, most_bytes // _BYTES_PER_CHARACTER))
     sign = DELIMITERS[delimiter] if delimiter else _sniff(text)

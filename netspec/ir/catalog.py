@@ -1,18 +1,37 @@
 """The catalog: every word of the language and the definition behind it.
 
 Built-in words stand in a static table and are imported when first used, so that a spec pays only for what it says.
-Third parties add words through the entry-point groups `netspec.layers` and `netspec.settings`; an installed plug-in is
-asked only when a word is not built in, or when everything is listed.
+Third parties add words through entry points, each under the word's own name, in the group of its kind (`KINDS`).
+They are asked only for a word that is not built in, or when everything is listed.  A built-in word is never replaced;
+a plug-in that cannot be used is a diagnostic, N603, for those who use its words and for nobody else.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
+from netspec.diagnostics import SpecError, error
 from netspec.ir.definition import Definition
+from netspec.ir.layer import Operation
+from netspec.ir.training import Loss, Metric, Optimizer, Plain, Reader, Schedule
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+KINDS: Final[dict[str, tuple[str, type[Definition]]]] = {
+    "layer": ("netspec.layers", Operation),
+    "data": ("netspec.data", Reader),
+    "loss": ("netspec.losses", Loss),
+    "optimizer": ("netspec.optimizers", Optimizer),
+    "schedule": ("netspec.schedules", Schedule),
+    "metric": ("netspec.metrics", Metric),
+    "setting": ("netspec.settings", Plain),
+}
+"""The kinds of word: the group of entry points that adds some, and the base of their definitions."""
 
 # kind of word -> module -> words defined there
 BUILT_IN: Final[dict[str, dict[str, str]]] = {
@@ -60,23 +79,49 @@ def _places(kind: str) -> dict[str, str]:
 
 
 @cache
-def _plug_ins(kind: str) -> dict[str, Any]:
+def _plug_ins(kind: str) -> dict[str, list[EntryPoint]]:
     from importlib.metadata import entry_points
 
-    return {point.name: point for point in entry_points(group=f"netspec.{kind}s")}
+    group, _ = KINDS[kind]
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=group):
+        found.setdefault(point.name, []).append(point)
+    return found
 
 
 @cache
 def find(kind: str, word: str) -> type[Definition] | None:
-    """The definition of a word of a kind (`layer`, `data`, `loss`, ...), or None."""
+    """The definition of a word of a kind (`layer`, `data`, `loss`, ...), or None.
+
+    Raises `SpecError` N603 where the word comes from a plug-in that cannot be used.
+    """
     module = _places(kind).get(word)
     if module:
         for value in vars(import_module(module)).values():
             if isinstance(value, type) and issubclass(value, Definition) and value.__dict__.get("word") == word:
                 return value
         raise LookupError(f"{module} does not define {word}")
-    point = _plug_ins(kind).get(word)
-    return point.load() if point else None
+    points = _plug_ins(kind).get(word)
+    return _load(kind, word, points) if points else None
+
+
+def _load(kind: str, word: str, points: list[EntryPoint]) -> type[Definition]:
+    """The definition that a plug-in gives for a word."""
+    owners = ", ".join(f"`{point.dist.name if point.dist else point.value}`" for point in points)
+    if len(points) > 1:
+        raise error("N603", f"the {kind} `{word}` comes from several plug-ins at once: {owners}")
+    (point,) = points
+    try:
+        found = point.load()
+    except Exception as problem:  # whatever the module of a stranger may do
+        reason = f"{type(problem).__name__}: {problem}"
+        message = f"the {kind} `{word}` comes from the plug-in {owners}, which cannot be imported: {reason}"
+        raise error("N603", message) from problem
+    _, base = KINDS[kind]
+    if not (isinstance(found, type) and issubclass(found, base) and getattr(found, "word", None) == word):
+        message = f"the plug-in {owners} promises the {kind} `{word}`, and `{point.value}` does not define it"
+        raise error("N603", message)
+    return found
 
 
 def words(kind: str) -> list[str]:
@@ -85,9 +130,13 @@ def words(kind: str) -> list[str]:
 
 
 def definitions(kind: str) -> Iterator[type[Definition]]:
-    """All definitions of a kind."""
+    """All definitions of a kind; a plug-in that cannot be used is left out with a warning."""
     for word in words(kind):
-        found = find(kind, word)
+        try:
+            found = find(kind, word)
+        except SpecError as refused:
+            warnings.warn(str(refused), RuntimeWarning, stacklevel=2)
+            continue
         assert found is not None
         yield found
 

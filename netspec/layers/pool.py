@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Example, Operation, Shapes
+from netspec.ir.layer import Change, Example, Operation, Problem, Shapes
 from netspec.ir.shape import Shape
 from netspec.ir.values import Choice, Padding, Pair, Sides
 from netspec.layers.window import Window
@@ -43,7 +43,19 @@ class Pool(Operation):
         return Window(self.kernel, self.stride or self.kernel, (1, 1), self.pad, self.ceil)
 
     def result(self, inputs: Shapes) -> Shape:
-        return Shape((*self.window.output(inputs[0]), inputs[0].dims[-1]))
+        height, width = self.window.output(inputs[0])
+        top, bottom, left, right = self.padding(inputs)
+        rows, columns = max(top, bottom), max(left, right)
+        if rows >= self.kernel[0] or columns >= self.kernel[1]:
+            raise Problem(
+                "N204",
+                "with so much padding there are windows that see no pixel",
+                argument="pad",
+                label=f"up to {rows} rows and {columns} columns",
+                because=f"the window is {self.kernel[0]}x{self.kernel[1]}; padding has to be smaller",
+                changes=[Change("same", "pad", "`same`")],
+            )
+        return Shape((height, width, inputs[0].dims[-1]))
 
     def padding(self, inputs: Shapes) -> Sides:
         return self.window.padding(inputs[0])

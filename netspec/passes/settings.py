@@ -49,7 +49,7 @@ class _Settings:
         return Training(self.settings, self.fallback, self.spans)
 
     def plain(self, statement: tree.Command) -> Definition | None:
-        definition = self.find("setting", statement.head, [*catalog.words("setting"), *NAMED], "setting")
+        definition = self.find("setting", statement.head)
         if definition is None:
             return None
         return bind_arguments(self.context, definition, statement.head, statement.items).instance
@@ -61,7 +61,7 @@ class _Settings:
             items = self.without_fallback(items)
         match items:
             case [tree.Name() as head, *rest]:
-                definition = self.find(kind, head, catalog.words(kind), kind)
+                definition = self.find(kind, head)
                 if definition is None:
                     return None
                 return bind_arguments(self.context, definition, head, rest).instance
@@ -75,7 +75,7 @@ class _Settings:
         for index, item in enumerate(items):
             match item:
                 case tree.Clause(word=tree.Name(text="else"), values=(tree.Name() as head,)):
-                    definition = self.find("data", head, catalog.words("data"), "data")
+                    definition = self.find("data", head)
                     if definition is not None:
                         rest = items[index + 1 :]
                         use = bind_arguments(self.context, definition, head, rest)
@@ -84,18 +84,19 @@ class _Settings:
                     return items[:index]
         return items
 
-    def find(self, kind: str, head: tree.Name, known: Sequence[str], what: str) -> type[Definition] | None:
+    def find(self, kind: str, head: tree.Name) -> type[Definition] | None:
         found = catalog.find(kind, head.text)
         if found is not None:
             return found
         span = self.context.span(head)
         if catalog.is_planned(kind, head.text):
-            self.context.diagnostics.report("N901", f"the {what} `{head.text}` is not supported yet", span)
+            self.context.diagnostics.report("N901", f"the {kind} `{head.text}` is not supported yet", span)
             return None
+        known = [*catalog.words(kind), *(NAMED if kind == "setting" else ())]
         near = did_you_mean(head.text, known)
         fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
         notes = () if near else (f"known: {', '.join(known)}",)
         code = "N401" if kind == "setting" else "N101"
-        message = f"there is no {what} called `{head.text}`"
+        message = f"there is no {kind} called `{head.text}`"
         self.context.diagnostics.report(code, message, span, fixes=fixes, notes=notes)
         return None

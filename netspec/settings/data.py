@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import isfinite
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.shape import Shape
@@ -107,6 +107,8 @@ class Columns(String):
         return tuple[Annotated[str, Field(pattern=r'^[^",\n]+$', strict=True)], ...]
 
 
+Delimiter: TypeAlias = Literal["comma", "semicolon", "tab", "bar"]
+
 FRACTION: Final = Real(0, 1, open_low=True, open_high=True)
 SEED: Final = Whole(0, 2**63 - 1)
 
@@ -150,8 +152,8 @@ class Csv(Reader):
     target: str = option(Target(), "what is to be predicted")
     drop: tuple[str, ...] = option(Columns(), "columns that are left out", default=())
     categories: tuple[str, ...] = option(Columns(), "columns of numbers that are read as words", default=())
-    delimiter: str | None = option(
-        Choice(("comma", "semicolon", "tab", "bar")),
+    delimiter: Delimiter | None = option(
+        Choice(get_args(Delimiter)),
         "what separates the cells, seen from line 1 unless set",
         default=None,
     )

@@ -27,9 +27,14 @@ class Site(Generic[O]):
         return Shape(self.inputs[0].dims[-1:]).size
 
     @property
+    def rank(self) -> int:
+        """Axes of one example: 1 for a vector, 2 for a sequence, 3 for an image, 4 for a sequence of images."""
+        return len(self.inputs[0].dims)
+
+    @property
     def channel_axis(self) -> int:
         """The axis of channels or features in a batch as PyTorch holds it."""
-        return 1 if len(self.inputs[0].dims) == 3 else -1
+        return {3: 1, 4: 2}.get(self.rank, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +42,18 @@ class Code:
     """A layer in Python: the submodule, if it has one, and the lines of `forward`.
 
     In `lines`, `{x}` is the input, `{y}` the result, `{module}` the submodule: `{y} = {module}({x})`.
+    A layer that `follows` is one expression that may be written around the call of the layer before it, as in
+    `F.relu(self.conv1(x))`.
     """
 
     lines: tuple[str, ...]
     module: str = ""
+    follows: bool = False
 
 
-def call(expression: str, module: str = "") -> Code:
+def call(expression: str, module: str = "", *, follows: bool = False) -> Code:
     """A layer of one line, from the expression of its result."""
-    return Code((f"{{y}} = {expression}",), module)
+    return Code((f"{{y}} = {expression}",), module, follows)
 
 
 def submodule(constructor: str, *arguments: object, **options: object) -> Code:
@@ -54,9 +62,14 @@ def submodule(constructor: str, *arguments: object, **options: object) -> Code:
 
 
 def construct(constructor: str, *arguments: object, **options: object) -> str:
-    """The text of a call, its arguments numbers, booleans, strings and tuples of them."""
+    """The text of a call, its arguments numbers, booleans and tuples of them."""
     parts = [repr(value) for value in arguments] + [f"{name}={value!r}" for name, value in options.items()]
     return f"{constructor}({', '.join(parts)})"
+
+
+def unless(default: object, **options: object) -> dict[str, object]:
+    """The options that are not the default, which people leave out."""
+    return {name: value for name, value in options.items() if value != default}
 
 
 def square(pair: tuple[int, int]) -> int | tuple[int, int]:

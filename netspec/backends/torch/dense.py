@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from netspec.backends.torch.code import Code, Site, rule, submodule
+from netspec.backends.torch.code import Code, Site, rule, submodule, unless
 from netspec.layers.dense import Dense
 
 
 @rule(Dense)
 def dense(site: Site[Dense]) -> Code:
     """`nn.Linear`."""
-    options = {} if site.operation.bias else {"bias": False}
-    return submodule("nn.Linear", site.channels, site.operation.units, **options)
+    bias = unless(True, bias=site.operation.bias)
+    return submodule("nn.Linear", site.channels, site.operation.units, **bias)

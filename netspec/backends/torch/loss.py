@@ -18,10 +18,10 @@ def crossentropy(output: Tensor, target: Tensor) -> Tensor:
 @rule(Bce)
 def bce(output: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy on logits."""
-    return F.binary_cross_entropy_with_logits(output, target)
+    return F.binary_cross_entropy_with_logits(output, target.to(output.dtype))
 
 
 @rule(Mse)
 def mse(output: Tensor, target: Tensor) -> Tensor:
     """The mean squared error."""
-    return F.mse_loss(output, target)
+    return F.mse_loss(output, target.to(output.dtype))

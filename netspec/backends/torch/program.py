@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from netspec.backends import channels_first, channels_last, check_values
 from netspec.backends.torch.code import rules
-from netspec.backends.torch.source import attribute, class_name, module_source
-from netspec.diagnostics import error
+from netspec.backends.torch.device import find_device
+from netspec.backends.torch.source import attributes, class_name, is_fused, module_source, output_expression
 from netspec.ir.net import Net
 from netspec.ir.training import Loss, Training
 from netspec.passes.check import loss_of
@@ -26,25 +28,29 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def build(net: Net) -> nn.Module:
     """The generated module.  Its source is registered, so that tracebacks and debuggers show its lines."""
     source = module_source(net)
-    file = f"<netspec {net.name} {abs(hash(source)):x}>"
+    file = f"<netspec {class_name(net)} {sha256(source.encode()).hexdigest()[:12]}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     namespace: dict[str, Any] = {"__name__": file}
     # the text is our own: every name in it was validated, every value written by repr
     exec(compile(source, file, "exec"), namespace)
-    module: nn.Module = namespace[class_name(net)]()
+    # the numbers that PyTorch starts with are replaced: its generator is left as it was
+    with torch.random.fork_rng(devices=[]):
+        module: nn.Module = namespace[class_name(net)]()
     return module
 
 
-def find_device(name: str) -> torch.device:
-    """The device of a name; `auto` is cuda where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        raise error("N602", f"the device `{name}` cannot be used here") from None
-    return device
+def output_function(net: Net) -> Callable[[Tensor], Tensor]:
+    """The function from logits to what the network predicts."""
+    function: Callable[[Tensor], Tensor] = eval(
+        f"lambda x: {output_expression(net, 'x')}", {"torch": torch, "F": F}
+    )
+    return function
+
+
+def to_tensor(array: Array) -> Tensor:
+    """A tensor on the array's own memory where PyTorch can use that, else on a copy."""
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 class TorchProgram:
@@ -56,32 +62,41 @@ class TorchProgram:
         self.torch_device = find_device(device)
         self.device = str(self.torch_device)
         self.module = build(net).to(self.torch_device, self.dtype)
-        self._raw = getattr(self.module, "logits", self.module)
-        self.begin(Training({}))
+        names = attributes(net)
+        split = {name: name.rpartition(".") for name in net.parameters}
+        self._keys = {name: f"{names[layer]}.{short}" for name, (layer, _, short) in split.items()}
+        self._prepare(Training({}))
 
     def begin(self, training: Training) -> None:
-        """See `Program.begin`; seeds PyTorch's own generator, which dropout and noise draw from."""
+        """See `Program.begin`.
+
+        Seeds PyTorch's own generator, the one for the whole process: dropout and noise draw from it and can draw
+        from no other.
+        """
+        self._prepare(training)
+        seed = training.get("seed")
+        torch.manual_seed(seed.value if isinstance(seed, Seed) else 0)
+
+    def _prepare(self, training: Training) -> None:
         loss: Loss = loss_of(self.net, training)
-        self.fused = self.net.outputs[-1].word == loss.fuses
-        self._trained = self._raw if self.fused else self.module
+        self.fused = is_fused(self.net) and self.net.outputs[-1].word == loss.fuses
+        self._trained: Any = self.module.logits if self.fused else self.module
+        self._finish = output_function(self.net) if self.fused else None
         self._loss = rules.find(type(loss))
         optimizer = training.get("optimizer") or Sgd()
         parameters = list(self.module.parameters())
         self.optimizer = rules.find(type(optimizer))(optimizer, parameters) if parameters else None
-        regularize, clip, seed = (training.get(name) for name in ("regularize", "clip", "seed"))
+        regularize, clip = training.get("regularize"), training.get("clip")
         self.regularize = regularize if isinstance(regularize, Regularize) else None
         self.largest_norm = clip.norm if isinstance(clip, Clip) else None
-        torch.manual_seed(seed.value if isinstance(seed, Seed) else 0)
 
     def _inputs(self, array: Array) -> Tensor:
         """A prepared batch on the device; integers (words, classes) stay integers."""
-        tensor = torch.from_numpy(np.ascontiguousarray(array))
-        if self.net.inputs[0].shape.of is not None:
-            return tensor.to(self.torch_device, torch.int64)
-        return tensor.to(self.torch_device, self.dtype)
+        integers = self.net.inputs[0].shape.of is not None
+        return to_tensor(array).to(self.torch_device, torch.int64 if integers else self.dtype)
 
     def _targets(self, array: Array) -> Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        tensor = to_tensor(array)
         return tensor.to(self.torch_device, self.dtype if tensor.is_floating_point() else torch.int64)
 
     @staticmethod
@@ -100,23 +115,33 @@ class TorchProgram:
         """The loss with its penalty, in training mode."""
         self.module.train()
         loss: Tensor = self._loss(self._trained(self._inputs(inputs)), self._targets(targets))
-        if self.regularize is not None:
-            weights = [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
-            for weight in weights:
-                loss = loss + self.regularize.l2 / 2 * weight.square().sum() + self.regularize.l1 * weight.abs().sum()
-        return loss
+        return loss if self.regularize is None else loss + self._penalty(self.regularize)
+
+    def _penalty(self, regularize: Regularize) -> Tensor:
+        """On weights; vectors are biases, scales and shifts."""
+        weights = [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
+        penalty = torch.zeros((), dtype=self.dtype, device=self.torch_device)
+        for weight in weights:
+            if regularize.l2:
+                penalty = penalty + regularize.l2 / 2 * weight.square().sum()
+            if regularize.l1:
+                penalty = penalty + regularize.l1 * weight.abs().sum()
+        return penalty
 
     def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
-        """See `Program.loss_and_gradients`."""
-        self.module.zero_grad()
-        loss = self._objective(inputs, targets)
-        loss.backward()
+        """See `Program.loss_and_gradients`; running means and the random generator are put back."""
+        buffers = {name: value.clone() for name, value in self.module.named_buffers()}
         named = self._named(dict(self.module.named_parameters()))
-        zero = {name: torch.zeros_like(value) for name, value in named.items()}
-        return float(loss), {
-            name: self._array(value.grad if value.grad is not None else zero[name]).copy()
-            for name, value in named.items()
-        }
+        with torch.random.fork_rng(devices=[self.torch_device] if self.torch_device.type == "cuda" else []):
+            loss = self._objective(inputs, targets)
+            gradients = (
+                torch.autograd.grad(loss, list(named.values()), materialize_grads=True) if named else ()
+            )
+        for name, value in self.module.named_buffers():
+            value.copy_(buffers[name])
+        # copies, as PyTorch may hand out one tensor for several parameters
+        arrays = {name: self._array(value).copy() for name, value in zip(named, gradients, strict=True)}
+        return loss.detach().item(), arrays
 
     def train_step(self, inputs: Array, targets: Array, rate: float) -> Tensor:
         """See `Program.train_step`."""
@@ -124,7 +149,7 @@ class TorchProgram:
         loss = self._objective(inputs, targets)
         if self.optimizer is None:
             return loss.detach()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if self.largest_norm is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), self.largest_norm)
         for group in self.optimizer.param_groups:
@@ -136,10 +161,10 @@ class TorchProgram:
         """See `Program.evaluate`."""
         self.module.eval()
         with torch.inference_mode():
-            batch = self._inputs(inputs)
-            loss = self._loss(self._trained(batch), self._targets(targets))
-            output = self.module(batch)
-        return float(loss), channels_last(self._array(output))
+            raw: Tensor = self._trained(self._inputs(inputs))
+            loss: Tensor = self._loss(raw, self._targets(targets))
+            output = raw if self._finish is None else self._finish(raw)
+        return loss.item(), channels_last(self._array(output))
 
     def gradient_norms(self) -> dict[str, float]:
         """See `Program.gradient_norms`."""
@@ -150,17 +175,9 @@ class TorchProgram:
             norms[layer] = norms.get(layer, 0.0) + squares
         return {layer: norm**0.5 for layer, norm in norms.items()}
 
-    def _named(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    def _named(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Tensors of the module under the network's names, in the network's order."""
-        return {name: tensors[key] for name, key in self._keys().items() if key in tensors}
-
-    def _keys(self) -> dict[str, str]:
-        """The network's parameter names and the module's own."""
-        keys = {}
-        for name in self.net.parameters:
-            layer, _, short = name.rpartition(".")
-            keys[name] = f"{attribute(layer)}.{short}"
-        return keys
+        return {name: tensors[key] for name, key in self._keys.items() if key in tensors}
 
     def parameters(self) -> dict[str, Array]:
         """See `Program.parameters`."""
@@ -172,5 +189,5 @@ class TorchProgram:
         check_values(self.net, values)
         state = self.module.state_dict()
         with torch.no_grad():
-            for name, key in self._keys().items():
-                state[key].copy_(torch.from_numpy(np.ascontiguousarray(values[name])))
+            for name, key in self._keys.items():
+                state[key].copy_(to_tensor(values[name]))

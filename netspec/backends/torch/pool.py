@@ -1,0 +1,75 @@
+"""Pooling.  Padding never wins a maximum and is not counted in a mean, which is what decides how it is spelt."""
+
+from __future__ import annotations
+
+from netspec.backends.torch.code import Code, Site, call, rule, square, unless
+from netspec.backends.torch.conv import padded
+from netspec.ir.values import Sides
+from netspec.layers.pool import Global, Pool
+from netspec.layers.window import Window
+
+
+@rule(Pool)
+def pool(site: Site[Pool]) -> Code:
+    """`F.max_pool2d` or `F.avg_pool2d`, on an image padded before where their own padding does not fit."""
+    maximum = site.operation.kind == "max"
+    options = _options(site)
+    if options is not None:
+        if not maximum and "padding" in options:
+            options["count_include_pad"] = False
+        return call(_pool(site, "{x}", options))
+    sides = _sides(site)
+    if maximum:
+        return call(_pool(site, padded("{x}", sides, "-torch.inf"), {}))
+    mean = _pool(site, padded("{x}", sides), {})
+    share = _pool(site, padded("torch.ones_like({x}[:1, :1])", sides), {})
+    return Code(("# padding does not count:", f"share = {share}", f"{{y}} = {mean} / share"))
+
+
+def _pool(site: Site[Pool], image: str, options: dict[str, object]) -> str:
+    """The text of the call."""
+    kernel, stride = site.operation.kernel, site.operation.window.stride
+    options = unless(square(kernel), stride=square(stride)) | options
+    texts = [image, repr(square(kernel)), *(f"{name}={value!r}" for name, value in options.items())]
+    return f"F.{site.operation.kind}_pool2d({', '.join(texts)})"
+
+
+def _options(site: Site[Pool]) -> dict[str, object] | None:
+    """PyTorch's options, which pad both sides alike and at most half a kernel; None where they do not fit.
+
+    Windows start where the padding before the image starts.  As padding does not count, that after it matters only in
+    so far as it makes room for windows, and `ceil_mode` may make the same room.
+    """
+    operation, (image,) = site.operation, site.inputs
+    kernel, stride = operation.kernel, operation.window.stride
+    top, bottom, left, right = operation.padding(site.inputs)
+    if 2 * top > kernel[0] or 2 * left > kernel[1]:
+        return None
+    padding = unless(0, padding=square((top, left)))
+    if (top, left) == (bottom, right):
+        return padding | unless(False, ceil_mode=operation.ceil)
+    for ceil in (False, True) if image.is_known else ():
+        window = Window(kernel, stride, (1, 1), (top, top, left, left), ceil)
+        if window.output(image) == site.output.dims[:2]:
+            return padding | unless(False, ceil_mode=ceil)
+    return None
+
+
+def _sides(site: Site[Pool]) -> Sides:
+    """The padding to put around the image, with `ceil` as much as the windows need."""
+    operation, (image,) = site.operation, site.inputs
+    top, bottom, left, right = operation.padding(site.inputs)
+    if not operation.ceil or not image.is_known:
+        return top, bottom, left, right
+    (height, width, _), (rows, columns, _) = image.known, site.output.known
+    (sh, sw), (kh, kw) = operation.window.stride, operation.kernel
+    bottom = max((rows - 1) * sh + kh - height - top, 0)
+    right = max((columns - 1) * sw + kw - width - left, 0)
+    return top, bottom, left, right
+
+
+@rule(Global)
+def global_(site: Site[Global]) -> Code:
+    """Over height and width, or over the steps."""
+    function = "amax" if site.operation.kind == "max" else "mean"
+    return call(f"{{x}}.{function}({'(2, 3)' if site.rank == 3 else 1})")

@@ -1,0 +1,42 @@
+"""`netspec export`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import click
+
+from netspec.cli import options
+from netspec.cli.console import say
+from netspec.cli.files import read
+from netspec.cli.writing import replace_text
+from netspec.limits import Limits
+from netspec.passes import analyse
+
+# what is written -> the backend that must be at hand, and the module whose `export` writes it
+TARGETS: Final = {"pytorch": ("torch", "netspec.backends.torch.export")}
+
+
+@click.command(short_help="Write a network as code that runs without netspec.")
+@click.argument("file")
+@click.option("--to", "target", type=click.Choice(list(TARGETS)), required=True, help="What to write.")
+@click.option("-o", "--out", type=click.Path(), default="-", help="Where to; standard output by default.")
+@options.reading
+def export(file: str, target: str, out: str, limits: Limits) -> None:
+    """Write a network as a single file of code that runs without netspec and gives the same outputs.
+
+    \b
+    netspec export --to pytorch lenet -o lenet.py
+    """
+    net = analyse(read(file, limits), limits)
+    from netspec.backends import load_backend
+
+    backend, writer = TARGETS[target]
+    load_backend(backend)
+    text: str = import_module(writer).export(net)
+    if out == "-":
+        say(text)
+    else:
+        replace_text(Path(out), text)

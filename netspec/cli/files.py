@@ -1,0 +1,122 @@
+"""From what a user types to the text of a spec: a path, a folder, `-`, weights that carry a spec, a bundled name."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from netspec.diagnostics import Diagnostic, SpecError, did_you_mean, error
+from netspec.ir.net import Net
+from netspec.limits import DEFAULT, Limits
+from netspec.passes import analyse
+from netspec.source import Source
+from netspec.syntax.parser import decode, read_source
+
+STDIN: Final = "-"
+SUFFIX: Final = ".net"
+WEIGHTS: Final = ".safetensors"
+LONGEST_HEADER: Final = 100_000_000
+"""Bytes of a safetensors header, by that format's own rule."""
+
+
+def bundled() -> dict[str, Path]:
+    """The specs that ship with netspec, by bare name: the package's own copies, or the checkout's."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "specs", package.parent / "specs"):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    return {}
+
+
+def find_spec(text: str) -> Path:
+    """The file that a user means: a path, or the bare name of a bundled spec; raises `SpecError` N008."""
+    path = Path(text)
+    if os.path.lexists(path):
+        return path
+    known = bundled() if path.name == text else {}
+    if text in known:
+        return known[text]
+    folder = path.parent
+    names = [each.name for each in folder.iterdir()] if folder.is_dir() and os.access(folder, os.R_OK) else []
+    near = [str(folder / name) for name in did_you_mean(path.name, names)]
+    near = near or did_you_mean(path.stem if path.suffix == SUFFIX else text, bundled())
+    hint = (f"did you mean `{near[0]}`?",) if near else ()
+    raise SpecError(Diagnostic("N008", f"{text}: there is no such file", notes=hint))
+
+
+def read(text: str, limits: Limits = DEFAULT) -> Source:
+    """The spec that a user means; raises `SpecError` where it cannot be read."""
+    if text == STDIN:
+        if sys.stdin is None:
+            raise error("N008", "standard input is closed")
+        return decode(sys.stdin.buffer.read(limits.source + 1), "<stdin>", limits)
+    path = find_spec(text)
+    if path.suffix == WEIGHTS and path.is_file():
+        return _from_weights(path, limits)
+    source = read_source(path, limits)
+    return source if str(path) == text else Source(source.text, path.name)
+
+
+def spec_files(paths: Iterable[str], found: list[Diagnostic]) -> list[str]:
+    """What a user named, each folder replaced by the specs inside it; a folder without one is put into `found`."""
+    files: dict[str, None] = {}
+    for path in paths:
+        if path == STDIN or not Path(path).is_dir():
+            files[path] = None
+            continue
+        inside = list(_inside(path))
+        files.update(dict.fromkeys(inside))
+        if not inside:
+            found.append(Diagnostic("N008", f"{path}: there is no {SUFFIX} file in this folder"))
+    return list(files)
+
+
+def _inside(folder: str) -> Iterable[str]:
+    """The specs below a folder in order, hidden folders and links to folders left out."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (str(Path(place, name)) for name in sorted(names) if name.endswith(SUFFIX))
+
+
+def compile_all(paths: Sequence[str], limits: Limits) -> tuple[list[tuple[str, Net]], list[Diagnostic]]:
+    """The networks of the specs that are right, each with its name for people, and the diagnostics of the others."""
+    nets: list[tuple[str, Net]] = []
+    found: list[Diagnostic] = []
+    for file in spec_files(paths, found):
+        try:
+            source = read(file, limits)
+            nets.append((source.name, analyse(source, limits)))
+        except SpecError as wrong:
+            found.extend(wrong.diagnostics)
+    return nets, found
+
+
+def _from_weights(path: Path, limits: Limits) -> Source:
+    """The spec in the header of a safetensors file: 8 bytes of length, then JSON with `__metadata__`."""
+    try:
+        with path.open("rb") as file:
+            header = _header(file, path.stat().st_size)
+    except OSError as reason:
+        raise error("N008", f"{path}: {(reason.strerror or 'cannot be opened').lower()}") from None
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    text = metadata.get("netspec") if isinstance(metadata, dict) else None
+    if header is None:
+        raise error("N703", f"{path} is not a safetensors file")
+    if not isinstance(text, str):
+        raise error("N703", f"{path} carries no spec: its header has no `netspec`")
+    return decode(text.encode("utf-8", "surrogatepass"), str(path), limits)
+
+
+def _header(file: BinaryIO, size: int) -> object:
+    """The header of a safetensors file, None where it is none."""
+    length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= min(size - 8, LONGEST_HEADER):
+        return None
+    try:
+        return json.loads(file.read(length))  # type: ignore[no-any-return]
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,78 @@
+"""Options that several commands share.  They say how diagnostics look and what a spec may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+from netspec.cli.state import State
+from netspec.diagnostics import did_you_mean
+from netspec.limits import DEFAULT, Limits
+
+FORMATS: Final = ("full", "concise", "json", "github", "sarif")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+files = click.argument("files", metavar="FILE...", nargs=-1, required=True)
+
+
+def reading(command: Command) -> Command:
+    """The options of every command that reads a spec; the command gets `limits`."""
+    for option in (_debug, _format, _limit):
+        command = option(command)
+    return command
+
+
+def json_as(schema: str) -> Callable[[Command], Command]:
+    """`--json`: one document of this schema on stdout, errors included; the command gets `as_json`."""
+
+    def wanted(ctx: click.Context, _option: click.Parameter, value: bool) -> bool:
+        if value:
+            ctx.ensure_object(State).schema = schema
+        return value
+
+    return click.option("--json", "as_json", is_flag=True, callback=wanted, help="One JSON document on stdout.")
+
+
+def _set_format(ctx: click.Context, _option: click.Parameter, value: str) -> None:
+    ctx.ensure_object(State).format = value
+
+
+def _set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(State).debug = True
+
+
+def _read_limits(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Limits:
+    known = [name for name, _, _ in DEFAULT.describe()]
+    wanted = {}
+    for text in values:
+        name, _, number = text.partition("=")
+        if name not in known:
+            near = did_you_mean(name, known)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+            raise click.BadParameter(f"there is no limit {name!r}. {hint}")
+        if not number.replace("_", "").isdecimal() or len(number) > 30:
+            raise click.BadParameter(f"{name} must be a whole number, as in {name}={getattr(DEFAULT, name)}.")
+        wanted[name] = int(number)
+    return DEFAULT.raised(**wanted)
+
+
+_format = click.option(
+    "--format",
+    type=click.Choice(FORMATS),
+    default="full",
+    callback=_set_format,
+    expose_value=False,
+    help="How errors are shown.",
+)
+_limit = click.option(
+    "--limit",
+    "limits",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    callback=_read_limits,
+    help="Raise a limit (see `netspec limits`).",
+)
+_debug = click.option("--debug", is_flag=True, callback=_set_debug, expose_value=False, hidden=True)

@@ -1,0 +1,151 @@
+"""The cases of the conformance tests: small networks made from the catalog, so that a new word is a new case.
+
+Every worked example of a layer is run by itself and between two layers with weights, every loss and every optimiser
+on a small network.  Knows no layer, loss or optimiser by itself, and no backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from netspec.init import generator, initial
+from netspec.ir.catalog import definitions, find
+from netspec.ir.layer import Constant, Example, Operation
+from netspec.ir.net import Net
+from netspec.ir.shape import Shape, Symbol
+from netspec.ir.training import Training
+from netspec.passes import analyse, run
+from netspec.passes.check import loss_of
+from netspec.source import Source
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+SOME_STEPS: Final = 4
+"""Stands for a symbolic dimension unless told otherwise."""
+_BEFORE: Final = {"vector": "dense {0}", "sequence": "dense {0}", "image": "conv {0} 1x1"}
+_AFTER: Final = {"vector": "dense 2", "sequence": "dense 2", "image": "dense 2", "integers": "embed 2"}
+_PLAIN_SETTINGS: Final = ("regularize l2=0.1 l1=0.05", "clip norm=0.05", "regularize l2=0.3\n    clip norm=0.4")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A network to run; `stated` is the output's shape where an example promises one."""
+
+    name: str
+    net: Net
+    batch: int = 5
+    stated: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def training(self) -> Training:
+        """The network's own settings, empty where it has none."""
+        return self.net.training or Training({})
+
+    @property
+    def trains(self) -> bool:
+        """Its output is numbers, so that there is a loss."""
+        return self.net.outputs[-1].shape.of is None
+
+    def inputs(self, batch: int, dtype: str, steps: int = SOME_STEPS, purpose: str = "inputs") -> Array:
+        """A batch as the spec writes it.  Its first example is all zeros: activations meet their kinks there."""
+        shape = self.net.inputs[0].shape
+        random = generator(batch, f"{self.name}/{purpose}")
+        dims = (batch, *_sized(shape, steps))
+        if shape.of is not None:
+            return random.integers(0, shape.of, dims)
+        array = random.normal(size=dims)
+        array[0] = 0
+        return array.astype(dtype)
+
+    def targets(self, batch: int, dtype: str, steps: int = SOME_STEPS) -> Array:
+        """Targets for a batch, prepared: classes, probabilities or numbers, as the loss wants them."""
+        net = self.net
+        shape = net.shapes_for(_sized(net.inputs[0].shape, steps))[net.outputs[-1].name]
+        random = generator(batch, f"{self.name}/targets")
+        fuses = loss_of(net, net.training).fuses
+        if fuses == "softmax":
+            *places, classes = shape.known
+            return random.integers(0, classes, (batch, *places))
+        dims = (batch, *Shape(shape.channels_first).known)
+        drawn = random.random(dims) if fuses == "sigmoid" else random.normal(size=dims)
+        return drawn.astype(dtype)
+
+    def start(self, dtype: str) -> dict[str, Array]:
+        """Parameters and states to start from: the initial ones, but none left at a constant that would hide it."""
+        values = initial(self.net, 0, "float64")
+        for name, param in self.net.parameters.items():
+            if isinstance(param.initial, Constant):
+                values[name] = values[name] + generator(0, f"{self.name}/{name}").uniform(-0.3, 0.3, param.shape)
+            if name == "before.bias":
+                values[name] = np.zeros(param.shape)
+        return {name: value.astype(dtype) for name, value in values.items()}
+
+
+def _sized(shape: Shape, steps: int) -> tuple[int, ...]:
+    return tuple(steps if isinstance(dim, Symbol) else dim for dim in shape.dims)
+
+
+def quiet(net: Net) -> Net:
+    """The network with its random layers made to do nothing, so that its training is the same everywhere."""
+    identity = find("layer", "identity")
+    assert identity is not None
+    nothing = identity()
+    assert isinstance(nothing, Operation)
+    layers = tuple(
+        replace(layer, operation=nothing) if layer.operation.random else layer for layer in net.layers
+    )
+    return replace(net, layers=layers)
+
+
+def cases(*nets: Net, batch: int = 3) -> Iterator[Case]:
+    """All cases of the catalog, then the given networks, which are run on a few examples each."""
+    for definition in definitions("layer"):
+        assert issubclass(definition, Operation)
+        for example in definition.examples:
+            yield from layer_cases(example, starts=definition.reads_nothing)
+    yield from _settings()
+    for net in nets:
+        yield Case(f"spec {net.name}", net, batch)
+
+
+def layer_cases(example: Example, *, starts: bool = False) -> Iterator[Case]:
+    """The cases of one worked example: alone, between layers with weights, and on sequences of any length."""
+    line = f"\n{example.text}"
+    title = f"{example.text} on {example.input}"
+    alone = example.text if starts else f"input {example.input}{line}"
+    net = _net(alone)
+    yield Case(title, net, stated=example.output)
+    given, made = net.inputs[0].shape, net.outputs[-1].shape
+    before = "" if starts or given.kind not in _BEFORE else f"\n{_BEFORE[given.kind].format(given.dims[-1])} as before"
+    after = f"\n{_AFTER[made.kind]}" if made.kind in _AFTER else ""
+    yield Case(f"{title}, between layers", _net(f"input {example.input}{before}{'' if starts else line}{after}"))
+    if given.kind in ("sequence", "integers") and not starts:
+        size = example.input.removeprefix(str(given.dims[0]))
+        any_length, diagnostics = run(Source(f"input T{size}{before}{line}{after}", "net"))
+        if any_length is not None and not diagnostics:  # else the layer needs to know the length
+            yield Case(f"{title}, any length", any_length)
+
+
+def _settings() -> Iterator[Case]:
+    body = "input 4\ndense 5 tanh\nbatchnorm\ndense 3\n\ntrain:\n"
+    for definition in definitions("optimizer"):
+        yield Case(f"optimizer {definition.word}", _net(f"{body}    optimizer {definition.word} 0.05"))
+    for settings in _PLAIN_SETTINGS:
+        yield Case(" ".join(settings.split()), _net(f"{body}    {settings}"))
+    for definition in definitions("loss"):
+        fuses = getattr(definition, "fuses", "")
+        for shape in ("3", "4x3", "2x3x2"):
+            layer = "conv 3 1x1" if shape.count("x") == 2 else "dense 3"
+            text = f"input {shape}\n{layer}\n{fuses or 'identity'}\n\ntrain:\n    loss {definition.word}"
+            yield Case(f"loss {definition.word} of {shape}", _net(text))
+
+
+def _net(text: str) -> Net:
+    return analyse(Source(text, "net"))

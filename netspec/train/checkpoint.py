@@ -1,0 +1,131 @@
+"""Weight files: safetensors with the spec in the header, so that the file alone is enough.  They carry no code."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_bytes
+
+import netspec
+from netspec.backends import check_values
+from netspec.data import Preprocessing
+from netspec.ir.net import Net
+from netspec.passes import analyse
+from netspec.source import Source
+from netspec.train.header import TEXT, read_header, refuse
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Checkpoint(NamedTuple):
+    """What a weight file holds: the spec's text, the metadata (texts by key), the arrays by parameter."""
+
+    text: str
+    metadata: dict[str, str]
+    arrays: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A weight file understood: the network and what is needed to use it."""
+
+    net: Net
+    arrays: dict[str, Array]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing | None
+    overrides: tuple[str, ...]
+
+
+def metadata_of(
+    net: Net,
+    classes: Sequence[str] = (),
+    preprocessing: Preprocessing | None = None,
+    overrides: Sequence[str] = (),
+    **more: object,
+) -> dict[str, str]:
+    """The texts that go into the header of a network's weight file."""
+    found = {
+        TEXT: net.text or net.to_text(),
+        "name": net.name,
+        "version": str(netspec.__version__),
+        "classes": json.dumps(list(classes), ensure_ascii=False),
+        "overrides": json.dumps(list(overrides), ensure_ascii=False),
+    }
+    if preprocessing is not None:
+        found["preprocessing"] = json.dumps(preprocessing.to_json(), ensure_ascii=False)
+    return found | {name: str(value) for name, value in more.items()}
+
+
+def save(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
+    """Write float32 weights; the file is complete or, after an interruption, still the old one; raises OSError."""
+    values = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+    write(path, to_bytes(values, metadata=dict(metadata)))
+
+
+def write(path: Path, content: bytes | str) -> None:
+    """Write a file beside its place and rename it there; raises OSError."""
+    raw = content.encode() if isinstance(content, str) else content
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
+        try:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())
+            os.chmod(stream.name, 0o666 & ~_umask())
+            os.replace(stream.name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(stream.name)
+            raise
+
+
+def _umask() -> int:
+    """The bits that new files lack; the only way to ask is to set it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def load(path: Path) -> Checkpoint:
+    """A weight file; raises `SpecError` N703 where it is damaged, too large, or holds no spec."""
+    header = read_header(path)
+    try:
+        with safe_open(path, "numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in header.shapes}
+    except (SafetensorError, OSError, ValueError) as problem:
+        refuse(path, f"it cannot be read: {problem}")
+    return Checkpoint(header.text, header.metadata, arrays)
+
+
+def restore(path: Path) -> Restored:
+    """The network and the weights of a file, found to belong together; raises `SpecError`."""
+    text, metadata, arrays = load(path)
+    net = analyse(Source(text, f"{metadata.get('name', 'net')}.net"))
+    check_values(net, arrays)
+    classes = _texts(path, "classes", metadata)
+    overrides = _texts(path, "overrides", metadata)
+    preprocessing = None
+    if "preprocessing" in metadata:
+        try:
+            preprocessing = Preprocessing.from_json(json.loads(metadata["preprocessing"]))
+        except (ValueError, RecursionError):
+            refuse(path, "the preprocessing in its header cannot be read")
+    return Restored(net, arrays, classes, preprocessing, overrides)
+
+
+def _texts(path: Path, key: str, metadata: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        found = json.loads(metadata.get(key, "[]"))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        refuse(path, f"`{key}` in its header is not a list of texts")
+    return tuple(found)

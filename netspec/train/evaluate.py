@@ -1,0 +1,143 @@
+"""Loss and metrics of a program on examples that it does not learn from, and of a weight file on its own test data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from netspec.backends import Program, channels_first, compile_net
+from netspec.data import Dataset, Loaded, load
+from netspec.diagnostics import SpecError
+from netspec.ir.net import Net
+from netspec.ir.shape import Shape
+from netspec.ir.training import Loss, Metric
+from netspec.settings.loss import Crossentropy
+from netspec.train.checkpoint import restore
+from netspec.train.metrics import Means
+from netspec.train.options import Options, resolve
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """Examples as programs take them: channels first, made once, cut into batches by index."""
+
+    inputs: Array
+    targets: Array
+    written: Array
+    """The targets as the spec writes them, for metrics."""
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Prepared:
+        """Prepare a data set; arrays that have one channel or no channels are not copied."""
+        targets = dataset.targets if dataset.targets.dtype.kind in "iu" else channels_first(dataset.targets)
+        return cls(channels_first(dataset.inputs), targets, dataset.targets)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What an evaluation finds: the mean loss over the examples (without regularisation) and the metrics by name."""
+
+    loss: float
+    metrics: dict[str, float]
+    examples: int
+
+    def to_json(self) -> dict[str, Any]:
+        """One flat object."""
+        return {"loss": self.loss, **self.metrics, "examples": self.examples}
+
+
+def evaluate(program: Program, data: Prepared, metrics: Sequence[Metric], batch: int) -> Figures:
+    """The figures over all examples, `batch` of them at a time."""
+    means, total = Means(metrics), 0.0
+    for start in range(0, len(data), batch):
+        part = slice(start, start + batch)
+        loss, output = program.evaluate(data.inputs[part], data.targets[part])
+        total += loss * len(output)
+        means.add(output, data.written[part])
+    return Figures(total / max(len(data), 1), means.result(), len(data))
+
+
+def target_shape(net: Net, loss: Loss) -> Shape:
+    """What the output is made for, as `netspec.data.load` wants it: a class at each place, or numbers of its shape."""
+    shape = net.outputs[-1].shape
+    if isinstance(loss, Crossentropy) and shape.dims and isinstance(shape.dims[-1], int):
+        return Shape(shape.dims[:-1], of=shape.dims[-1])
+    return shape
+
+
+def load_data(net: Net, options: Options, folder: Path, *, allow_outside: bool = False) -> Loaded:
+    """The data of a run; raises `SpecError` N405, N701, N702 or N404."""
+    training = options.training
+    return load(
+        options.reader,
+        training.fallback,
+        net.inputs[0].shape,
+        target_shape(net, options.loss),
+        folder=folder,
+        allow_outside=allow_outside,
+        span=training.spans.get("data"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The figures of a weight file on test data, and which data these were."""
+
+    net: Net
+    figures: Figures
+    used: str
+    note: str
+    device: str
+
+
+def evaluate_file(
+    path: Path, *, data: str | None = None, backend: str = "torch", device: str = "auto"
+) -> Evaluation:
+    """Test loss and metrics of a weight file, on its spec's data or on those of a line such as `digits`.
+
+    The files of the spec's data are looked for where the spec lay (as the run's record says), beside the weights and
+    in the current folder; those of `data`, which the user wrote, anywhere.
+    """
+    restored = restore(path)
+    overrides = [*restored.overrides, *([f"train.data={data}"] if data else [])]
+    options = resolve(restored.net, overrides)
+    folders = [Path()] if data else _folders(path)
+    loaded = _load_from(restored.net, options, folders, allow_outside=data is not None)
+    program = compile_net(restored.net, backend, device=device, parameters=restored.arrays)
+    program.begin(options.training)
+    figures = evaluate(program, Prepared.of(loaded.test), options.metrics, 2 * options.batch)
+    return Evaluation(restored.net, figures, loaded.used, loaded.note, program.device)
+
+
+def _load_from(net: Net, options: Options, folders: Sequence[Path], *, allow_outside: bool) -> Loaded:
+    """The data from the first folder that has them; the fallback only where none does."""
+    certain = replace(options, training=replace(options.training, fallback=None))
+    for folder in folders:
+        try:
+            return load_data(net, certain, folder, allow_outside=allow_outside)
+        except SpecError as refused:
+            if any(found.code != "N701" for found in refused.diagnostics):
+                raise
+    return load_data(net, options, folders[0], allow_outside=allow_outside)
+
+
+def _folders(path: Path) -> list[Path]:
+    """Where the data of a run's spec may lie."""
+    folders = []
+    for record in (path.parent / "settings.json", path.parent.parent / "settings.json"):
+        try:
+            spec = json.loads(record.read_text("utf-8"))["spec"]
+            folders.append(Path(spec).parent)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return [*folders, path.parent, Path()]

@@ -1,0 +1,225 @@
+"""The settings of a run: what the spec says, what the user changed on the command line, and the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from netspec.diagnostics import Diagnostic, Diagnostics, Label, SpecError, did_you_mean, error
+from netspec.ir import catalog
+from netspec.ir.definition import Definition
+from netspec.ir.net import Net
+from netspec.ir.training import Loss, Metric, Optimizer, Reader, Schedule, Training
+from netspec.passes.check import check_training, loss_of
+from netspec.passes.context import Context
+from netspec.passes.settings import NAMED, bind_training
+from netspec.passes.suggest import suggest
+from netspec.settings.metric import Accuracy, Mae, Rmse
+from netspec.settings.optimizer import Adam
+from netspec.settings.plain import Batch, Epochs, Seed, Steps, Stop
+from netspec.settings.schedule import Constant
+from netspec.source import Source
+from netspec.syntax.parser import parse
+
+DEFAULTS: Final[Mapping[str, Definition]] = {
+    "optimizer": Adam(),
+    "schedule": Constant(),
+    "batch": Batch(32),
+    "epochs": Epochs(10),
+    "seed": Seed(0),
+}
+"""What holds where the spec is silent; loss and metric follow from the output."""
+
+EXCLUDES: Final = {"epochs": "steps", "steps": "epochs"}
+"""Settings of which a run has one: setting the one takes the other away."""
+
+D = TypeVar("D", bound=Definition)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The settings of one run, complete; `training` holds the same for the backend."""
+
+    training: Training
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule
+    metrics: tuple[Metric, ...]
+    batch: int
+    epochs: int | None
+    """None where the run is measured in steps."""
+    steps: int | None
+    seed: int
+    stop: Stop | None
+    overrides: tuple[str, ...] = ()
+    """What the user changed, as typed: `train.batch=64`."""
+    defaults: tuple[str, ...] = ()
+    """Names of the settings that nobody stated."""
+
+    @property
+    def reader(self) -> Reader:
+        """Where the examples come from; raises N405 where nothing is said."""
+        reader = self.training.get("data")
+        if isinstance(reader, Reader):
+            return reader
+        notes = (
+            "a line such as  data mnist else digits  in `train:` says so, or --set train.data=digits",
+            f"known: {', '.join(catalog.words('data'))}",
+        )
+        raise error("N405", "training needs `data`: where the examples come from", notes=notes)
+
+    def to_json(self) -> dict[str, Any]:
+        """All settings as the language writes them, by name, and which of them are defaults or overrides."""
+        lines = {name: use.written() for name, use in self.training.settings.items()}
+        if self.training.fallback is not None:
+            lines["data"] += f" else {self.training.fallback.written()}"
+        lines["metric"] = ", ".join(metric.written() for metric in self.metrics)
+        return {"settings": lines, "overrides": list(self.overrides), "defaults": list(self.defaults)}
+
+
+def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
+    """The settings of a run of `net`; `overrides` are texts such as `train.optimizer.rate=0.01`.
+
+    Raises `SpecError`: N401 unknown setting, N102 and N105 from the changed line, N403, N404 and N406 where the
+    changed settings do not agree, N108 for a figure that `stop` cannot watch.
+    """
+    training = net.training or Training({})
+    for text in overrides:
+        training = override(training, text)
+    if overrides and net.training:
+        context = Context(Source(net.text, net.name))
+        check_training(context, net, training)
+        context.diagnostics.raise_if_any()
+    silent = [name for name in DEFAULTS if name not in training.settings]
+    if "steps" in training.settings:
+        silent.remove("epochs")
+    settings = {**training.settings, **{name: DEFAULTS[name] for name in silent}}
+    loss = loss_of(net, training)
+    stated = _setting(settings, "metric", Metric)
+    metrics = (stated,) if stated else _metrics_of(loss)
+    silent += [name for name in ("loss", "metric") if name not in settings]
+    settings |= {"loss": loss}
+    epochs, steps = (_setting(settings, "epochs", Epochs), _setting(settings, "steps", Steps))
+    stop = _setting(settings, "stop", Stop)
+    if stop:
+        _check_figure(stop, metrics, training)
+    return Options(
+        replace(training, settings=settings),
+        loss,
+        _needed(settings, "optimizer", Optimizer),
+        _needed(settings, "schedule", Schedule),
+        metrics,
+        _needed(settings, "batch", Batch).size,
+        epochs.count if epochs else None,
+        steps.count if steps else None,
+        _needed(settings, "seed", Seed).value,
+        stop,
+        tuple(overrides),
+        tuple(silent),
+    )
+
+
+def _setting(settings: Mapping[str, Definition], name: str, kind: type[D]) -> D | None:
+    found = settings.get(name)
+    return found if isinstance(found, kind) else None
+
+
+def _needed(settings: Mapping[str, Definition], name: str, kind: type[D]) -> D:
+    found = settings[name]
+    assert isinstance(found, kind), name
+    return found
+
+
+def _metrics_of(loss: Loss) -> tuple[Metric, ...]:
+    """Accuracy for classes and for yes and no, which losses on logits are made for; else two errors."""
+    return (Accuracy(),) if loss.fuses else (Mae(), Rmse())
+
+
+def _check_figure(stop: Stop, metrics: tuple[Metric, ...], training: Training) -> None:
+    known = ["val.loss", *(f"val.{metric.word}" for metric in metrics), "train.loss"]
+    if stop.on in known:
+        return
+    tries = tuple(f"`on {near}`" for near in did_you_mean(stop.on, known))
+    notes = (f"known here: {', '.join(known)}", "the test data decide nothing: `val` is held out from the training data")
+    spans = [training.spans["stop"]] if "stop" in training.spans else []
+    raise error("N108", f"there is no figure `{stop.on}` to watch", *spans, tries=tries, notes=notes)
+
+
+# --- changes on the command line
+
+
+def override(training: Training, text: str) -> Training:
+    """The settings with one changed: `train.batch=64`, `train.optimizer=sgd 0.1` or `train.optimizer.rate=0.01`.
+
+    The changed line is bound as if it stood in the spec, so that it is refused with the same words.
+    """
+    name, sign, value = (part.strip() for part in text.partition("="))
+    source = Source(text.replace("\n", " "), "--set")
+    if not sign or not value or "\n" in text:
+        message = "a change is written NAME=VALUE, such as train.optimizer.rate=0.01"
+        raise error("N105", message, source.line_span(1))
+    known = _names(training)
+    if name not in known:
+        tries = tuple(f"`{near}`" for near in did_you_mean(name, known, most=3))
+        notes = () if tries else (f"known: {', '.join(each for each in known if each.count('.') == 1)}",)
+        span = source.span(0, len(text.partition("=")[0].rstrip()))
+        raise error("N401", f"there is no setting called `{name}`", span, tries=tries, notes=notes)
+    _, setting, *argument = name.split(".")
+    line = f"{setting} {value}"
+    if argument:
+        use = training.get(setting) or DEFAULTS.get(setting)
+        line = _line(setting, use, argument[0], value)
+    changed = _bind(Source(line, "--set"))
+    settings = {each: use for each, use in training.settings.items() if each != EXCLUDES.get(setting)}
+    new_fallback = setting == "data" and not argument
+    return Training(
+        {**settings, **changed.settings},
+        changed.fallback if new_fallback else training.fallback,
+        {**training.spans, **changed.spans},
+    )
+
+
+def _names(training: Training) -> list[str]:
+    """Everything that can be changed: `train.batch`, and `train.optimizer.rate` where the word in force has a rate."""
+    names = []
+    for setting in [*NAMED, *catalog.words("setting")]:
+        names.append(f"train.{setting}")
+        use = training.get(setting) or DEFAULTS.get(setting)
+        definition = type(use) if use else None if setting in NAMED else catalog.find("setting", setting)
+        if definition is not None:
+            names += [f"train.{setting}.{each.name}" for each in definition.arguments()]
+    return names
+
+
+def _line(setting: str, use: Definition | None, argument: str, value: str) -> str:
+    """The setting in force as a line, with another value for one argument."""
+    parts = [] if use is None or use.word == setting else [use.word]
+    for each in use.arguments() if use else ():
+        have = getattr(use, each.name)
+        if each.name == argument or have == each.default:
+            continue
+        text = each.kind.write(have)
+        parts.append(text if text in each.kind.words else f"{each.name}={text}")
+    return " ".join([setting, *parts, f"{argument}={value}"])
+
+
+def _bind(source: Source) -> Training:
+    training, found = _bound(source)
+    if found:
+        raise SpecError(*suggest(source, found, lambda changed: ((), _bound(changed)[1])))
+    return training
+
+
+def _bound(source: Source) -> tuple[Training, Diagnostics]:
+    context = Context(source)
+    try:
+        statements = parse(source, context.diagnostics).statements
+        training = bind_training(context, statements)
+    except SpecError as refused:
+        context.diagnostics.extend(refused.diagnostics)
+        return Training({}), context.diagnostics
+    if len(statements) > 1 and not context.diagnostics:
+        label = Label(source.line_span(1))
+        context.diagnostics.append(Diagnostic("N105", "a change is one setting", (label,)))
+    return training, context.diagnostics
