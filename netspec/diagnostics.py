@@ -7,13 +7,14 @@ caller wants an exception.  How they look is `render`'s concern.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netspec.codes import CODES
+from netspec.frozen import frozen
 from netspec.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Label:
     """A stretch of text and what is to be said of it, under a row of carets."""
 
@@ -21,7 +22,7 @@ class Label:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     """A replacement of one stretch of the text."""
 
@@ -29,7 +30,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fix:
     """A change that should cure a diagnostic; it is shown only after the checker has verified it.
 
@@ -42,7 +43,7 @@ class Fix:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One finding.  `labels[0]` is the guilty place, further labels are the other parties."""
 

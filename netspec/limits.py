@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Final
+
+from netspec.frozen import frozen
 
 
 def _limit(value: int, meaning: str) -> int:
@@ -11,7 +13,7 @@ def _limit(value: int, meaning: str) -> int:
     return bound
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """The bounds on by default; `netspec limits` lists them and `--limit NAME=NUMBER` raises one."""
 

@@ -47,8 +47,8 @@ def check(ctx: click.Context, files: tuple[str, ...], as_json: bool, limits: Lim
 
 def _entries(nets: Sequence[tuple[str, Net]], found: Sequence[Diagnostic]) -> list[dict[str, object]]:
     """A line a file: those that are right, then those that are not."""
-    right = [{"file": name, "ok": True, "parameters": net.parameter_count} for name, net in nets]
+    counts = {name: net.parameter_count for name, net in nets}
     wrong = dict.fromkeys(each.span.source.name for each in found if each.span)
-    return [*right, *({"file": name, "ok": False, "parameters": None} for name in wrong)]
-
-
+    return [
+        {"file": name, "ok": name in counts, "parameters": counts.get(name)} for name in [*counts, *wrong]
+    ]

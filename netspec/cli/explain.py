@@ -27,7 +27,11 @@ def explain(code: str | None, as_json: bool) -> None:
         raise click.BadParameter(f"there is no code {code!r}. {hint}", param_hint="CODE")
     wanted = list(CODES) if code is None else [code.upper()]
     if as_json:
-        say(document(SCHEMA, codes=[{"code": each, "title": CODES[each], "page": page(each)} for each in wanted]))
+        say(
+            document(
+                SCHEMA, codes=[{"code": each, "title": CODES[each], "page": page(each)} for each in wanted]
+            )
+        )
     elif code is None:
         say("".join(f"{each}  {title}\n" for each, title in CODES.items()))
     else:

@@ -57,7 +57,11 @@ def report(found: Sequence[Diagnostic], state: State) -> None:
 
 def rendered(found: Sequence[Diagnostic], format: str) -> str:
     """Diagnostics in a format, coloured where it is the full one and stderr is a terminal."""
-    return render.full(found, colour=has_colour(sys.stderr)) if format == "full" else render.FORMATS[format](found)
+    return (
+        render.full(found, colour=has_colour(sys.stderr))
+        if format == "full"
+        else render.FORMATS[format](found)
+    )
 
 
 def document(schema: str, found: Sequence[Diagnostic] = (), **answer: Any) -> str:

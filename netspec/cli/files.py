@@ -117,6 +117,7 @@ def _header(file: BinaryIO, size: int) -> object:
     if not 2 <= length <= min(size - 8, LONGEST_HEADER):
         return None
     try:
-        return json.loads(file.read(length))  # type: ignore[no-any-return]
+        header: object = json.loads(file.read(length))
+        return header
     except (ValueError, RecursionError):
         return None

@@ -20,7 +20,9 @@ from netspec.source import Source
 
 @click.command(short_help="Rewrite specs in the one style.")
 @options.files
-@click.option("--check", is_flag=True, help="Write nothing; list the files that would change, and exit with 1.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; list the files that would change, and exit with 1."
+)
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
 @click.option("--annotate", is_flag=True, help="State the shape of each layer after `->`.")
 @click.option("--strip", is_flag=True, help="Take every `->` away.")
@@ -77,6 +79,8 @@ def _difference(old: Source, new: str) -> str:
     from difflib import unified_diff
 
     colours = {"-": "31", "+": "32", "@": "36"} if has_colour(sys.stdout) else {}
-    lines = unified_diff(old.text.splitlines(), new.splitlines(), old.name, f"{old.name} (formatted)", lineterm="")
+    lines = unified_diff(
+        old.text.splitlines(), new.splitlines(), old.name, f"{old.name} (formatted)", lineterm=""
+    )
     painted = (f"\x1b[{colours[line[0]]}m{line}\x1b[0m" if line[:1] in colours else line for line in lines)
     return "".join(f"{line}\n" for line in painted)

@@ -23,7 +23,12 @@ def limits(as_json: bool) -> None:
     """
     bounds = DEFAULT.describe()
     if as_json:
-        say(document(SCHEMA, limits=[{"name": name, "value": value, "meaning": text} for name, value, text in bounds]))
+        say(
+            document(
+                SCHEMA,
+                limits=[{"name": name, "value": value, "meaning": text} for name, value, text in bounds],
+            )
+        )
         return
     names = max(len(name) for name, _, _ in bounds)
     values = max(len(f"{value:,}") for _, value, _ in bounds)

@@ -32,7 +32,9 @@ def json_as(schema: str) -> Callable[[Command], Command]:
             ctx.ensure_object(State).schema = schema
         return value
 
-    return click.option("--json", "as_json", is_flag=True, callback=wanted, help="One JSON document on stdout.")
+    return click.option(
+        "--json", "as_json", is_flag=True, callback=wanted, help="One JSON document on stdout."
+    )
 
 
 def _set_format(ctx: click.Context, _option: click.Parameter, value: str) -> None:

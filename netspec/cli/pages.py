@@ -53,6 +53,11 @@ class ArgumentPage:
     required: bool
     default: str | None
 
+    @property
+    def is_flag(self) -> bool:
+        """It is a word that stands or does not."""
+        return self.usage == f"[{self.accepts.rpartition(' ')[2]}]"
+
 
 @dataclass(frozen=True)
 class Page:
@@ -76,7 +81,9 @@ def page(word: str) -> Page | None:
 
 
 def _page(layer: type[Operation]) -> Page:
-    reads = () if layer.reads_nothing else tuple(described_kind(kind) for kind in layer.takes)
+    reads = tuple(described_kind(kind) for kind in layer.takes)
+    if layer.takes == Operation.takes:
+        reads = () if layer.reads_nothing else ("whatever but integers",)
     return Page(
         layer.word,
         layer.family(),
@@ -105,7 +112,9 @@ def _worked(layer: type[Operation], example: Example) -> Worked:
         for name, param in net.parameters.items()
         if param.trainable
     ]
-    return Worked(example.input, example.text, row.output, row.parameters, row.multiply_adds, ", ".join(weights))
+    return Worked(
+        example.input, example.text, row.output, row.parameters, row.multiply_adds, ", ".join(weights)
+    )
 
 
 def all_pages() -> Iterator[Page]:
@@ -148,9 +157,13 @@ def as_text(page: Page, bold: str = "", plain: str = "") -> str:
     facts = [("reads", " or ".join(page.reads)), ("shape", page.formula)]
     parts.append("\n".join(_hanging(f"{name}  ", text) for name, text in facts if text))
     if page.arguments:
-        parts.append(_heading("arguments", bold, plain) + "\n".join(_argument_text(each) for each in page.arguments))
+        parts.append(
+            _heading("arguments", bold, plain) + "\n".join(_argument_text(each) for each in page.arguments)
+        )
     for index, example in enumerate(page.examples):
-        head = _heading("example" if len(page.examples) == 1 else "examples", bold, plain) if index == 0 else ""
+        head = (
+            _heading("example" if len(page.examples) == 1 else "examples", bold, plain) if index == 0 else ""
+        )
         first = [] if example.text == f"input {example.input}" else [f"input {example.input}"]
         lines = [*first, f"{example.text}  -> {example.output}"]
         lines += [f"# {example.cost}"] if example.cost else []
@@ -163,13 +176,19 @@ def _heading(text: str, bold: str, plain: str) -> str:
 
 
 def _hanging(head: str, text: str) -> str:
-    return fill(head + text, _NARROW, subsequent_indent=" " * len(head))
+    return fill(head + text, _NARROW, subsequent_indent=" " * len(head), break_on_hyphens=False)
 
 
 def _argument_text(each: ArgumentPage) -> str:
     default = f"; {each.default} by default" if each.default is not None else ""
-    accepts = "" if each.usage == f"[{each.accepts.rpartition(' ')[2]}]" else f": {each.accepts}{default}"
-    return _hanging(f"    {each.usage:<15} ", f"{each.meaning}{accepts}")
+    accepts = "" if each.is_flag else f": {each.accepts}{default}"
+    return _hanging(f"    {each.usage:<15} ", f"{_meaning(each)}{accepts}")
+
+
+def _meaning(each: ArgumentPage) -> str:
+    """The meaning, after the name where the usage does not tell it: `[same|valid]` is `pad`."""
+    named = each.is_flag or each.name in each.usage.lower()
+    return each.meaning if named else f"`{each.name}`, {each.meaning}"
 
 
 # --- as Markdown
@@ -194,10 +213,7 @@ def _markdown(page: Page) -> str:
     facts = [f"- reads: {' or '.join(page.reads)}"] if page.reads else []
     parts.append("\n".join([*facts, f"- shape: `{page.formula}`"]))
     if page.arguments:
-        rows = [
-            f"| `{_cell(each.usage)}` | {_cell(each.meaning)} | {_cell(each.accepts)} | {_code(each.default)} |"
-            for each in page.arguments
-        ]
+        rows = [_markdown_row(each) for each in page.arguments]
         parts.append("\n".join(["| argument | meaning | accepts | default |", "|---|---|---|---|", *rows]))
     rows = [
         f"| `{each.input}` | `{each.text}` | `{each.output}` | {each.cost or 'no parameters'} |"
@@ -207,9 +223,11 @@ def _markdown(page: Page) -> str:
     return "\n\n".join(parts)
 
 
+def _markdown_row(each: ArgumentPage) -> str:
+    accepts = "" if each.is_flag else each.accepts
+    default = f"`{each.default}`" if each.default is not None else ""
+    return f"| `{_cell(each.usage)}` | {_cell(_meaning(each))} | {_cell(accepts)} | {default} |"
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _code(text: str | None) -> str:
-    return f"`{_cell(text)}`" if text is not None else ""

@@ -11,7 +11,9 @@ from pathlib import Path
 def replace_text(path: Path, text: str) -> None:
     """Put a text in a file's place in one step, its permissions kept; where that fails, the file is as it was."""
     target = path.resolve()
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=target.parent, delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=target.parent, delete=False
+    ) as file:
         written = Path(file.name)
         try:
             file.write(text)

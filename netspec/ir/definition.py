@@ -6,15 +6,16 @@ its name, in order), `option` (`name=value`) or `flag` (a bare word).  An instan
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from functools import cache
 from inspect import cleandoc
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
+from netspec.frozen import frozen
 from netspec.ir.values import Flag, Kind
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Argument:
     """One argument of a definition; `default` is `...` where the argument must be given."""
 
@@ -60,6 +61,7 @@ def _field(kind: Kind, meaning: str, default: Any, *, positional: bool) -> Any:
     return field(default=MISSING if default is ... else default, metadata=metadata)
 
 
+@frozen
 class Definition:
     """A word of the language.  Subclasses are made by the `word` decorator."""
 
@@ -82,7 +84,7 @@ class Definition:
                 f.metadata["positional"],
                 ... if f.default is MISSING else f.default,
             )
-            for f in fields(cls)  # type: ignore[arg-type]
+            for f in fields(cls)
         )
 
     @classmethod
@@ -116,12 +118,18 @@ class Definition:
 D = TypeVar("D", bound=type)
 
 
+def _made(cls: D) -> D:
+    """The class with a constructor for its arguments; the base's own will do where it adds none."""
+    adds = any(isinstance(value, Field) for value in vars(cls).values())
+    return frozen(cls) if adds else cls  # type: ignore[return-value]
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(argument, option, flag))
 def word(name: str) -> Any:
     """Make a class the definition of a word: `@word("conv") class Conv(Operation): ...`."""
 
     def decorate(cls: D) -> D:
-        made: Any = dataclass(frozen=True)(cls)
+        made: Any = _made(cls)
         made.word = name
         return made  # type: ignore[no-any-return]
 
@@ -131,5 +139,4 @@ def word(name: str) -> Any:
 @dataclass_transform(frozen_default=True, field_specifiers=(argument, option, flag))
 def shared(cls: D) -> D:
     """Make a class the base of definitions that share its arguments; it is no word itself."""
-    made: Any = dataclass(frozen=True)(cls)
-    return made  # type: ignore[no-any-return]
+    return _made(cls)

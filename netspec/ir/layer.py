@@ -7,10 +7,11 @@ backends, documentation and tests ask it for shapes, numbers and words, and know
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from typing import ClassVar, TypeAlias
 
+from netspec.frozen import frozen
 from netspec.ir.definition import Definition
 from netspec.ir.shape import Pattern, Shape
 from netspec.source import Span
@@ -18,21 +19,21 @@ from netspec.source import Span
 Shapes: TypeAlias = Sequence[Shape]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Uniform:
     """Initial values drawn evenly from [-bound, bound)."""
 
     bound: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Normal:
     """Initial values drawn from a normal distribution around 0."""
 
     deviation: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Constant:
     """One initial value everywhere."""
 
@@ -42,7 +43,7 @@ class Constant:
 Initialiser: TypeAlias = Uniform | Normal | Constant
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Param:
     """A parameter of a layer, in PyTorch's name, order of axes and gate order.
 
@@ -60,7 +61,7 @@ class Param:
         return prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Example:
     """A worked example of a layer: `text` on an input of shape `input` gives `output`.  Every test runs it."""
 
@@ -69,7 +70,7 @@ class Example:
     output: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A way out of a problem: other text for one argument (`text` alone adds it), told as `say`."""
 
@@ -151,7 +152,7 @@ class Operation(Definition):
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """Where a layer was written: the statement, the word, the arguments, the stated result."""
 
@@ -163,7 +164,7 @@ class Origin:
     """Nobody wrote it: it was put in between."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layer:
     """One core layer of a network: an operation, the names of the layers that it reads, its output's shape."""
 

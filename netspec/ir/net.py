@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
+from netspec.frozen import frozen
 from netspec.ir.layer import Layer, Param
 from netspec.ir.shape import Shape
 from netspec.ir.training import Training
@@ -15,7 +16,7 @@ VERSION = 1
 """The version of the JSON form."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Net:
     """A validated network: every layer has a shape, every name resolves.  Made by `netspec.parse` and `netspec.load`.
 

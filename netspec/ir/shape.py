@@ -6,16 +6,17 @@ raises `SymbolicArithmetic`, which the passes turn into a diagnostic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import NoReturn, TypeAlias
+
+from netspec.frozen import frozen
 
 
 class SymbolicArithmetic(Exception):
     """A shape rule needed the number behind a symbol."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Symbol:
     """A dimension known by name only."""
 
@@ -45,7 +46,7 @@ _WITH_ARTICLE = {
 PATTERNS = {"vector": "N", "sequence": "TxN", "image": "HxWxC", "sequence of images": "TxHxWxC", "integers": "T of N"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shape:
     """The shape of one example; `of` says that the entries are integers from 0 up to, not including, that bound."""
 
@@ -106,7 +107,7 @@ def described_kind(kind: str) -> str:
     return f"{_WITH_ARTICLE[kind]} ({PATTERNS[kind]})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pattern:
     """A shape as stated after `->`: None matches any one dimension."""
 

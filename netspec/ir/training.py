@@ -7,9 +7,10 @@ The bases of the settings live here, so that a network can hold them; the settin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from netspec.frozen import frozen
 from netspec.ir.definition import Definition
 from netspec.ir.shape import Shape
 from netspec.source import Span
@@ -55,7 +56,7 @@ class Plain(Definition):
     """A setting that stands by itself: `batch 100`."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Training:
     """The settings of one training run by name (`optimizer`, `batch`, `stop`, ...), each a definition's instance.
 

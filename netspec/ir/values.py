@@ -7,13 +7,13 @@ annotation, messages ask it for its `phrase`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from netspec.diagnostics import did_you_mean
+from netspec.frozen import frozen
 from netspec.ir.shape import Symbol
 from netspec.syntax import tree
-
 
 LARGEST = 10**18
 """The largest whole number, in a document as in a text (`Limits.digits`)."""
@@ -29,7 +29,7 @@ def _one(values: tuple[tree.Value, ...]) -> tree.Value:
     return values[0]
 
 
-@dataclass(frozen=True)
+@frozen
 class Kind:
     """A kind of value.  `words` maps the bare words that are values of this kind to what they mean."""
 
@@ -70,7 +70,7 @@ class Kind:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@frozen
 class Whole(Kind):
     """A whole number from `low` up to `high`."""
 
@@ -109,7 +109,7 @@ class Whole(Kind):
         return Annotated[int, Field(ge=self.low, le=LARGEST if self.high is None else self.high, strict=True)]
 
 
-@dataclass(frozen=True)
+@frozen
 class Real(Kind):
     """A finite number between `low` and `high`, each of them allowed unless `open_low`, `open_high`."""
 
@@ -164,7 +164,7 @@ class Real(Kind):
         return Annotated[float, Field(allow_inf_nan=False, strict=True, **bounds)]  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True)
+@frozen
 class Pair(Kind):
     """Height and width: `3x3`, or `3` for both."""
 
@@ -204,7 +204,7 @@ class Pair(Kind):
         return tuple[side, side]
 
 
-@dataclass(frozen=True)
+@frozen
 class Choice(Kind):
     """One of a few words, which may stand bare."""
 
@@ -238,7 +238,7 @@ class Choice(Kind):
         return Literal[self.names]
 
 
-@dataclass(frozen=True)
+@frozen
 class Flag(Kind):
     """A word that stands or does not; standing, it means `value`."""
 
@@ -272,7 +272,7 @@ class Flag(Kind):
 Sides = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True)
+@frozen
 class Padding(Kind):
     """`same`, `valid`, or numbers: one for all sides, or top, bottom, left, right."""
 
@@ -312,7 +312,7 @@ class Padding(Kind):
         return Literal["same", "valid"] | tuple[side, side, side, side]
 
 
-@dataclass(frozen=True)
+@frozen
 class Dims(Kind):
     """A shape: `784`, `7x7x128`, `Tx32`."""
 
@@ -353,7 +353,7 @@ class Dims(Kind):
         ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Word(Kind):
     """Any word: a name of the user's own."""
 
@@ -383,7 +383,7 @@ class Word(Kind):
         return Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.]*$")]
 
 
-@dataclass(frozen=True)
+@frozen
 class String(Kind):
     """Text in double quotes."""
 

@@ -22,9 +22,11 @@ class Pool(Operation):
 
     kernel: tuple[int, int] = argument(Pair(), "height and width of the window")
     kind: str = option(MAX_OR_AVG, "what is kept of a window", default="max")
-    stride: tuple[int, int] | None = option(Pair(), "step of the window; the window's size by default", default=None)
+    stride: tuple[int, int] | None = option(
+        Pair(), "step of the window; the window's size by default", default=None
+    )
     pad: str | Sides = option(Padding(), "rows and columns around the image", default="valid")
-    ceil: bool = flag("ceil", "keep a last window that is only partly filled")
+    ceil: bool = flag("ceil", "keep a last window that is only partly filled", default=False)
 
     takes: ClassVar[tuple[str, ...]] = ("image",)
     may_be_dropped: ClassVar[bool] = True

@@ -5,9 +5,9 @@ Sources: TensorFlow's `SAME` and `VALID`; Dumoulin and Visin, "A guide to convol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from netspec.frozen import frozen
 from netspec.ir.layer import Change, Problem
 from netspec.ir.shape import Shape
 from netspec.ir.values import Sides
@@ -16,7 +16,7 @@ Pair: TypeAlias = tuple[int, int]
 Pad: TypeAlias = str | Sides
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """A window with its stride, dilation and padding as written, over the height and width of an image."""
 

@@ -17,11 +17,11 @@ Not counted: scratch space such as the columns of a convolution, and the framewo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from typing import Any, Final
 
+from netspec.frozen import frozen
 from netspec.ir.layer import Layer, Origin
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape, SymbolicArithmetic
@@ -32,7 +32,7 @@ BYTES: Final = 4
 """Bytes of one number in float32."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """One statement as written, followers included; `parameters` are those that are trained."""
 
@@ -45,7 +45,7 @@ class Row:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Memory:
     """Bytes in float32, as the module's docstring defines them; None where a symbol decides."""
 
@@ -54,7 +54,7 @@ class Memory:
     training: int | None
 
 
-@dataclass(frozen=True)
+@frozen
 class Table:
     """What a network makes and costs, a row a statement."""
 

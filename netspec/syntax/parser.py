@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -21,7 +20,7 @@ from netspec.source import Source
 from netspec.syntax import tree
 from netspec.syntax.build import TreeBuilder
 from netspec.syntax.layout import nest
-from netspec.syntax.tables import load_parser
+from netspec.syntax.tables import load_parser, place
 
 MOST_ERRORS: Final = 50
 """Bad lines reported in one run; a file with more is not a spec."""
@@ -114,11 +113,8 @@ def _parser() -> Lark:
 
 @cache
 def grammar() -> str:
-    """The text of the grammar: the package's own copy, or the checkout's."""
-    packaged = files("netspec") / "grammars" / "netspec.lark"
-    if packaged.is_file():
-        return packaged.read_text("utf-8")
-    return (Path(__file__).parents[2] / "grammars" / "netspec.lark").read_text("utf-8")
+    """The text of the grammar."""
+    return place("netspec.lark").read_text("utf-8")
 
 
 def _rows(parser: Lark, source: Source, diagnostics: Diagnostics) -> tuple[tree.Row, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,11 +37,17 @@ def _key(grammar: str) -> str:
 
 
 def _stored() -> dict[str, Any] | None:
-    packaged = files("netspec") / "grammars" / NAME
-    place = packaged if packaged.is_file() else Path(__file__).parents[2] / "grammars" / NAME
-    if not place.is_file():
+    stored = place(NAME)
+    if not stored.is_file():
         return None
-    return json.loads(place.read_text("utf-8"), object_pairs_hook=_with_numbers)  # type: ignore[no-any-return]
+    return json.loads(stored.read_text("utf-8"), object_pairs_hook=_with_numbers)  # type: ignore[no-any-return]
+
+
+def place(name: str) -> Path:
+    """A file of the grammar: the package's own copy, or the checkout's."""
+    package = Path(__file__).parents[1]
+    packaged = package / "grammars" / name
+    return packaged if packaged.is_file() else package.parent / "grammars" / name
 
 
 def _with_numbers(pairs: list[tuple[str, Any]]) -> dict[str | int, Any]:

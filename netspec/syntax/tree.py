@@ -5,11 +5,13 @@ Nodes are plain frozen data.  `start` and `end` are character offsets into the t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
+from netspec.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Node:
     """Anything that stands at a place in the text."""
 
@@ -17,49 +19,49 @@ class Node:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name(Node):
     """A lower-case word, dotted where it reaches into something (`val.loss`)."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Symbol(Node):
     """An upper-case word: a dimension whose size is not known yet."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Number(Node):
     """A number as written; `70k` and `5M` are multiplied out."""
 
     value: int | float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text(Node):
     """A string, without its quotes."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Size(Node):
     """Dimensions joined by `x`: numbers, symbols, computed groups, or `_` (any) as None."""
 
     dimensions: tuple[int | str | Group | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group(Node):
     """An expression in parentheses."""
 
     expression: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operation(Node):
     """An operator with its operands: `+ - * / // % < <= > >= == != and or not`."""
 
@@ -67,7 +69,7 @@ class Operation(Node):
     operands: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call(Node):
     """`name(argument, ...)`; `keywords` are its `name=value` arguments."""
 
@@ -76,7 +78,7 @@ class Call(Node):
     keywords: tuple[tuple[Name, Expression], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Apply(Node):
     """Words side by side inside a call: `normal 100`, `stop fake`."""
 
@@ -84,14 +86,14 @@ class Apply(Node):
     arguments: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choices(Node):
     """A set in braces: `{32, 64, 128}`."""
 
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option(Node):
     """`name=value` or `name=value,value`."""
 
@@ -99,7 +101,7 @@ class Option(Node):
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clause(Node):
     """A joining word and what follows it: `from a, b`, `as c`, `of 8000`, `on val.loss`, `else digits`, `in {1, 2}`."""
 
@@ -107,7 +109,7 @@ class Clause(Node):
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result(Node):
     """`-> SHAPE`: the output that the writer expects."""
 
@@ -119,7 +121,7 @@ Value: TypeAlias = Name | Symbol | Number | Text | Size | Group | Call | Choices
 Item: TypeAlias = Value | Option | Clause | Result
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statement(Node):
     """One statement; `body` holds the statements of the block that it opens, None where it opens none."""
 
@@ -128,7 +130,7 @@ class Statement(Node):
     """The body stands on the header's own line."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command(Statement):
     """A word and what follows it: a layer, a setting, a section, a use of a block."""
 
@@ -136,7 +138,7 @@ class Command(Statement):
     items: tuple[Item, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter(Node):
     """A parameter of a block, with its default."""
 
@@ -144,7 +146,7 @@ class Parameter(Node):
     default: Value | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block(Statement):
     """`block NAME(parameter, ...):`."""
 
@@ -152,14 +154,14 @@ class Block(Statement):
     parameters: tuple[Parameter, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Condition(Statement):
     """`if EXPRESSION:`."""
 
     test: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loop(Statement):
     """`for NAME in VALUE, ...:`."""
 
@@ -167,7 +169,7 @@ class Loop(Statement):
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Import(Statement):
     """`import NAME, ... from "file"`."""
 
@@ -175,14 +177,14 @@ class Import(Statement):
     path: Text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expect(Statement):
     """`expect QUANTITY <= NUMBER, ...`."""
 
     tests: tuple[Operation, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Let(Statement):
     """`let NAME = EXPRESSION`."""
 
@@ -190,7 +192,7 @@ class Let(Statement):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update(Statement):
     """`update NETWORK: LOSS OPTIMIZER`."""
 
@@ -199,7 +201,7 @@ class Update(Statement):
     optimizer: Command | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One line of text: its statements, whether the first opens a block, and its comment."""
 
@@ -210,7 +212,7 @@ class Row:
     """Offset of the first character that is not blank."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """A whole text: its lines in order (for the formatter) and its statements nested by indentation."""
 

@@ -115,14 +115,20 @@ def chance(operation: Operation, backend: str, reference: str) -> Iterator[tuple
 
 def _draws(operation: Operation, backend: str, random: bool) -> Iterator[tuple[float, str]]:
     """Each step draws anew, by the seed alone."""
-    first, again, other, disturbed = (probe(operation, backend, seed) for seed in (3, 3, 4, 3))
-    draws = [observe(first).y, observe(first).y]
-    if random and np.array_equal(*draws):
+
+    def draws(seed: int, *, disturbed: bool = False) -> list[Array]:
+        # one program at a time: some draw from a generator that they all share
+        program = probe(operation, backend, seed)
+        if disturbed:
+            program.loss_and_gradients(*_batch(1))
+        return [observe(program).y, observe(program).y]
+
+    first = draws(3)
+    if random and np.array_equal(*first):
         yield float("inf"), "two steps draw the same"
-    if not np.array_equal(draws, [observe(again).y for _ in draws]):
+    if not np.array_equal(first, draws(3)):
         yield float("inf"), "the same seed draws differently"
-    if random and np.array_equal(draws[0], observe(other).y):
+    if random and np.array_equal(first[0], draws(4)[0]):
         yield float("inf"), "another seed draws the same"
-    disturbed.loss_and_gradients(*_batch(1))
-    if not np.array_equal(draws[0], observe(disturbed).y):
+    if not np.array_equal(first, draws(3, disturbed=True)):
         yield float("inf"), "`loss_and_gradients` changes what the next step draws"

@@ -19,6 +19,7 @@ import netspec
 from netspec.backends import check_values
 from netspec.data import Preprocessing
 from netspec.ir.net import Net
+from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
 from netspec.source import Source
 from netspec.train.header import TEXT, read_header, refuse
@@ -105,10 +106,10 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(header.text, header.metadata, arrays)
 
 
-def restore(path: Path) -> Restored:
+def restore(path: Path, limits: Limits = DEFAULT) -> Restored:
     """The network and the weights of a file, found to belong together; raises `SpecError`."""
     text, metadata, arrays = load(path)
-    net = analyse(Source(text, f"{metadata.get('name', 'net')}.net"))
+    net = analyse(Source(text, f"{metadata.get('name', 'net')}.net"), limits)
     check_values(net, arrays)
     classes = _texts(path, "classes", metadata)
     overrides = _texts(path, "overrides", metadata)

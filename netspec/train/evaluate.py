@@ -16,6 +16,7 @@ from netspec.diagnostics import SpecError
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.ir.training import Loss, Metric
+from netspec.limits import DEFAULT, Limits
 from netspec.settings.loss import Crossentropy
 from netspec.train.checkpoint import restore
 from netspec.train.metrics import Means
@@ -101,14 +102,19 @@ class Evaluation:
 
 
 def evaluate_file(
-    path: Path, *, data: str | None = None, backend: str = "torch", device: str = "auto"
+    path: Path,
+    *,
+    data: str | None = None,
+    backend: str = "torch",
+    device: str = "auto",
+    limits: Limits = DEFAULT,
 ) -> Evaluation:
     """Test loss and metrics of a weight file, on its spec's data or on those of a line such as `digits`.
 
     The files of the spec's data are looked for where the spec lay (as the run's record says), beside the weights and
     in the current folder; those of `data`, which the user wrote, anywhere.
     """
-    restored = restore(path)
+    restored = restore(path, limits)
     overrides = [*restored.overrides, *([f"train.data={data}"] if data else [])]
     options = resolve(restored.net, overrides)
     folders = [Path()] if data else _folders(path)

@@ -73,13 +73,26 @@ def read_header(path: Path) -> Header:
 
 def _read(path: Path, start: bytes, size: int, read: Any) -> bytes:
     if len(start) < 8:
-        refuse(path, f"it is no safetensors file: it is {size:,} bytes long, and the first 8 say how long its header is")
+        refuse(
+            path,
+            f"it is no safetensors file: it is {size:,} bytes long, and the first 8 say how long its header is",
+        )
     length = int.from_bytes(start, "little")
     if length > MOST_HEADER:
-        kind = "a zip file (or a PyTorch file, which can carry code)" if start.startswith(b"PK") else "no safetensors file"
-        refuse(path, f"it is {kind}: bytes 0 to 7 announce a header of {length:,} bytes, and {MOST_HEADER:,} are the limit")
+        kind = (
+            "a zip file (or a PyTorch file, which can carry code)"
+            if start.startswith(b"PK")
+            else "no safetensors file"
+        )
+        refuse(
+            path,
+            f"it is {kind}: bytes 0 to 7 announce a header of {length:,} bytes, and {MOST_HEADER:,} are the limit",
+        )
     if length > size - 8:
-        refuse(path, f"it is cut short: its header is {length:,} bytes long by bytes 0 to 7, and {size - 8:,} follow")
+        refuse(
+            path,
+            f"it is cut short: its header is {length:,} bytes long by bytes 0 to 7, and {size - 8:,} follow",
+        )
     raw: bytes = read(length)
     return raw
 
@@ -100,13 +113,19 @@ def _shapes(path: Path, document: dict[str, Any], size: int) -> dict[str, tuple[
         needed = prod(shape) * SIZES[kind]
         if end - begin != needed:
             dims = "x".join(map(str, shape)) or "one number"
-            refuse(path, f"`{name[:80]}` ({dims}, {kind}) takes {needed:,} bytes, and its place has {end - begin:,}")
+            refuse(
+                path,
+                f"`{name[:80]}` ({dims}, {kind}) takes {needed:,} bytes, and its place has {end - begin:,}",
+            )
         shapes[name] = shape
         places.append((begin, end, name))
     at = 0
     for begin, end, name in sorted(places):
         if begin != at:
-            refuse(path, f"`{name[:80]}` begins at byte {begin:,} of the data, and the array before it ends at {at:,}")
+            refuse(
+                path,
+                f"`{name[:80]}` begins at byte {begin:,} of the data, and the array before it ends at {at:,}",
+            )
         at = end
     if at != size:
         what = "it is cut short" if at > size else "something follows the arrays"

@@ -73,5 +73,6 @@ class Means:
     def result(self) -> dict[str, float]:
         """The figures by the metrics' words."""
         return {
-            word: each.finish(self._sums[word] / max(self._counts[word], 1)) for word, each in self.formulas.items()
+            word: each.finish(self._sums[word] / max(self._counts[word], 1))
+            for word, each in self.formulas.items()
         }

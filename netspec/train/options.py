@@ -141,7 +141,10 @@ def _check_figure(stop: Stop, metrics: tuple[Metric, ...], training: Training) -
     if stop.on in known:
         return
     tries = tuple(f"`on {near}`" for near in did_you_mean(stop.on, known))
-    notes = (f"known here: {', '.join(known)}", "the test data decide nothing: `val` is held out from the training data")
+    notes = (
+        f"known here: {', '.join(known)}",
+        "the test data decide nothing: `val` is held out from the training data",
+    )
     spans = [training.spans["stop"]] if "stop" in training.spans else []
     raise error("N108", f"there is no figure `{stop.on}` to watch", *spans, tries=tries, notes=notes)
 

@@ -99,7 +99,7 @@ def examples() -> Iterator[tuple[str, Example]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "example"), examples(), ids=lambda value: value if isinstance(value, str) else ""
+    ("text", "example"), list(examples()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_example(text: str, example: Example) -> None:
     net = parse(text)
@@ -114,6 +114,8 @@ def test_example(text: str, example: Example) -> None:
     ]
     state = {key for key in program.module.state_dict() if not key.endswith(".num_batches_tracked")}
     assert state == set(net.parameters)
+    if shape.of is not None:
+        return
     loss, gradients = program.loss_and_gradients(channels_first(batch), targets(program, batch))
     assert np.isfinite(loss)
     assert {name: value.shape for name, value in gradients.items()} == {
@@ -165,8 +167,9 @@ UPCONVS = [
 def test_upconv_is_the_whole_result_cut(options: str) -> None:
     try:
         net = parse(f"input 3x5x4\nupconv 6 {options} groups=2")
-    except SpecError:
-        pytest.skip("nothing is left")
+    except SpecError as refused:  # nothing is left
+        assert [each.code for each in refused.diagnostics] == ["N203"]
+        return
     program = compiled(net, dtype="float64")
     batch = inputs(net)
     np.testing.assert_allclose(program.predict(batch), cut_by_hand(program, batch), rtol=1e-10)
@@ -189,7 +192,7 @@ def test_pool_looks_at_the_pixels_of_each_window(options: str) -> None:
     try:
         net = parse(f"input 7x6x2\npool {options}")
     except SpecError as refused:
-        assert [each.code for each in refused.diagnostics] == ["N204"]  # noqa: PT017
+        assert [each.code for each in refused.diagnostics] == ["N204"]
         return
     layer = net.layers[1]
     operation = layer.operation
@@ -375,7 +378,8 @@ def test_any_number_of_steps() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", [each.word for each in definitions("optimizer")])
 def test_every_optimizer_steps_downhill(optimizer: str, dtype: str) -> None:
-    text = f"input 5\ndense 4 tanh\nsoftmax 3\ntrain:\n    optimizer {optimizer} 0.01\n    regularize l2=0.01 l1=0.01\n    clip norm=1"
+    settings = f"optimizer {optimizer} 0.01\n    regularize l2=0.01 l1=0.01\n    clip norm=1"
+    text = f"input 5\ndense 4 tanh\nsoftmax 3\ntrain:\n    {settings}"
     net = netspec.parse(text)
     assert net.training is not None
     program, batch = compiled(net, dtype=dtype), inputs(net, 20)
@@ -435,9 +439,8 @@ def test_devices() -> None:
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_compiles_to_one_graph(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiles_to_one_graph(name: str) -> None:
     """Dynamo leaves recurrent layers out unless it is told not to."""
-    monkeypatch.setattr(torch._dynamo.config, "allow_rnn", True)
     torch._dynamo.reset()
     program = compiled(NETS[name])
     graphs = []
@@ -448,6 +451,6 @@ def test_compiles_to_one_graph(name: str, monkeypatch: pytest.MonkeyPatch) -> No
 
     batch = program._inputs(channels_first(inputs(program.net)))
     faster = torch.compile(program.module.eval(), backend=count, fullgraph=True)
-    with torch.no_grad():
+    with torch._dynamo.config.patch(allow_rnn=True), torch.no_grad():
         torch.testing.assert_close(faster(batch), program.module(batch))
     assert len(graphs) == 1

@@ -54,7 +54,10 @@ def to_tensor(array: Array) -> Tensor:
 
 
 class TorchProgram:
-    """A network as a PyTorch module (see `backends.Program`); `module` is the module itself."""
+    """A network as a PyTorch module (see `backends.Program`); `module` is the module itself.
+
+    `torch.compile` makes one graph of the module; of recurrent layers if `torch._dynamo.config.allow_rnn` is set.
+    """
 
     def __init__(self, net: Net, dtype: str, device: str) -> None:
         self.net = net

@@ -1,0 +1,190 @@
+"""`netspec train`, `netspec eval` and `netspec predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from netspec import render
+from netspec.cli import options as shared
+from netspec.cli.console import say, tell
+from netspec.cli.failures import document
+from netspec.cli.files import STDIN, find_spec, read
+from netspec.diagnostics import SpecError
+from netspec.limits import Limits
+from netspec.passes import analyse
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EVAL: Final = "netspec.eval/1"
+PREDICT: Final = "netspec.predict/1"
+POSITIVE: Final = click.IntRange(min=1)
+CHANGES: Final = {
+    "epochs": "train.epochs",
+    "batch": "train.batch",
+    "lr": "train.optimizer.rate",
+    "seed": "train.seed",
+    "patience": "train.stop.patience",
+}
+"""Options that are short for a `--set`."""
+
+
+def _machine(command: Command) -> Command:
+    """The options of every command that computes."""
+    backend = click.option("--backend", metavar="NAME", help="torch or numpy; torch where it is installed.")
+    device = click.option(
+        "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu or cuda."
+    )
+    return backend(device(command))
+
+
+@click.command(short_help="Train the network of a spec.")
+@click.argument("spec", metavar="SPEC")
+@click.option("--epochs", type=POSITIVE, help="Passes over the training data.")
+@click.option("--batch", type=POSITIVE, help="Examples in one step.")
+@click.option("--lr", type=float, metavar="RATE", help="Step size.")
+@click.option("--seed", type=click.IntRange(min=0), help="What everything random follows from.")
+@click.option("--patience", type=POSITIVE, help="Epochs without improvement after which to stop.")
+@_machine
+@click.option(
+    "--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Type of the numbers."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of the runs."
+)
+@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="train.optimizer.rate=0.01")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@shared.reading
+@click.pass_context
+def train(
+    ctx: click.Context,
+    spec: str,
+    backend: str | None,
+    device: str,
+    dtype: str,
+    out: Path,
+    changes: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    limits: Limits,
+    **short: Any,
+) -> None:
+    """Train the network of SPEC on the data that it names, and leave a folder in `runs/`.
+
+    Settings come from the spec; options change them for this run.  Ctrl-C saves and says where, a second one stops
+    at once.
+    """
+    from netspec.train.options import resolve
+    from netspec.train.progress import JsonLines, observer
+    from netspec.train.run import Setup, run
+
+    lines = JsonLines(_out)
+    try:
+        source = read(spec, limits)
+        net = analyse(source, limits)
+        overrides = [f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None]
+        options = resolve(net, [*overrides, *changes])
+        place = None if spec == STDIN else find_spec(spec)
+        setup = Setup(_backend(backend), device, dtype, out, place)
+        if as_json:
+            lines.event("settings", net=net.name, backend=setup.backend, dtype=dtype, **options.to_json())
+        done = run(net, options, setup, lines if as_json else observer(_err, quiet=quiet), _err)
+    except SpecError as failed:
+        if not as_json:
+            raise
+        found = [render.as_data(one) for one in failed.diagnostics]
+        lines.event("error", error=found[0], errors=found)
+        ctx.exit(1)
+    test = done.result.test
+    if done.exit_code:
+        _err(f"stopped after {done.result.steps:,} steps: the weights are in {done.weights}")
+    if as_json:
+        figures = test.to_json() if test else None
+        ended, folder, weights = done.result.ended, str(done.folder), str(done.weights)
+        best = done.result.best_epoch
+        used = {"used": done.used, "note": done.note}
+        lines.event(
+            "end", ended=ended, test=figures, best_epoch=best, data=used, folder=folder, weights=weights
+        )
+    elif test:
+        say(f"{_figures(test)}\n{done.folder}\n")
+    raise SystemExit(done.exit_code)
+
+
+@click.command("eval", short_help="Measure a trained network on its test data.")
+@click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--data", metavar="NAME", help='Other data, as in a spec: digits, or  npz "file.npz".')
+@_machine
+@shared.json_as(EVAL)
+@shared.reading
+def evaluate(
+    weights: Path, data: str | None, backend: str | None, device: str, as_json: bool, limits: Limits
+) -> None:
+    """Test loss and metrics of the weights in FILE (`best.safetensors`) on the data that its spec names."""
+    from netspec.train.evaluate import evaluate_file
+
+    found = evaluate_file(weights, data=data, backend=_backend(backend), device=device, limits=limits)
+    if found.note:
+        _err(f"warning: {found.note}")
+    if as_json:
+        used = {"used": found.used, "note": found.note}
+        say(document(EVAL, file=str(weights), net=found.net.name, data=used, test=found.figures.to_json()))
+        return
+    say(f"{_figures(found.figures)}\n")
+
+
+@click.command(short_help="Apply a trained network to pictures or tables.")
+@click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_machine
+@shared.json_as(PREDICT)
+@shared.reading
+def predict(
+    weights: Path,
+    inputs: Sequence[Path],
+    backend: str | None,
+    device: str,
+    as_json: bool,
+    limits: Limits,
+) -> None:
+    """What the network in FILE (`best.safetensors`) says of each INPUT: .png, .jpg, .npz, .npy or .csv."""
+    from netspec.train.predict import predict_files
+
+    found = predict_files(weights, inputs, backend=_backend(backend), device=device, limits=limits)
+    if as_json:
+        say(document(PREDICT, file=str(weights), predictions=[one.to_json() for one in found]))
+        return
+    count = {str(path): 0 for path in inputs}
+    for one in found:
+        count[one.file] += 1
+    say("".join(f"{one.file}{f'[{one.index}]' * (count[one.file] > 1)}: {one}\n" for one in found))
+
+
+def _backend(name: str | None) -> str:
+    """The backend that is asked for, or the default, which is named where it is the slower one."""
+    from netspec.train.run import default_backend
+
+    if name:
+        return name
+    chosen, note = default_backend()
+    if note:
+        _err(note)
+    return chosen
+
+
+def _figures(figures: Any) -> str:
+    """`test accuracy 0.9889, loss 0.0352 (10,000 examples)`."""
+    named = {**figures.metrics, "loss": figures.loss}
+    return f"test {', '.join(f'{name} {value:.4f}' for name, value in named.items())} ({figures.examples:,} examples)"
+
+
+def _err(line: str) -> None:
+    tell(f"{line}\n")
+
+
+def _out(line: str) -> None:
+    say(f"{line}\n")

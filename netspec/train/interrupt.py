@@ -1,0 +1,43 @@
+"""Signals: the first asks a run to finish its step and save, the second ends the process at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any, Final
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupt:
+    """While entered, SIGINT and SIGTERM are noted in `number`; calling it tells whether one came."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __call__(self) -> bool:
+        return self.number is not None
+
+    @property
+    def exit_code(self) -> int:
+        """The shell's code for the signal: 130 or 143."""
+        return 128 + (self.number or 0)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.number = number
+        for each in SIGNALS:  # the default ends the process without waiting for Python
+            signal.signal(each, signal.SIG_DFL)
+
+    def __enter__(self) -> Interrupt:
+        # signals reach the main thread only; elsewhere they are somebody else's
+        if threading.current_thread() is threading.main_thread():
+            self._before = {each: signal.signal(each, self._note) for each in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for each, handler in self._before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,113 @@
+"""What a trained network says of new examples: class and probability, yes or no, or numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from netspec.backends import Program, compile_net
+from netspec.ir.net import Net
+from netspec.limits import DEFAULT, Limits
+from netspec.passes.check import loss_of
+from netspec.train.checkpoint import Restored, restore
+from netspec.train.inputs import read_inputs
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+BATCH: Final = 64
+YES_OR_NO: Final = ("no", "yes")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What is said of one example of a file (`index` counts from 0).
+
+    `classes` is a name and `probabilities` the figure for each place where the network tells classes apart: one of
+    each for a picture, several for a sequence.  Both are empty where the network gives numbers: `values` then.
+    """
+
+    file: str
+    index: int
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    values: list[Any]
+    """The output itself, as the spec writes its shape."""
+
+    def to_json(self) -> dict[str, Any]:
+        """`class` and `probability` (lists for a sequence), `output`."""
+        found: dict[str, Any] = {"file": self.file, "index": self.index}
+        if len(self.classes) == 1:
+            found |= {"class": self.classes[0], "probability": self.probabilities[0]}
+        elif self.classes:
+            found |= {"class": list(self.classes), "probability": list(self.probabilities)}
+        return found | {"output": self.values}
+
+    def __str__(self) -> str:
+        if not self.classes:
+            return " ".join(f"{value:.6g}" for value in np.ravel(self.values))
+        pairs = zip(self.classes, self.probabilities, strict=True)
+        return " ".join(f"{name} {probability:.4f}" for name, probability in pairs)
+
+
+class Predictor:
+    """A weight file, ready to be applied to files and arrays."""
+
+    def __init__(self, restored: Restored, program: Program) -> None:
+        self.net: Net = restored.net
+        self.restored, self.program = restored, program
+        self.fuses = loss_of(self.net, self.net.training).fuses
+
+    @classmethod
+    def load(
+        cls, path: Path, *, backend: str = "torch", device: str = "auto", limits: Limits = DEFAULT
+    ) -> Predictor:
+        """The network of a weight file, compiled; raises `SpecError` N703 or N602."""
+        restored = restore(path, limits)
+        program = compile_net(restored.net, backend, device=device, parameters=restored.arrays)
+        return cls(restored, program)
+
+    def files(self, paths: Sequence[Path]) -> Iterator[Prediction]:
+        """Predictions for all examples of some files, all of which are read first; raises `SpecError` N705."""
+        found = [(path, read_inputs(path, self.net, self.restored.preprocessing)) for path in paths]
+        for path, inputs in found:
+            yield from self.examples(inputs, str(path))
+
+    def examples(self, inputs: Array, name: str = "") -> Iterator[Prediction]:
+        """Predictions for examples (n, *dims as the spec writes them)."""
+        for start in range(0, len(inputs), BATCH):
+            for place, output in enumerate(self.program.predict(inputs[start : start + BATCH])):
+                yield self.read(np.asarray(output, np.float64), name, start + place)
+
+    def read(self, output: Array, file: str, index: int) -> Prediction:
+        """What an output means."""
+        chosen, probabilities = self._choose(output)
+        names = self.restored.classes or (YES_OR_NO if self.fuses == "sigmoid" else ())
+        classes = tuple(names[each] if each < len(names) else str(each) for each in chosen)
+        return Prediction(file, index, classes, probabilities, output.tolist())
+
+    def _choose(self, output: Array) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """The number of the class at each place, and its probability."""
+        if self.fuses == "softmax":
+            flat = output.reshape(-1, output.shape[-1])
+            best = flat.argmax(axis=1)
+            return tuple(map(int, best)), tuple(map(float, flat[np.arange(len(best)), best]))
+        if self.fuses == "sigmoid":
+            yes = output.reshape(-1)
+            return tuple(map(int, yes >= 0.5)), tuple(map(float, np.where(yes >= 0.5, yes, 1 - yes)))
+        return (), ()
+
+
+def predict_files(
+    weights: Path,
+    paths: Sequence[Path],
+    *,
+    backend: str = "torch",
+    device: str = "auto",
+    limits: Limits = DEFAULT,
+) -> list[Prediction]:
+    """What a weight file's network says of the examples in some files; raises `SpecError` N703 or N705."""
+    return list(Predictor.load(weights, backend=backend, device=device, limits=limits).files(paths))

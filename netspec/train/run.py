@@ -1,0 +1,153 @@
+"""A whole run: data, program, folder, training, and what is written at its end, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from netspec.backends import Program, available, compile_net
+from netspec.data import Loaded
+from netspec.diagnostics import SpecError, error
+from netspec.ir.net import Net
+from netspec.train.checkpoint import metadata_of
+from netspec.train.environment import environment
+from netspec.train.evaluate import load_data
+from netspec.train.interrupt import Interrupt
+from netspec.train.loop import Observer, Result, train
+from netspec.train.options import Options
+from netspec.train.record import Record, new_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a run needs to know beside the network and its settings."""
+
+    backend: str
+    device: str = "auto"
+    dtype: str = "float32"
+    out: Path = Path("runs")
+    spec: Path | None = None
+    """Where the spec lies, None where it came from standard input; its data files lie beside it."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths in the spec start at."""
+        return self.spec.parent if self.spec else Path()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is over."""
+
+    result: Result
+    folder: Path
+    weights: Path
+    used: str
+    note: str
+    exit_code: int
+    """0, or that of the signal that ended it."""
+
+
+def default_backend() -> tuple[str, str]:
+    """The backend that is used unless the user names one, and what is to be said about that."""
+    if "torch" in available():
+        return "torch", ""
+    return "numpy", 'training with NumPy; PyTorch is faster on large networks: pip install "netspec[torch]"'
+
+
+def compile_for(net: Net, setup: Setup, seed: int, parameters: Any = None) -> Program:
+    """The program of a run; raises N602 where the backend does not run on the device that is asked for."""
+    program = compile_net(
+        net, setup.backend, seed=seed, dtype=setup.dtype, device=setup.device, parameters=parameters
+    )
+    check_device(program, setup.backend, setup.device)
+    return program
+
+
+def check_device(program: Program, backend: str, device: str) -> None:
+    """Raise N602 where a program is not on the device that was asked for."""
+    if device != "auto" and program.device.partition(":")[0] != device.partition(":")[0]:
+        raise error("N602", f"the backend `{backend}` runs on {program.device}, not on `{device}`")
+
+
+def run(net: Net, options: Options, setup: Setup, shown: Observer, tell: Callable[[str], None]) -> Finished:
+    """Train a network and leave a run's folder; `shown` sees the run, `tell` takes what must be said aloud.
+
+    SIGINT and SIGTERM end it after the step, with `last/` saved.  Raises `SpecError`; after N704 the folder is left
+    with what was reached.
+    """
+    loaded = load_data(net, options, setup.folder)
+    if loaded.note:
+        tell(f"warning: {loaded.note}")
+    program = compile_for(net, setup, options.seed)
+    folder = new_folder(setup.out, net.name)
+    metadata = metadata_of(net, loaded.classes, loaded.preprocessing, options.overrides, data=loaded.used)
+    record = Record(folder, program, metadata)
+    record.write_spec()
+    record.write_json("settings.json", settings(net, options, setup, loaded, program))
+    record.write_json("environment.json", environment(program.device, folder=setup.folder))
+    interrupt = Interrupt()
+    try:
+        with interrupt:
+            try:
+                result = train(
+                    net, program, loaded, options, observers=(record, shown), should_stop=interrupt
+                )
+            finally:
+                shown.close()
+            weights = record.finish(result)
+            record.draw(tell)
+    except SpecError as failed:
+        with suppress(OSError):
+            record.draw(tell)
+        raise SpecError(*(_with_place(found, record) for found in failed.diagnostics)) from failed.__cause__
+    except OSError as problem:
+        reason = (problem.strerror or str(problem)).lower()
+        raise error("N704", f"{problem.filename or folder}: the run cannot be written: {reason}") from problem
+    code = interrupt.exit_code if result.ended == "interrupted" else 0
+    return Finished(result, folder, weights, loaded.used, loaded.note, code)
+
+
+def _with_place(found: Any, record: Record) -> Any:
+    """A failure with the place of the last good weights."""
+    if found.code != "N704":
+        return found
+    if record.last is None:
+        return replace(found, notes=(*found.notes, "no epoch was finished, so that no weights were saved"))
+    note = f"the last good weights are those of epoch {record.rows[-1].epoch}: {record.last}"
+    return replace(found, notes=(*found.notes, note))
+
+
+def settings(net: Net, options: Options, setup: Setup, loaded: Loaded, program: Program) -> dict[str, Any]:
+    """The resolved settings of a run and the data that were really used, as a document."""
+    validation = None
+    if loaded.validation is not None:
+        validation = {"examples": len(loaded.validation), "from": "the data"}
+    elif options.stop:
+        validation = {"fraction": options.stop.validation, "from": "held out from the training data"}
+    new = "validation" if validation else "test"
+    return {
+        "schema": "netspec.settings/1",
+        "net": net.name,
+        "parameters": net.parameter_count,
+        "spec": str(setup.spec.resolve()) if setup.spec else None,
+        "backend": setup.backend,
+        "device": program.device,
+        "dtype": setup.dtype,
+        **options.to_json(),
+        "data": {
+            "used": loaded.used,
+            "note": loaded.note,
+            "train": len(loaded.train),
+            "validation": validation,
+            "test": len(loaded.test),
+            "classes": list(loaded.classes),
+        },
+        "curves": f"the {new} data",
+        "best": f"best {options.stop.on if options.stop else 'val.loss'}"
+        if validation
+        else "the last weights",
+    }

@@ -1,0 +1,70 @@
+"""The backend `numpy64`: the NumPy backend that computes in double precision, whatever precision is asked for.
+
+A backend is a module with `compile`; what that returns follows the protocol `netspec.backends.Program`.  This one
+borrows the rules of another backend, and so has one for every layer that that one has a rule for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from netspec.backends.numpy.program import NumpyProgram
+from netspec.ir.net import Net
+from netspec.ir.training import Training
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def compile(net: Net, *, dtype: str, device: str) -> Program64:
+    """A program for a network; its parameters are zero until loaded."""
+    return Program64(net, dtype)
+
+
+class Program64:
+    """Computes in float64; what it is given and gives has the type asked for."""
+
+    def __init__(self, net: Net, dtype: str) -> None:
+        self.net = net
+        self.device = "cpu"
+        self.dtype = dtype
+        self.program = NumpyProgram(net, "float64")
+
+    def _out(self, array: Array) -> Array:
+        return array.astype(self.dtype) if np.issubdtype(array.dtype, np.floating) else array
+
+    def predict(self, inputs: Array) -> Array:
+        """See `Program.predict`."""
+        return self._out(self.program.predict(inputs))
+
+    def begin(self, training: Training) -> None:
+        """See `Program.begin`."""
+        self.program.begin(training)
+
+    def train_step(self, inputs: Array, targets: Array, rate: float) -> float:
+        """See `Program.train_step`."""
+        return float(self.program.train_step(inputs, targets, rate))
+
+    def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
+        """See `Program.loss_and_gradients`."""
+        loss, gradients = self.program.loss_and_gradients(inputs, targets)
+        return loss, {name: self._out(value) for name, value in gradients.items()}
+
+    def evaluate(self, inputs: Array, targets: Array) -> tuple[float, Array]:
+        """See `Program.evaluate`."""
+        loss, outputs = self.program.evaluate(inputs, targets)
+        return loss, self._out(outputs)
+
+    def gradient_norms(self) -> dict[str, float]:
+        """See `Program.gradient_norms`."""
+        return self.program.gradient_norms()
+
+    def parameters(self) -> dict[str, Array]:
+        """See `Program.parameters`."""
+        return {name: self._out(value) for name, value in self.program.parameters().items()}
+
+    def load(self, values: Mapping[str, Array]) -> None:
+        """See `Program.load`."""
+        self.program.load(values)
