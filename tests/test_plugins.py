@@ -170,9 +170,10 @@ def test_rules_that_cannot_be_imported_are_told_where_they_are_missed(tmp_path: 
     (tmp_path / "ripple_rules.py").write_text("import no_such_module", "utf-8")
     code = f"""
 {REFUSED}
+import numpy as np
 print(netspec.compile(netspec.parse("input 4; dense 2 relu"), "numpy").device)
 print(netspec.compile(netspec.parse("input 4; snake"), "numpy").device)
-print(refusal(lambda: netspec.compile(netspec.parse("input 4; wave"), "numpy").predict(None)))
+print(refusal(lambda: netspec.compile(netspec.parse("input 4; wave"), "numpy").predict(np.ones((1, 4)))))
 """
     printed = python(code, tmp_path, installed).splitlines()
     assert printed[:2] == ["cpu", "cpu"]
@@ -197,7 +198,7 @@ print(refusal(lambda: netspec.parse("input 4; dense 3\\ntrain:\\n    optimizer s
 with warnings.catch_warnings(record=True) as warned:
     warnings.simplefilter("always")
     print(len(list(catalog.definitions("layer"))) == len(catalog.words("layer")) - 1)
-print([str(warning.message)[:37] for warning in warned])
+print([str(warning.message)[:39] for warning in warned])
 """
     reason = (
         "comes from the plug-in `ripple`, which cannot be imported: "

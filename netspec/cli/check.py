@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from netspec.cli import options
 from netspec.cli.console import say
-from netspec.cli.failures import document, rendered
-from netspec.cli.files import compile_all
 from netspec.cli.state import State
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.ir.net import Net
 from netspec.limits import Limits
+
+if TYPE_CHECKING:
+    from netspec.ir.net import Net
 
 SCHEMA: Final = "netspec.check/1"
 MACHINE: Final = ("json", "sarif")
@@ -32,6 +32,9 @@ def check(ctx: click.Context, files: tuple[str, ...], as_json: bool, limits: Lim
     A line for each spec that is right goes to stdout, what is wrong to stderr.  With `--format json` or `sarif` the
     document is the answer and goes to stdout.
     """
+    from netspec.cli.failures import document, rendered
+    from netspec.cli.files import compile_all
+
     nets, found = compile_all(files, limits)
     state = ctx.ensure_object(State)
     if as_json:

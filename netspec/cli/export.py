@@ -10,10 +10,7 @@ import click
 
 from netspec.cli import options
 from netspec.cli.console import say
-from netspec.cli.files import read
-from netspec.cli.writing import replace_text
 from netspec.limits import Limits
-from netspec.passes import analyse
 
 # what is written -> the backend that must be at hand, and the module whose `export` writes it
 TARGETS: Final = {"pytorch": ("torch", "netspec.backends.torch.export")}
@@ -30,9 +27,12 @@ def export(file: str, target: str, out: str, limits: Limits) -> None:
     \b
     netspec export --to pytorch lenet -o lenet.py
     """
-    net = analyse(read(file, limits), limits)
     from netspec.backends import load_backend
+    from netspec.cli.files import read
+    from netspec.cli.writing import replace_text
+    from netspec.passes import analyse
 
+    net = analyse(read(file, limits), limits)
     backend, writer = TARGETS[target]
     load_backend(backend)
     text: str = import_module(writer).export(net)

@@ -10,11 +10,8 @@ import click
 
 from netspec.cli import options
 from netspec.cli.console import has_colour, say, tell
-from netspec.cli.files import STDIN, WEIGHTS, find_spec, read, spec_files
-from netspec.cli.writing import replace_text
 from netspec.diagnostics import Diagnostic, SpecError, error
 from netspec.limits import Limits
-from netspec.passes.tidy import tidy
 from netspec.source import Source
 
 
@@ -38,6 +35,10 @@ def fmt(
     limits: Limits,
 ) -> None:
     """Rewrite specs, and folders of specs, in the one style.  `-` reads stdin and writes stdout."""
+    from netspec.cli.files import STDIN, spec_files
+    from netspec.cli.writing import replace_text
+    from netspec.passes.tidy import tidy
+
     if annotate and strip:
         raise click.UsageError("--annotate and --strip exclude each other.")
     changed = 0
@@ -66,6 +67,8 @@ def fmt(
 
 def _text_of(file: str, limits: Limits) -> Source:
     """The text of a file that may be written again."""
+    from netspec.cli.files import STDIN, WEIGHTS, find_spec, read
+
     if file != STDIN and not os.path.lexists(file):
         bundled = find_spec(file)
         raise error("N008", f"{file}: there is no such file; the bundled {bundled.name} is not rewritten")

@@ -19,7 +19,6 @@ from netspec.passes import analyse
 from netspec.passes.count import count
 from netspec.source import Source
 
-SCHEMA: Final = "netspec.layers/1"
 _NARROW: Final = 79
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import click
 
 from netspec.cli import options
 from netspec.cli.console import has_colour, say, width
-from netspec.cli.files import compile_all
 from netspec.diagnostics import SpecError
 from netspec.limits import Limits
-from netspec.passes.count import SCHEMA, as_data, as_text, count
+
+SCHEMA: Final = "netspec.shapes/1"
 
 
 @click.command(short_help="Shapes, parameters and multiply-adds, a row a line.")
@@ -26,6 +27,9 @@ def shapes(ctx: click.Context, files: tuple[str, ...], as_json: bool, limits: Li
     netspec shapes lenet
     netspec shapes specs/ --json
     """
+    from netspec.cli.files import compile_all
+    from netspec.passes.count import as_data, as_text, count
+
     nets, found = compile_all(files, limits)
     if as_json:
         from netspec.cli.failures import document

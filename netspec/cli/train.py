@@ -62,6 +62,7 @@ def _machine(command: Command) -> Command:
 @click.pass_context
 def train(
     ctx: click.Context,
+    /,
     spec: str,
     backend: str | None,
     device: str,

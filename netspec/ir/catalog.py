@@ -107,7 +107,7 @@ def find(kind: str, word: str) -> type[Definition] | None:
 
 def _load(kind: str, word: str, points: list[EntryPoint]) -> type[Definition]:
     """The definition that a plug-in gives for a word."""
-    owners = ", ".join(f"`{point.dist.name if point.dist else point.value}`" for point in points)
+    owners = ", ".join(sorted(f"`{point.dist.name if point.dist else point.value}`" for point in points))
     if len(points) > 1:
         raise error("N603", f"the {kind} `{word}` comes from several plug-ins at once: {owners}")
     (point,) = points

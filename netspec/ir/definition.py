@@ -118,10 +118,10 @@ class Definition:
 D = TypeVar("D", bound=type)
 
 
-def _made(cls: D) -> D:
+def _made(cls: Any) -> Any:
     """The class with a constructor for its arguments; the base's own will do where it adds none."""
     adds = any(isinstance(value, Field) for value in vars(cls).values())
-    return frozen(cls) if adds else cls  # type: ignore[return-value]
+    return frozen(cls) if adds else cls
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(argument, option, flag))
@@ -129,9 +129,9 @@ def word(name: str) -> Any:
     """Make a class the definition of a word: `@word("conv") class Conv(Operation): ...`."""
 
     def decorate(cls: D) -> D:
-        made: Any = _made(cls)
-        made.word = name
-        return made  # type: ignore[no-any-return]
+        made: D = _made(cls)
+        made.word = name  # type: ignore[attr-defined]
+        return made
 
     return decorate
 
@@ -139,4 +139,5 @@ def word(name: str) -> Any:
 @dataclass_transform(frozen_default=True, field_specifiers=(argument, option, flag))
 def shared(cls: D) -> D:
     """Make a class the base of definitions that share its arguments; it is no word itself."""
-    return _made(cls)
+    made: D = _made(cls)
+    return made

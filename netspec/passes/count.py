@@ -27,7 +27,6 @@ from netspec.ir.net import Net
 from netspec.ir.shape import Shape, SymbolicArithmetic
 from netspec.passes.check import loss_of
 
-SCHEMA: Final = "netspec.shapes/1"
 BYTES: Final = 4
 """Bytes of one number in float32."""
 

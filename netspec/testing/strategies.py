@@ -107,12 +107,9 @@ def uses(draw: st.DrawFn, definition: type[Definition], given: Shape) -> Any:
 
 @st.composite
 def input_shapes(draw: st.DrawFn) -> Shape:
-    """Shapes of an input: vectors, sequences, images, and sequences of integers."""
-    rank = draw(st.integers(1, 3))
-    dims = tuple(draw(st.integers(1 if rank == 3 else 2, MOST + 2)) for _ in range(rank))
-    if rank == 1 and draw(st.booleans()):
-        return Shape(dims, of=draw(st.integers(2, 9)))
-    return Shape(dims)
+    """Shapes of an input: mostly images and sequences, which most layers are for."""
+    rank, of = draw(st.sampled_from([(3, None), (3, None), (3, None), (2, None), (2, None), (1, None), (1, 7)]))
+    return Shape(tuple(draw(st.integers(2, MOST + 2)) for _ in range(rank)), of)
 
 
 @st.composite
@@ -123,23 +120,27 @@ def nets(draw: st.DrawFn, most: int = 5) -> Net:
     assert net is not None
     for _ in range(draw(st.integers(1, most))):
         given = net.outputs[-1].shape
-        longer = f"{text}\n{draw(st.sampled_from(_fitting(given)).flatmap(lambda each: uses(each, given))).written()}"
+        family = draw(st.sampled_from(_fitting(given, for_this_kind=draw(st.booleans()))))
+        use = draw(st.sampled_from(family).flatmap(lambda each: uses(each, given)))
+        longer = f"{text}\n{use.written()}"
         found = _read(longer)
         if found is not None:
             text, net = longer, found
     return net
 
 
-def _fitting(given: Shape) -> list[type[Operation]]:
-    """The layers that may read a shape, and whose arguments can be drawn."""
-    return [
-        each
-        for each in definitions("layer")
-        if issubclass(each, Operation)
-        and not each.reads_nothing
-        and (given.kind in each.takes or (each.flattens and given.kind == "image"))
-        and not any(values(argument, given).is_empty for argument in each.arguments())
-    ]
+def _fitting(given: Shape, *, for_this_kind: bool) -> list[list[type[Operation]]]:
+    """The layers that may read a shape and whose arguments can be drawn, by family; or those not made for any shape."""
+    families: dict[str, list[type[Operation]]] = {}
+    for each in definitions("layer"):
+        assert issubclass(each, Operation)
+        reads = given.kind in each.takes or (each.flattens and given.kind == "image")
+        drawn = not any(values(argument, given).is_empty for argument in each.arguments())
+        if for_this_kind and each.takes == Operation.takes:
+            continue
+        if reads and drawn and not each.reads_nothing:
+            families.setdefault(each.family(), []).append(each)
+    return list(families.values())
 
 
 def _read(text: str) -> Net | None:

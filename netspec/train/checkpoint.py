@@ -15,13 +15,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
-import netspec
 from netspec.backends import check_values
 from netspec.data import Preprocessing
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
 from netspec.source import Source
+from netspec.train.environment import versions
 from netspec.train.header import TEXT, read_header, refuse
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -57,7 +57,7 @@ def metadata_of(
     found = {
         TEXT: net.text or net.to_text(),
         "name": net.name,
-        "version": str(netspec.__version__),
+        "version": versions().get("netspec", "not installed"),
         "classes": json.dumps(list(classes), ensure_ascii=False),
         "overrides": json.dumps(list(overrides), ensure_ascii=False),
     }
@@ -76,15 +76,16 @@ def write(path: Path, content: bytes | str) -> None:
     """Write a file beside its place and rename it there; raises OSError."""
     raw = content.encode() if isinstance(content, str) else content
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
+        beside = Path(stream.name)
         try:
             stream.write(raw)
             stream.flush()
             os.fsync(stream.fileno())
-            os.chmod(stream.name, 0o666 & ~_umask())
-            os.replace(stream.name, path)
+            beside.chmod(0o666 & ~_umask())
+            beside.replace(path)
         except BaseException:
             with suppress(OSError):
-                os.unlink(stream.name)
+                beside.unlink()
             raise
 
 

@@ -24,13 +24,9 @@ def svg(rows: Sequence[Row], title: str) -> bytes:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    settings = {
-        "svg.hashsalt": "netspec",
-        "svg.fonttype": "none",
-        "font.family": "sans-serif",
-        "font.size": 9,
-    }
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **settings}):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update({"svg.hashsalt": "netspec", "svg.fonttype": "none", "font.size": 9})
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         FigureCanvasSVG(figure)
         figure.suptitle(title)

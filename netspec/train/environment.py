@@ -20,10 +20,10 @@ _GIT_SECONDS: Final = 2
 def environment(
     device: str, command: Sequence[str] | None = None, folder: Path | None = None
 ) -> dict[str, Any]:
-    """Versions, machine, threads, command line, and the commit of the repository around `folder`, None where there is none."""
+    """Versions, machine, threads, command line, and the commit of the repository around `folder`, if any."""
     return {
         "schema": "netspec.environment/1",
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **versions()},
         "platform": platform.platform(),
         "device": device,
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -34,7 +34,8 @@ def environment(
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of the packages that are installed, by name."""
     found = {}
     for package in PACKAGES:
         try:

@@ -109,7 +109,7 @@ class Observer:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run.  The program holds the weights of `best_epoch` (0: those it started with), `test` is measured with them."""
+    """A run.  The program holds the weights of `best_epoch`; `test` is measured with them."""
 
     rows: tuple[Row, ...]
     ended: Ended

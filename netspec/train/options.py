@@ -70,12 +70,18 @@ class Options:
         raise error("N405", "training needs `data`: where the examples come from", notes=notes)
 
     def to_json(self) -> dict[str, Any]:
-        """All settings as the language writes them, by name, and which of them are defaults or overrides."""
-        lines = {name: use.written() for name, use in self.training.settings.items()}
+        """Every setting by name, as a line and with all its arguments, and which are defaults or overrides."""
+        uses = {**self.training.settings, "metric": self.metrics[0]}
+        settings = {name: _described(name, use) for name, use in uses.items()}
+        settings["metric"]["words"] = [metric.word for metric in self.metrics]
         if self.training.fallback is not None:
-            lines["data"] += f" else {self.training.fallback.written()}"
-        lines["metric"] = ", ".join(metric.written() for metric in self.metrics)
-        return {"settings": lines, "overrides": list(self.overrides), "defaults": list(self.defaults)}
+            settings["data"]["line"] += f" else {self.training.fallback.written()}"
+        return {"settings": settings, "overrides": list(self.overrides), "defaults": list(self.defaults)}
+
+
+def _described(name: str, use: Definition) -> dict[str, Any]:
+    line = f"{name} {use.written()}" if name in NAMED else use.written()
+    return {"line": line, **{each.name: getattr(use, each.name) for each in use.arguments()}}
 
 
 def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
@@ -164,7 +170,7 @@ def override(training: Training, text: str) -> Training:
         raise error("N105", message, source.line_span(1))
     known = _names(training)
     if name not in known:
-        tries = tuple(f"`{near}`" for near in did_you_mean(name, known, most=3))
+        tries = tuple(f"`{near}`" for near in did_you_mean(name, known))
         notes = () if tries else (f"known: {', '.join(each for each in known if each.count('.') == 1)}",)
         span = source.span(0, len(text.partition("=")[0].rstrip()))
         raise error("N401", f"there is no setting called `{name}`", span, tries=tries, notes=notes)

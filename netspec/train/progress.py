@@ -15,6 +15,8 @@ ESTIMATE_AFTER: Final = 10
 """Steps and..."""
 ESTIMATE_SECONDS: Final = 1.0
 """...seconds after which the time left is estimated; the first step, which makes plans, is not counted."""
+WORTH_SAYING: Final = 2.0
+"""Seconds below which nobody needs an estimate."""
 _REFRESH: Final = 0.2
 
 Write = Callable[[str], None]
@@ -97,7 +99,8 @@ class Plain(Observer):
         left = self.clock.left(step)
         if left is not None:
             self.estimated = True
-            self.write(f"about {duration(left)} to go")
+            if left >= WORTH_SAYING:
+                self.write(f"about {duration(left)} to go")
 
     def finished_epoch(self, row: Row) -> None:
         self.write(f"{summary(self.start, row)}  {speed(row.examples, row.seconds)} examples/s")

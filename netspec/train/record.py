@@ -88,11 +88,13 @@ class Record(Observer):
         with (self.folder / name).open("a", encoding="utf-8", newline="") as file:
             file.write(text)
 
-    def save(self, name: str, **place: int) -> Path:
+    def save(self, file: str, **place: int) -> Path:
         """The program's weights as they are now."""
-        path = self.folder / name
+        path = self.folder / file
         checkpoint.save(
-            path, self.program.parameters(), self.metadata | {k: str(v) for k, v in place.items()}
+            path,
+            self.program.parameters(),
+            {**self.metadata, **{name: str(value) for name, value in place.items()}},
         )
         return path
 
