@@ -234,3 +234,14 @@ class ResetBeforeProduct(torch.nn.GRU):
             h = (1 - z) * n + z * h
             states.append(h)
         return torch.stack(states, 1), h[None]
+
+
+def remembered(sound: Any) -> Any:
+    """An optimiser that is made once for its parameters and never anew."""
+    made: dict[int, Any] = {}
+
+    def make(parameters: list[torch.nn.Parameter], *arguments: Any, **options: Any) -> Any:
+        fresh = sound(parameters, *arguments, **options)
+        return made.setdefault(id(parameters[0]), fresh)
+
+    return make

@@ -14,6 +14,7 @@ from netspec.backends.numpy.loss import CrossentropyRule, MseRule
 from netspec.backends.numpy.optimizer import MomentumRule
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.backends.numpy.store import Store
+from netspec.ir.layer import Example
 from netspec.layers.activation import Gelu, LeakyRelu, Relu, Tanh
 from netspec.layers.conv import Conv, Upconv, Upsample
 from netspec.layers.dense import Dense
@@ -26,6 +27,7 @@ from netspec.layers.recurrent import Lstm, Rnn
 from netspec.layers.reshape import Flatten
 from netspec.settings.optimizer import Adam, Momentum, Nesterov
 from netspec.testing import conformance
+from netspec.testing.cases import layer_cases
 
 CENTRED = "({x} - {x}.mean(-1, keepdim=True))"
 STRAIGHT_THROUGH = "{y} = {module}({x}.detach()) + {x} - {x}.detach()"
@@ -96,7 +98,7 @@ FAULTS: dict[str, tuple[str, str, str, Plant]] = {
     ),
     "stride with height and width swapped": (
         "torch",
-        "conv 3 5x5 stride=2x1 pad=1,2,0,1 on 5x5x2",
+        "conv 3 3x3 stride=2x1 pad=1,2,0,1 on 5x5x2",
         "shapes",
         code(Conv, "stride=(2, 1)", "stride=(1, 2)"),
     ),
@@ -255,7 +257,7 @@ FAULTS: dict[str, tuple[str, str, str, Plant]] = {
         "torch",
         "optimizer adam",
         "starts_afresh",
-        member(torch.optim, "Adam", lambda sound: faults.once(sound)),
+        member(torch.optim, "Adam", faults.remembered),
     ),
     # random layers
     "dropout not rescaled": (
@@ -266,7 +268,7 @@ FAULTS: dict[str, tuple[str, str, str, Plant]] = {
     ),
     "dropout keeps what it should drop": (
         "torch",
-        "dropout 0.1 on 8",
+        "dropout 0.1 on 6x4",
         "randomness",
         lines(Dropout, "{y} = {x} * (torch.rand_like({x}) < 0.1) / 0.1 if self.training else {x}"),
     ),
@@ -304,7 +306,7 @@ FAULTS: dict[str, tuple[str, str, str, Plant]] = {
     "square weights loaded the other way round": (
         "numpy",
         "rnn 4 on 5x3",
-        "exchange",
+        "parameters",
         member(Store, "load", faults.transposing_squares),
     ),
     "the running means trained by looking at gradients": (
@@ -323,7 +325,8 @@ def shifted(sides: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
 
 @cache
 def every_case() -> dict[str, conformance.Case]:
-    return {case.name: case for case in conformance.cases()}
+    extra = layer_cases(Example("6x4", "dropout 0.1", "6x4"))
+    return {case.name: case for case in (*conformance.cases(), *extra)}
 
 
 @cache

@@ -88,7 +88,7 @@ def train(
         source = read(spec, limits)
         net = analyse(source, limits)
         overrides = [f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None]
-        options = resolve(net, [*overrides, *changes])
+        options = resolve(net, [*changes, *overrides])
         place = None if spec == STDIN else find_spec(spec)
         setup = Setup(_backend(backend), device, dtype, out, place)
         if as_json:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -18,13 +17,11 @@ from netspec.ir import catalog
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Layer, Operation, Origin
 from netspec.ir.net import VERSION, Net
-from netspec.ir.training import Reader, Training
+from netspec.ir.training import NAMED, Reader, Training
 from netspec.limits import Limits
 from netspec.source import Source
 
 SCHEMA = "netspec.net/1"
-NAMED = ("data", "loss", "optimizer", "schedule", "metric")
-"""Settings whose value is a word of a catalog of its own."""
 _NAME = r"^[a-z_][a-z0-9_]*$"
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -74,9 +71,17 @@ class Draft:
     training: Training | None
 
 
-@cache
+_MODELS: dict[type[Definition], type[BaseModel]] = {}
+
+
 def model(definition: type[Definition]) -> type[BaseModel]:
-    """The pydantic model of a definition's arguments."""
+    """The pydantic model of a definition's arguments, made once."""
+    if definition not in _MODELS:
+        _MODELS[definition] = _make_model(definition)
+    return _MODELS[definition]
+
+
+def _make_model(definition: type[Definition]) -> type[BaseModel]:
     members: dict[str, Any] = {}
     for each in definition.arguments():
         annotation = each.kind.annotation()

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from netspec.frozen import frozen
 from netspec.ir.definition import Definition
 from netspec.ir.shape import Shape
 from netspec.source import Span
+
+
+NAMED: Final = ("data", "loss", "optimizer", "schedule", "metric")
+"""Settings whose first word is looked up in a catalog of its own: `optimizer adam 0.003`."""
 
 
 class Reader(Definition):

@@ -216,4 +216,4 @@ class Upsample(Operation):
 
     def result(self, inputs: Shapes) -> Shape:
         height, width, channels = inputs[0].dims
-        return Shape((height * self.factor[0], width * self.factor[1], channels))  # type: ignore[operator]
+        return Shape((height * self.factor[0], width * self.factor[1], channels))

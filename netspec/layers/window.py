@@ -46,7 +46,7 @@ class Window:
             if stride == 1:  # holds for a symbolic size too
                 missing = reach - 1
             else:
-                missing = max((-(-size // stride) - 1) * stride + reach - size, 0)  # type: ignore[operator]
+                missing = max((-(-size // stride) - 1) * stride + reach - size, 0)
             sides += [missing // 2, missing - missing // 2]
         return sides[0], sides[1], sides[2], sides[3]
 
@@ -59,12 +59,12 @@ class Window:
             if self.pad == "same" and self.stride[axis] == 1:
                 sizes.append(size)  # type: ignore[arg-type]
                 continue
-            room = size + sum(pads) - self.reach[axis]  # type: ignore[operator]
+            room = size + sum(pads) - self.reach[axis]
             if room < 0:
                 raise self._too_large(image)
             stride = self.stride[axis]
             steps = -(-room // stride) if self.ceil else room // stride
-            if self.ceil and steps * stride >= size + pads[0]:  # type: ignore[operator]
+            if self.ceil and steps * stride >= size + pads[0]:
                 steps -= 1  # the last window must start inside the image or its leading padding
             sizes.append(steps + 1)
         return sizes[0], sizes[1]
@@ -75,7 +75,7 @@ class Window:
         for axis, name in enumerate(("height", "width")):
             before, after = sides[2 * axis], sides[2 * axis + 1]
             size, reach, stride = image.dims[axis - 3], self.reach[axis], self.stride[axis]
-            room = size + before + after - reach  # type: ignore[operator]
+            room = size + before + after - reach
             if room < 0:
                 pads = f"{before + after}" if before == after else f"{before} + {after}"
                 return f"{name} = floor(({size} + {pads} - {reach}) / {stride}) + 1 = {room // stride + 1}"

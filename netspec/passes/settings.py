@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean
 from netspec.ir import catalog
 from netspec.ir.definition import Definition
-from netspec.ir.training import Reader, Training
+from netspec.ir.training import NAMED, Reader, Training
 from netspec.passes.arguments import bind_arguments
 from netspec.passes.context import Context
 from netspec.source import Span
 from netspec.syntax import tree
-
-NAMED: Final = ("data", "loss", "optimizer", "schedule", "metric")
-"""Settings whose first word is looked up in a catalog of its own: `optimizer adam 0.003`."""
 
 
 def bind_training(context: Context, body: Sequence[tree.Statement]) -> Training:

@@ -10,10 +10,10 @@ from netspec.diagnostics import Diagnostic, Diagnostics, Label, SpecError, did_y
 from netspec.ir import catalog
 from netspec.ir.definition import Definition
 from netspec.ir.net import Net
-from netspec.ir.training import Loss, Metric, Optimizer, Reader, Schedule, Training
+from netspec.ir.training import NAMED, Loss, Metric, Optimizer, Reader, Schedule, Training
 from netspec.passes.check import check_training, loss_of
 from netspec.passes.context import Context
-from netspec.passes.settings import NAMED, bind_training
+from netspec.passes.settings import bind_training
 from netspec.passes.suggest import suggest
 from netspec.settings.metric import Accuracy, Mae, Rmse
 from netspec.settings.optimizer import Adam
@@ -33,6 +33,9 @@ DEFAULTS: Final[Mapping[str, Definition]] = {
 
 EXCLUDES: Final = {"epochs": "steps", "steps": "epochs"}
 """Settings of which a run has one: setting the one takes the other away."""
+
+CLAUSES: Final = frozenset({"else", "in", "of", "on"})
+"""Joining words of the grammar: an argument of this name is written `on val.loss`."""
 
 D = TypeVar("D", bound=Definition)
 
@@ -209,8 +212,12 @@ def _line(setting: str, use: Definition | None, argument: str, value: str) -> st
         if each.name == argument or have == each.default:
             continue
         text = each.kind.write(have)
-        parts.append(text if text in each.kind.words else f"{each.name}={text}")
-    return " ".join([setting, *parts, f"{argument}={value}"])
+        parts.append(text if text in each.kind.words else _named(each.name, text))
+    return " ".join([setting, *parts, _named(argument, value)])
+
+
+def _named(argument: str, value: str) -> str:
+    return f"{argument} {value}" if argument in CLAUSES else f"{argument}={value}"
 
 
 def _bind(source: Source) -> Training:

@@ -52,7 +52,7 @@ def test_interrupt(tmp_path: Path) -> None:
 def test_full_disk() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*NETSPEC, "shapes", LENET], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
         )
@@ -121,3 +121,15 @@ def test_shapes_loads_no_more_than_it_needs() -> None:
         [sys.executable, "-c", code, "shapes", LENET], capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+def test_export_without_torch_names_the_cure() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from netspec.cli import main\n"
+        "main(['export', '--to', 'pytorch', sys.argv[1]])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, LENET], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error[N602]" in done.stderr
+    assert 'pip install "netspec[torch]"' in done.stderr

@@ -41,7 +41,7 @@ def _silu_slope(x: Array, y: Array) -> Array:
 
 
 def _selu(x: Array) -> Array:
-    return SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0)))
+    return np.multiply(SELU_SCALE, np.where(x > 0, x, SELU_ALPHA * np.expm1(np.minimum(x, 0))))
 
 
 def _selu_slope(x: Array, y: Array) -> Array:

@@ -170,4 +170,4 @@ def interpolation(size: int, factor: int, mode: str) -> Array:
     left = np.minimum(np.floor(centre).astype(int), max(size - 2, 0))
     share = (centre - left)[:, None]
     unit = np.eye(size)
-    return (1 - share) * unit[left] + share * unit[np.minimum(left + 1, size - 1)]
+    return np.add((1 - share) * unit[left], share * unit[np.minimum(left + 1, size - 1)])

@@ -25,7 +25,7 @@ class DropoutKernel(Kernel[Dropout]):
         return np.multiply(x, self.mask, out=self.y)
 
     def backward(self, dy: Array) -> Array:
-        return dy * self.mask if self.training else dy
+        return np.multiply(dy, self.mask) if self.training else dy
 
 
 @rule(Noise)
@@ -35,8 +35,8 @@ class NoiseKernel(Kernel[Noise]):
     def forward(self, x: Array, training: bool) -> Array:
         if not training:
             return x
-        noise = self.site.random.standard_normal(x.shape).astype(x.dtype, copy=False)
-        return x + x.dtype.type(self.operation.deviation) * noise
+        noise = np.asarray(self.site.random.standard_normal(x.shape), x.dtype)
+        return np.add(x, x.dtype.type(self.operation.deviation) * noise)
 
     def backward(self, dy: Array) -> Array:
         return dy

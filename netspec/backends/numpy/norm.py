@@ -41,7 +41,8 @@ class Normalising(Kernel[Batchnorm | Layernorm]):
             np.sum(dy, axis=self.others, out=self.site.gradients["bias"])
             dy = dy * self.site.parameters["weight"].reshape(self.broadcast)
         inner = np.mean(dy * self.normal, axis=self.axes, keepdims=True)
-        return (dy - np.mean(dy, axis=self.axes, keepdims=True) - self.normal * inner) / self.deviation
+        dx: Array = (dy - np.mean(dy, axis=self.axes, keepdims=True) - self.normal * inner) / self.deviation
+        return dx
 
     def normalise(self, x: Array) -> tuple[Array, Array]:
         """Fill `normal` and keep the deviation; the mean and the biased variance."""

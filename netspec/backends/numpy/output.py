@@ -37,7 +37,7 @@ class SoftmaxKernel(Kernel[Softmax]):
 
     def backward(self, dy: Array) -> Array:
         inner = np.sum(dy * self.y, axis=self.site.channel_axis, keepdims=True)
-        return self.y * (dy - inner)
+        return np.multiply(self.y, dy - inner)
 
 
 @rule(Sigmoid)
@@ -51,4 +51,4 @@ class SigmoidKernel(Kernel[Sigmoid]):
         return sigmoid(x, self.y)
 
     def backward(self, dy: Array) -> Array:
-        return dy * self.y * (1 - self.y)
+        return np.multiply(dy, self.y * (1 - self.y))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from netspec.backends.numpy.kernel import Array, Kernel, Site, rules
+from netspec.backends.numpy.kernel import Array, Site, rules
 from netspec.backends.numpy.store import Store
 from netspec.ir.net import Net
 
@@ -19,7 +19,8 @@ class Plan:
     ) -> None:
         batch, *dims = input_shape
         shapes = net.shapes_for(tuple(dims))
-        self.steps: list[tuple[str, tuple[str, ...], Kernel[Any]]] = []
+        # a kernel takes its inputs in order, however many they are
+        self.steps: list[tuple[str, tuple[str, ...], Any]] = []
         self.source = net.inputs[0].name
         self.result = upto
         self.values: dict[str, Array] = {}

@@ -69,7 +69,7 @@ class GlobalKernel(Kernel[Global]):
 
     def forward(self, x: Array, training: bool) -> Array:
         if self.operation.kind == "avg":
-            return x.mean(axis=self.axis)
+            return np.asarray(x.mean(axis=self.axis))
         self.x = x
         self.y: Array = x.max(axis=self.axis, keepdims=True)
         return self.y.reshape(self.site.output_shape())
@@ -77,7 +77,7 @@ class GlobalKernel(Kernel[Global]):
     def backward(self, dy: Array) -> Array:
         dy = np.expand_dims(dy, self.axis)
         if self.operation.kind == "avg":
-            self.dx[...] = dy / self.count
+            np.divide(dy, self.count, out=self.dx)
         else:  # shared by equal maxima, as torch.amax does
             largest = self.x == self.y
             self.dx[...] = largest * (dy / largest.sum(axis=self.axis, keepdims=True))

@@ -26,6 +26,9 @@ class NumpyProgram:
     """A network on NumPy arrays (see `backends.Program`)."""
 
     def __init__(self, net: Net, dtype: str) -> None:
+        for layer in net.layers:
+            if layer.inputs:
+                rules.find(type(layer.operation))  # so that a missing one is told now
         self.net = net
         self.device = "cpu"
         self.store = Store(net, dtype)
@@ -80,10 +83,15 @@ class NumpyProgram:
         return loss, plan, gradient
 
     def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
-        """See `Program.loss_and_gradients`."""
+        """See `Program.loss_and_gradients`; states and the random generator are put back."""
+        views, drawn = self.store.views, self.random.bit_generator.state
+        states = {name: views[name].copy() for name, param in self.net.parameters.items() if not param.trainable}
         loss, plan, gradient = self._loss(inputs, targets)
         plan.backward(gradient)
         loss += self._penalty()
+        self.random.bit_generator.state = drawn
+        for name, value in states.items():
+            views[name][...] = value
         return loss, {name: view.copy() for name, view in self.store.gradient_views.items()}
 
     def train_step(self, inputs: Array, targets: Array, rate: float) -> float:

@@ -67,14 +67,14 @@ class Direction:
         np.matmul(flat_state.T, self.states[:-1].reshape(len(flat), -1), out=dstate_weight)
         np.sum(flat, axis=0, out=dbias)
         np.sum(flat_state, axis=0, out=dstate_bias)
-        return self.dprojected @ self.weight
+        return np.matmul(self.dprojected, self.weight)
 
     def start_back(self) -> None:
         """Called before the first `step_back`."""
 
     def recurrent(self, t: int) -> Array:
         """U h + c for the state before step t."""
-        return self.states[t] @ self.state_weight.T + self.state_bias
+        return np.add(self.states[t] @ self.state_weight.T, self.state_bias)
 
     def block(self, array: Array, gate: int) -> Array:
         """The columns of one gate."""
