@@ -113,7 +113,8 @@ def train(
         )
     elif test:
         say(f"{_figures(test)}\n{done.folder}\n")
-    raise SystemExit(done.exit_code)
+    if done.exit_code:
+        raise SystemExit(done.exit_code)
 
 
 @click.command("eval", short_help="Measure a trained network on its test data.")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,25 +75,17 @@ def save(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -
 def write(path: Path, content: bytes | str) -> None:
     """Write a file beside its place and rename it there; raises OSError."""
     raw = content.encode() if isinstance(content, str) else content
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-        beside = Path(stream.name)
-        try:
+    beside = path.with_name(f".{path.name}.{token_hex(4)}")
+    try:
+        with beside.open("xb") as stream:
             stream.write(raw)
             stream.flush()
             os.fsync(stream.fileno())
-            beside.chmod(0o666 & ~_umask())
-            beside.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                beside.unlink()
-            raise
-
-
-def _umask() -> int:
-    """The bits that new files lack; the only way to ask is to set it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def load(path: Path) -> Checkpoint:

@@ -27,13 +27,14 @@ class Interrupt:
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.number = number
-        for each in SIGNALS:  # the default ends the process without waiting for Python
+        for each in self._before:  # the default ends the process without waiting for Python
             signal.signal(each, signal.SIG_DFL)
 
     def __enter__(self) -> Interrupt:
-        # signals reach the main thread only; elsewhere they are somebody else's
+        # signals reach the main thread only, and a shell that starts us in the background has SIGINT ignored
         if threading.current_thread() is threading.main_thread():
-            self._before = {each: signal.signal(each, self._note) for each in SIGNALS}
+            heard = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+            self._before = {each: signal.signal(each, self._note) for each in heard}
         return self
 
     def __exit__(

@@ -29,6 +29,9 @@ Ended = Literal["done", "patience", "interrupted"]
 READ_EVERY: Final = 50
 """Steps after which losses are read from a device that computes while Python goes on; on a CPU each is read at once."""
 
+BROKEN: Final = (MemoryError, RuntimeError, ValueError)
+"""What a backend raises where it runs out of memory, or cannot do what a layer asks for with these sizes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -236,11 +239,11 @@ class _Run:
         for start, end in self.bounds:
             if self.step >= self.steps:
                 break
-            rate = self.options.schedule.rate(self.options.optimizer.rate, self.step, self.steps)
+            rate = self.options.schedule.rate(self.options.optimizer.rate, self.step + 1, self.steps)
             chosen = order[start:end]
             try:
                 loss = self.program.train_step(self.data.inputs[chosen], self.data.targets[chosen], rate)
-            except (MemoryError, RuntimeError, ValueError) as problem:
+            except BROKEN as problem:
                 raise self.failure(f"the backend failed: {problem}", self.step + 1, epoch) from problem
             self.step += 1
             self.pending.append((self.step, len(chosen), loss))
@@ -285,7 +288,11 @@ class _Run:
 
     def evaluate(self, data: Prepared) -> Figures:
         """Larger batches than in training fit: no gradient is kept."""
-        return evaluate(self.program, data, self.options.metrics, 2 * self.options.batch)
+        try:
+            return evaluate(self.program, data, self.options.metrics, 2 * self.options.batch)
+        except BROKEN as problem:
+            epoch = max(ceil(self.step / self.per_epoch), 1)
+            raise self.failure(f"the backend failed: {problem}", self.step, epoch) from problem
 
     def blame(self) -> str:
         """The layers in which the numbers are not finite, or else the one with the largest gradient."""

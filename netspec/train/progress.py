@@ -47,7 +47,8 @@ def duration(seconds: float) -> str:
 def speed(examples: int, seconds: float) -> str:
     """Examples in a second, three digits: `12.3k`."""
     rate = examples / max(seconds, 1e-9)
-    return f"{rate / 1000:.3g}k" if 1000 <= rate < 1e6 else f"{rate:.3g}"
+    scale, unit = (1e6, "M") if rate >= 1e6 else (1e3, "k") if rate >= 1e3 else (1, "")
+    return f"{rate / scale:.3g}{unit}"
 
 
 def heading(start: Start) -> str:

@@ -49,10 +49,11 @@ class Plan:
         return values[self.result]
 
     def backward(self, gradient: Array) -> None:
-        """Fill the gradients of all parameters, given that of the result."""
+        """Fill the gradients of all parameters and keep that of the input, given that of the result."""
         gradients: dict[str, Array] = {self.result: gradient}
         for name, sources, kernel in reversed(self.steps):
             found = kernel.backward(gradients.pop(name))
             for source, value in zip(sources, found if isinstance(found, tuple) else (found,), strict=True):
                 gradients[source] = gradients[source] + value if source in gradients else value
+        self.input_gradient = gradients[self.source]
 

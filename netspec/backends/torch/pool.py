@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from netspec.backends.torch.code import Code, Site, call, rule, square, unless
 from netspec.backends.torch.conv import padded
+from netspec.ir.layer import Problem
 from netspec.ir.values import Sides
 from netspec.layers.pool import Global, Pool
 from netspec.layers.window import Window
@@ -50,8 +53,9 @@ def _options(site: Site[Pool]) -> dict[str, object] | None:
         return padding | unless(False, ceil_mode=operation.ceil)
     for ceil in (False, True) if image.is_known else ():
         window = Window(kernel, stride, (1, 1), (top, top, left, left), ceil)
-        if window.output(image) == site.output.dims[:2]:
-            return padding | unless(False, ceil_mode=ceil)
+        with suppress(Problem):  # it may fit only where the image is padded after
+            if window.output(image) == site.output.dims[:2]:
+                return padding | unless(False, ceil_mode=ceil)
     return None
 
 

@@ -1,0 +1,170 @@
+"""Predictions from pictures, arrays and tables, and the refusal of files that are none."""
+
+import io
+import json
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import netspec as library
+from netspec.data import Preprocessing
+from netspec.data.columns import Column
+from netspec.diagnostics import SpecError
+from netspec.init import initial
+from netspec.train.checkpoint import metadata_of, save
+from netspec.train.inputs import read_inputs
+from netspec.train.predict import Predictor
+
+IMAGES = library.parse("input 4x6x1\nsoftmax 3", name="images.net")
+COLOUR = library.parse("input 4x6x3\nsoftmax 3")
+ROWS = library.parse("input 4x6\nlstm 5 last\nsoftmax 3")
+VECTOR = library.parse("input 16\nsigmoid 1")
+
+
+def weights(path: Path, net: library.Net, *classes: str, preprocessing: Preprocessing | None = None) -> Path:
+    save(path, initial(net), metadata_of(net, classes, preprocessing))
+    return path
+
+
+@pytest.fixture
+def grey(tmp_path: Path) -> Path:
+    path = tmp_path / "grey.png"
+    Image.fromarray(np.arange(24, dtype=np.uint8).reshape(4, 6) * 10).save(path)
+    return path
+
+
+def test_a_picture_of_the_right_size_is_taken_as_it_is(grey: Path) -> None:
+    wanted = (np.arange(24, dtype=np.float32) * 10 / 255).reshape(1, 4, 6, 1)
+    np.testing.assert_array_equal(read_inputs(grey, IMAGES), wanted)
+    np.testing.assert_array_equal(read_inputs(grey, ROWS), wanted[..., 0])
+    np.testing.assert_array_equal(read_inputs(grey, COLOUR), np.repeat(wanted, 3, axis=-1))
+
+
+def test_pictures_are_converted_and_resized(tmp_path: Path) -> None:
+    Image.new("RGB", (30, 20), (255, 255, 255)).save(tmp_path / "white.jpg", quality=95)
+    np.testing.assert_allclose(read_inputs(tmp_path / "white.jpg", IMAGES), 1, atol=0.01)
+    Image.new("RGBA", (9, 9), (255, 255, 255, 0)).save(tmp_path / "nothing.png")
+    assert read_inputs(tmp_path / "nothing.png", VECTOR).tolist() == [[0.0] * 16]
+    Image.fromarray(np.full((4, 6), 65535, np.uint16)).save(tmp_path / "deep.png")
+    np.testing.assert_array_equal(read_inputs(tmp_path / "deep.png", IMAGES), np.ones((1, 4, 6, 1)))
+
+
+def test_arrays(tmp_path: Path) -> None:
+    many = np.random.default_rng(0).random((5, 4, 6, 1), np.float32)
+    np.savez_compressed(tmp_path / "many.npz", x=many)
+    np.testing.assert_array_equal(read_inputs(tmp_path / "many.npz", IMAGES), many)
+    np.save(tmp_path / "one.npy", (many[0] * 255).astype(np.uint8))
+    np.testing.assert_allclose(read_inputs(tmp_path / "one.npy", IMAGES), many[:1], atol=1 / 255)
+
+
+def header_bomb(shape: str) -> bytes:
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(64)
+
+
+def png_bomb() -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    )
+
+
+def npz(name: str, content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{name}.npy", content)
+    return file.getvalue()
+
+
+def pickled() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.array([{}], object), allow_pickle=True)
+    return file.getvalue()
+
+
+UNUSABLE = {
+    "empty.png": (b"", "no PNG or JPEG"),
+    "cut.jpg": (b"\xff\xd8\xff\xe0", "no PNG or JPEG"),
+    "bomb.png": (png_bomb(), "too many"),
+    "text.npz": (b"hello", "no array that can be read"),
+    "other.npz": (npz("y", b""), "it holds y; an array `x` is needed"),
+    "bomb.npz": (npz("x", header_bomb("(1000000000000,)")), "announces 1000000000000 of float64"),
+    "bomb.npy": (header_bomb("(1000000000000,)"), "8,000,000,000,000 bytes, and 64 follow"),
+    "negative.npy": (header_bomb("(-2, -4)"), "and 64 follow"),
+    "tokens.npy": (header_bomb("(((("), "its header cannot be read"),
+    "pickle.npy": (pickled(), "could run code"),
+    "table.csv": (b"a,b\n1,2\n", "not trained on a table"),
+    "what.xyz": (b"", "cannot be told from `.xyz`"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_unusable_files_are_refused(tmp_path: Path, name: str) -> None:
+    content, says = UNUSABLE[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SpecError) as caught:
+        read_inputs(tmp_path / name, IMAGES)
+    (found,) = caught.value.diagnostics
+    assert found.code == "N705" and says in found.message and name in found.message
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((2, 5, 6, 1)), np.full((2, 4, 6, 1), np.nan), np.zeros((0, 4, 6, 1))]
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, array: np.ndarray) -> None:
+    np.savez(tmp_path / "x.npz", x=array)
+    with pytest.raises(SpecError, match="N705"):
+        read_inputs(tmp_path / "x.npz", IMAGES)
+
+
+def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
+    for path, says in ((tmp_path / "none.png", "no such file"), (tmp_path, "a folder")):
+        with pytest.raises(SpecError, match=f"N705.*{says}"):
+            read_inputs(path, IMAGES)
+
+
+def test_class_and_probability(
+    tmp_path: Path, grey: Path, netspec: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = weights(tmp_path / "w.safetensors", IMAGES, "a", "b", "c")
+    assert netspec("predict", file, grey, grey, "--backend", "numpy", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "netspec.predict/1"
+    first, second = document["predictions"]
+    assert first == {**second, "index": 0}
+    assert first["class"] == "abc"[int(np.argmax(first["output"]))]
+    assert first["probability"] == max(first["output"]) and sum(first["output"]) == pytest.approx(1)
+    assert netspec("predict", file, grey, "--backend", "numpy") == 0
+    assert capsys.readouterr().out == f"{grey}: {first['class']} {first['probability']:.4f}\n"
+
+
+def test_a_table_goes_through_the_saved_preparation(tmp_path: Path) -> None:
+    net = library.parse("input 3\nsigmoid 1")
+    columns = (Column("age", mean=10, deviation=2), Column("town", categories=("x", "y")))
+    file = weights(tmp_path / "w.safetensors", net, "fail", "pass", preprocessing=Preprocessing(columns))
+    (tmp_path / "new.csv").write_text("town,age,more\ny,12,0\nz,10,0\n")
+    predictor = Predictor.load(file, backend="numpy")
+    np.testing.assert_array_equal(
+        read_inputs(tmp_path / "new.csv", net, predictor.restored.preprocessing), [[1, 0, 1], [0, 0, 0]]
+    )
+    first, second = predictor.files([tmp_path / "new.csv"])
+    assert first.classes in (("fail",), ("pass",)) and 0.5 <= first.probabilities[0] <= 1
+    assert second.values == pytest.approx([0.5], abs=0.4) and second.index == 1
+
+
+def test_numbers_are_given_as_they_are(tmp_path: Path) -> None:
+    net = library.parse("input 2\ndense 2")
+    (found,) = Predictor.load(weights(tmp_path / "w.safetensors", net), backend="numpy").examples(
+        np.ones((1, 2))
+    )
+    assert found.classes == () and found.to_json() == {"file": "", "index": 0, "output": found.values}
+    assert str(found) == " ".join(f"{value:.6g}" for value in found.values)
