@@ -1,4 +1,4 @@
-"""Every fault that is planted into one backend is caught by the check that it is for, and nothing is found without it."""
+"""Every fault that is planted into one backend is caught by its check, and nothing is found without it."""
 
 from __future__ import annotations
 
@@ -156,9 +156,7 @@ FAULTS: dict[str, tuple[str, str, str, Plant]] = {
         "torch",
         "layernorm noaffine on 5x4",
         "outputs",
-        lines(
-            Layernorm, f"{{y}} = {CENTRED} / ({{x}}.var(-1, correction=0, keepdim=True).sqrt() + 1e-5)"
-        ),
+        lines(Layernorm, f"{{y}} = {CENTRED} / ({{x}}.var(-1, correction=0, keepdim=True).sqrt() + 1e-5)"),
     ),
     "share of a batch in the running means reversed": (
         "torch",

@@ -54,7 +54,9 @@ def apart(one: Results, other: Results) -> float:
     """The largest difference between two results."""
     assert list(one[2]) == list(other[2])
     both = [one[:2], other[:2]]
-    return max(distance(a, b) for a, b in [*zip(*both, strict=True), *((one[2][k], other[2][k]) for k in one[2])])
+    return max(
+        distance(a, b) for a, b in [*zip(*both, strict=True), *((one[2][k], other[2][k]) for k in one[2])]
+    )
 
 
 @settings(common, max_examples=150)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from netspec.diagnostics import Diagnostic, SpecError, did_you_mean, error
 from netspec.ir.net import Net
@@ -15,12 +14,11 @@ from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
 from netspec.source import Source
 from netspec.syntax.parser import decode, read_source
+from netspec.train.header import read_header
 
 STDIN: Final = "-"
 SUFFIX: Final = ".net"
 WEIGHTS: Final = ".safetensors"
-LONGEST_HEADER: Final = 100_000_000
-"""Bytes of a safetensors header, by that format's own rule."""
 
 
 def bundled() -> dict[str, Path]:
@@ -56,7 +54,8 @@ def read(text: str, limits: Limits = DEFAULT) -> Source:
         return decode(sys.stdin.buffer.read(limits.source + 1), "<stdin>", limits)
     path = find_spec(text)
     if path.suffix == WEIGHTS and path.is_file():
-        return _from_weights(path, limits)
+        header = read_header(path)
+        return decode(header.text.encode("utf-8", "surrogatepass"), str(path), limits)
     source = read_source(path, limits)
     return source if str(path) == text else Source(source.text, path.name)
 
@@ -93,31 +92,3 @@ def compile_all(paths: Sequence[str], limits: Limits) -> tuple[list[tuple[str, N
         except SpecError as wrong:
             found.extend(wrong.diagnostics)
     return nets, found
-
-
-def _from_weights(path: Path, limits: Limits) -> Source:
-    """The spec in the header of a safetensors file: 8 bytes of length, then JSON with `__metadata__`."""
-    try:
-        with path.open("rb") as file:
-            header = _header(file, path.stat().st_size)
-    except OSError as reason:
-        raise error("N008", f"{path}: {(reason.strerror or 'cannot be opened').lower()}") from None
-    metadata = header.get("__metadata__") if isinstance(header, dict) else None
-    text = metadata.get("netspec") if isinstance(metadata, dict) else None
-    if header is None:
-        raise error("N703", f"{path} is not a safetensors file")
-    if not isinstance(text, str):
-        raise error("N703", f"{path} carries no spec: its header has no `netspec`")
-    return decode(text.encode("utf-8", "surrogatepass"), str(path), limits)
-
-
-def _header(file: BinaryIO, size: int) -> object:
-    """The header of a safetensors file, None where it is none."""
-    length = int.from_bytes(file.read(8), "little")
-    if not 2 <= length <= min(size - 8, LONGEST_HEADER):
-        return None
-    try:
-        header: object = json.loads(file.read(length))
-        return header
-    except (ValueError, RecursionError):
-        return None

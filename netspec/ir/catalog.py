@@ -40,9 +40,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.dense": "dense linear",
         "netspec.layers.conv": "conv depthwise upconv upsample",
         "netspec.layers.pool": "pool global",
-        "netspec.layers.activation": (
-            "relu tanh gelu silu elu selu softplus leaky_relu hardswish activate"
-        ),
+        "netspec.layers.activation": ("relu tanh gelu silu elu selu softplus leaky_relu hardswish activate"),
         "netspec.layers.output": "softmax sigmoid",
         "netspec.layers.norm": "batchnorm layernorm",
         "netspec.layers.dropout": "dropout noise",
@@ -98,7 +96,11 @@ def find(kind: str, word: str) -> type[Definition] | None:
     module = _places(kind).get(word)
     if module:
         for value in vars(import_module(module)).values():
-            if isinstance(value, type) and issubclass(value, Definition) and value.__dict__.get("word") == word:
+            if (
+                isinstance(value, type)
+                and issubclass(value, Definition)
+                and value.__dict__.get("word") == word
+            ):
                 return value
         raise LookupError(f"{module} does not define {word}")
     points = _plug_ins(kind).get(word)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from netspec.frozen import frozen
 from netspec.ir.values import Flag, Kind
+from netspec.syntax.tree import CLAUSES
 
 
 @frozen
@@ -37,8 +38,10 @@ class Argument:
             name = self.name.upper()
             return name if self.required else f"[{name}]"
         if self.kind.words:
-            return "[" + "|".join(self.kind.words) + "]"
-        return f"[{self.name}=]" if not self.required else f"{self.name}="
+            others = [] if self.kind.only_words else [f"{self.name}="]
+            return "[" + "|".join([*self.kind.words, *others]) + "]"
+        named = f"{self.name} {self.name.upper()}" if self.name in CLAUSES else f"{self.name}="
+        return named if self.required else f"[{named}]"
 
 
 def argument(kind: Kind, meaning: str, default: Any = ...) -> Any:
@@ -111,7 +114,8 @@ class Definition:
                 continue
             text = each.kind.write(value)
             bare = each.positional or text in each.kind.words
-            parts.append(text if bare else f"{each.name}={text}")
+            joint = " " if each.name in CLAUSES else "="
+            parts.append(text if bare else f"{each.name}{joint}{text}")
         return " ".join(parts)
 
 

@@ -6,9 +6,13 @@ Nodes are plain frozen data.  `start` and `end` are character offsets into the t
 from __future__ import annotations
 
 from dataclasses import field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from netspec.frozen import frozen
+
+
+CLAUSES: Final = ("from", "as", "of", "on", "else", "in")
+"""The words that join a clause to what stands before it."""
 
 
 @frozen

@@ -28,7 +28,11 @@ SOME_STEPS: Final = 4
 """Stands for a symbolic dimension unless told otherwise."""
 _BEFORE: Final = {"vector": "dense {0}", "sequence": "dense {0}", "image": "conv {0} 1x1"}
 _AFTER: Final = {"vector": "dense 2", "sequence": "dense 2", "image": "dense 2", "integers": "embed 2"}
-_PLAIN_SETTINGS: Final = ("regularize l2=0.1 l1=0.05", "clip norm=0.05", "regularize l2=0.3\n    clip norm=0.4")
+_PLAIN_SETTINGS: Final = (
+    "regularize l2=0.1 l1=0.05",
+    "clip norm=0.05",
+    "regularize l2=0.3\n    clip norm=0.4",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,9 @@ class Case:
         values = initial(self.net, 0, "float64")
         for name, param in self.net.parameters.items():
             if isinstance(param.initial, Constant):
-                values[name] = values[name] + generator(0, f"{self.name}/{name}").uniform(-0.3, 0.3, param.shape)
+                values[name] = values[name] + generator(0, f"{self.name}/{name}").uniform(
+                    -0.3, 0.3, param.shape
+                )
             if name == "before.bias":
                 values[name] = np.zeros(param.shape)
         return {name: value.astype(dtype) for name, value in values.items()}
@@ -123,9 +129,15 @@ def layer_cases(example: Example, *, starts: bool = False) -> Iterator[Case]:
     net = _net(alone)
     yield Case(title, net, stated=example.output)
     given, made = net.inputs[0].shape, net.outputs[-1].shape
-    before = "" if starts or given.kind not in _BEFORE else f"\n{_BEFORE[given.kind].format(given.dims[-1])} as before"
+    before = (
+        ""
+        if starts or given.kind not in _BEFORE
+        else f"\n{_BEFORE[given.kind].format(given.dims[-1])} as before"
+    )
     after = f"\n{_AFTER[made.kind]}" if made.kind in _AFTER else ""
-    yield Case(f"{title}, between layers", _net(f"input {example.input}{before}{'' if starts else line}{after}"))
+    yield Case(
+        f"{title}, between layers", _net(f"input {example.input}{before}{'' if starts else line}{after}")
+    )
     if given.kind in ("sequence", "integers") and not starts:
         size = example.input.removeprefix(str(given.dims[0]))
         any_length, diagnostics = run(Source(f"input T{size}{before}{line}{after}", "net"))

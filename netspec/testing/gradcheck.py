@@ -73,7 +73,9 @@ class GradientCheck:
         """For the input (if it is numbers) and every parameter: the array itself and the gradient of L."""
         self.value()
         self.plan.backward(self.c.copy())
-        found = {name: (self.store.views[name], view.copy()) for name, view in self.store.gradient_views.items()}
+        found = {
+            name: (self.store.views[name], view.copy()) for name, view in self.store.gradient_views.items()
+        }
         if self.net.inputs[0].shape.of is None:
             found["input"] = (self.x, self.plan.input_gradient.copy())
         return found
@@ -107,7 +109,8 @@ def check_gradients(net: Net, seed: int = 0, *, training: bool = True) -> list[M
 def _spread(values: dict[str, Array], seed: int) -> dict[str, Array]:
     """Parameters none of which is special: no scale of 1, no shift and no running mean of 0."""
     return {
-        name: value + 0.3 * generator(seed, f"spread/{name}").random(value.shape) for name, value in values.items()
+        name: value + 0.3 * generator(seed, f"spread/{name}").random(value.shape)
+        for name, value in values.items()
     }
 
 

@@ -108,7 +108,9 @@ def uses(draw: st.DrawFn, definition: type[Definition], given: Shape) -> Any:
 @st.composite
 def input_shapes(draw: st.DrawFn) -> Shape:
     """Shapes of an input: mostly images and sequences, which most layers are for."""
-    rank, of = draw(st.sampled_from([(3, None), (3, None), (3, None), (2, None), (2, None), (1, None), (1, 7)]))
+    rank, of = draw(
+        st.sampled_from([(3, None), (3, None), (3, None), (2, None), (2, None), (1, None), (1, 7)])
+    )
     return Shape(tuple(draw(st.integers(2, MOST + 2)) for _ in range(rank)), of)
 
 
@@ -121,7 +123,7 @@ def nets(draw: st.DrawFn, most: int = 5) -> Net:
     for _ in range(draw(st.integers(1, most))):
         given = net.outputs[-1].shape
         family = draw(st.sampled_from(_fitting(given, for_this_kind=draw(st.booleans()))))
-        use = draw(st.sampled_from(family).flatmap(lambda each: uses(each, given)))
+        use = draw(uses(draw(st.sampled_from(family)), given))
         longer = f"{text}\n{use.written()}"
         found = _read(longer)
         if found is not None:

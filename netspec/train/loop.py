@@ -239,7 +239,7 @@ class _Run:
         for start, end in self.bounds:
             if self.step >= self.steps:
                 break
-            rate = self.options.schedule.rate(self.options.optimizer.rate, self.step + 1, self.steps)
+            rate = self.options.schedule.rate(self.options.optimizer.rate, self.step, self.steps)
             chosen = order[start:end]
             try:
                 loss = self.program.train_step(self.data.inputs[chosen], self.data.targets[chosen], rate)

@@ -19,11 +19,14 @@ class SnakeKernel(Kernel[Snake]):
 
     def forward(self, x: Array, training: bool) -> Array:
         self.x, self.a = x, self.site.parameters["weight"].reshape(self.broadcast)
-        self.bump: Array = np.sin(self.a * x) ** 2 / self.a
-        return x + self.bump
+        self.bump = np.sin(self.a * x) ** 2 / self.a
+        y: Array = x + self.bump
+        return y
 
     def backward(self, dy: Array) -> Array:
         slope = np.sin(2 * self.a * self.x)
-        np.sum(dy * (self.x * slope - self.bump) / self.a, axis=self.others, out=self.site.gradients["weight"])
-        gradient: Array = dy * (1 + slope)
-        return gradient
+        np.sum(
+            dy * (self.x * slope - self.bump) / self.a, axis=self.others, out=self.site.gradients["weight"]
+        )
+        dx: Array = dy * (1 + slope)
+        return dx
