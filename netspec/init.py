@@ -25,7 +25,9 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
 
 def initial(net: Net, seed: int = 0, dtype: str = "float32") -> dict[str, Array]:
     """Every parameter and state of a network under its full name, in PyTorch's layout."""
-    return {name: _values(param, generator(seed, name)).astype(dtype) for name, param in net.parameters.items()}
+    return {
+        name: _values(param, generator(seed, name)).astype(dtype) for name, param in net.parameters.items()
+    }
 
 
 def _values(param: Param, random: np.random.Generator) -> Array:

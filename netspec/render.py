@@ -35,9 +35,7 @@ def _full(found: Diagnostic, colour: bool) -> str:
     return "\n".join(lines)
 
 
-def _excerpt(
-    labels: Sequence[Label], guilty: Callable[[str], str], other: Callable[[str], str]
-) -> list[str]:
+def _excerpt(labels: Sequence[Label], guilty: Callable[[str], str], other: Callable[[str], str]) -> list[str]:
     """The lines of the labels in order of place, a row of carets under each label."""
     places = sorted(enumerate(labels), key=lambda pair: (pair[1].span.line, pair[1].span.column))
     width = max(len(str(label.span.line)) for label in labels)
@@ -56,7 +54,9 @@ def _excerpt(
         room = max(1, min(label.span.end, label.span.start + len(text) - column + 1) - label.span.start)
         carets = "^" * min(room, _LONGEST_LINE)
         paint = guilty if index == 0 else other
-        lines.append(f"  {' ' * width} | {' ' * (column - 1 - cut)}{paint(f'{carets} {label.text}'.rstrip())}")
+        lines.append(
+            f"  {' ' * width} | {' ' * (column - 1 - cut)}{paint(f'{carets} {label.text}'.rstrip())}"
+        )
     return lines
 
 
@@ -86,7 +86,10 @@ def as_data(found: Diagnostic) -> dict[str, Any]:
         "notes": list(found.notes),
         "try": list(found.tries),
         "fixes": [
-            [{**_range(edit.span.source, edit.span.start, edit.span.end), "text": edit.text} for edit in fix.edits]
+            [
+                {**_range(edit.span.source, edit.span.start, edit.span.end), "text": edit.text}
+                for edit in fix.edits
+            ]
             for fix in found.fixes
         ],
     }
@@ -126,7 +129,12 @@ def sarif(found: Sequence[Diagnostic]) -> str:
         result: dict[str, Any] = {"ruleId": one.code, "level": "error", "message": {"text": one.message}}
         if one.span:
             region = _range(one.span.source, one.span.start, one.span.end)
-            names = {"line": "startLine", "column": "startColumn", "end_line": "endLine", "end_column": "endColumn"}
+            names = {
+                "line": "startLine",
+                "column": "startColumn",
+                "end_line": "endLine",
+                "end_column": "endColumn",
+            }
             place = {
                 "artifactLocation": {"uri": one.span.source.name},
                 "region": {names[key]: value for key, value in region.items()},

@@ -40,10 +40,10 @@ class Program(Protocol):
         """Take loss, optimiser, regularisation, clipping and seed from the settings; the optimiser starts afresh."""
 
     def train_step(self, inputs: Array, targets: Array, rate: float) -> SupportsFloat:
-        """One step of the optimiser on a prepared batch; the loss before it (read late where a device is asynchronous)."""
+        """One step of the optimiser on a prepared batch; the loss before it, which a device may still be computing."""
 
     def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
-        """The loss of a prepared batch in training mode, and its gradients in the parameters' layout; nothing changes."""
+        """The loss of a prepared batch in training mode, and its gradients by parameter; nothing changes."""
 
     def evaluate(self, inputs: Array, targets: Array) -> tuple[float, Array]:
         """The loss of a prepared batch in prediction mode, and the outputs as `predict` gives them."""
@@ -117,7 +117,9 @@ def available() -> list[str]:
 
 def channels_first(array: Array) -> Array:
     """A batch as the spec writes it (N, H, W, C) as backends hold it (N, C, H, W), contiguous; others unchanged."""
-    return np.ascontiguousarray(np.moveaxis(array, -1, -3)) if array.ndim >= 4 else np.ascontiguousarray(array)
+    return (
+        np.ascontiguousarray(np.moveaxis(array, -1, -3)) if array.ndim >= 4 else np.ascontiguousarray(array)
+    )
 
 
 def channels_last(array: Array) -> Array:
@@ -130,7 +132,9 @@ def check_values(net: Net, values: Mapping[str, Array]) -> None:
     missing = [name for name in net.parameters if name not in values]
     surplus = [name for name in values if name not in net.parameters]
     if missing or surplus:
-        parts = [f"lacks {', '.join(missing[:4])}"] * bool(missing) + [f"has {', '.join(surplus[:4])}"] * bool(surplus)
+        parts = [f"lacks {', '.join(missing[:4])}"] * bool(missing) + [
+            f"has {', '.join(surplus[:4])}"
+        ] * bool(surplus)
         raise error("N703", f"the weights do not belong to this network: the file {' and '.join(parts)}")
     for name, param in net.parameters.items():
         if values[name].shape != param.shape:

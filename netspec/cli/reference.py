@@ -1,13 +1,25 @@
-"""`python -m netspec.cli.reference` writes `docs/layers.md` from the definitions."""
+"""`python -m netspec.cli.reference` writes what is published of the definitions: `docs/layers.md`, `docs/net.schema.json`."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from netspec.cli.pages import as_markdown
+from netspec.ir.net import Net
 
-LAYERS: Final = Path(__file__).parents[2] / "docs" / "layers.md"
+DOCS: Final = Path(__file__).parents[2] / "docs"
+
+
+def schema_text() -> str:
+    """The JSON Schema of a network as text."""
+    return json.dumps(Net.schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+PUBLISHED: Final[dict[str, Callable[[], str]]] = {"layers.md": as_markdown, "net.schema.json": schema_text}
 
 if __name__ == "__main__":
-    LAYERS.write_text(as_markdown(), "utf-8", newline="\n")
+    for name, text in PUBLISHED.items():
+        (DOCS / name).write_text(text(), "utf-8", newline="\n")

@@ -140,13 +140,18 @@ def read_document(document: object, limits: Limits) -> Draft:
         if unknown or entry.name in names or operation.reads_nothing == bool(entry.inputs):
             raise error("N108", f"layer `{entry.name}`: its name is taken, or it reads what is not above it")
         if operation.parts() != (operation,):
-            raise error("N101", f"layer `{entry.name}`: `{entry.word}` stands for several layers; a document has these")
+            raise error(
+                "N101",
+                f"layer `{entry.name}`: `{entry.word}` stands for several layers; a document has these",
+            )
         names.add(entry.name)
         layers.append(Layer(entry.name, operation, tuple(entry.inputs)))
     training = _training(read)
     settings = training.settings if training else {}
     lines = [layer.operation.written() for layer in layers]
-    source = Source("\n".join([*lines, *(f"{name} {use.written()}" for name, use in settings.items())]), "<json>")
+    source = Source(
+        "\n".join([*lines, *(f"{name} {use.written()}" for name, use in settings.items())]), "<json>"
+    )
     spans = [source.line_span(line) for line in range(1, len(lines) + len(settings) + 1)]
     placed = tuple(
         replace(layer, origin=Origin(span, span, {})) for layer, span in zip(layers, spans, strict=False)
@@ -184,7 +189,11 @@ def _use(kind: str, word: str, arguments: dict[str, Any], place: str) -> Definit
 def _say(place: str, wrong: ValidationError) -> str:
     first = wrong.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    return f"{place}: {where}: {first['msg'][:1].lower()}{first['msg'][1:]}" if where else f"{place}: {first['msg']}"
+    return (
+        f"{place}: {where}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+        if where
+        else f"{place}: {first['msg']}"
+    )
 
 
 def schema() -> dict[str, Any]:
@@ -245,4 +254,6 @@ def to_text(net: Net) -> str:
 
 def _is_implicit(net: Net, layer: Layer) -> bool:
     """A flatten that the compiler put in, which reading the text puts in again."""
-    return any(reader.inputs == (layer.name,) and layer.name == f"flatten_{reader.name}" for reader in net.layers)
+    return any(
+        reader.inputs == (layer.name,) and layer.name == f"flatten_{reader.name}" for reader in net.layers
+    )

@@ -92,6 +92,8 @@ class Problem(Exception):
         because: str = "",
         changes: Sequence[Change] = (),
         shrinks: bool = False,
+        others: Mapping[str, str] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -102,6 +104,9 @@ class Problem(Exception):
         self.changes = tuple(changes)
         self.shrinks = shrinks
         """The input is too small, so that dropping a layer that shrinks it is a way out."""
+        self.others = dict(others or {})
+        """The other parties: an argument's name, or "" for the input, and what is to be said there."""
+        self.notes = tuple(notes)
 
 
 class Operation(Definition):
@@ -179,4 +184,3 @@ class Layer:
     def word(self) -> str:
         """The word of its operation: `conv`."""
         return self.operation.word
-

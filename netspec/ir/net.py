@@ -67,7 +67,11 @@ class Net:
     @cached_property
     def parameters(self) -> dict[str, Param]:
         """All parameters and states under their full names (`conv1.weight`), in order."""
-        return {f"{layer.name}.{param.name}": param for layer in self.layers for param in self.parameters_of(layer)}
+        return {
+            f"{layer.name}.{param.name}": param
+            for layer in self.layers
+            for param in self.parameters_of(layer)
+        }
 
     @cached_property
     def parameter_count(self) -> int:

@@ -43,7 +43,13 @@ _WITH_ARTICLE = {
     "sequence of images": "a sequence of images",
     "integers": "integers",
 }
-PATTERNS = {"vector": "N", "sequence": "TxN", "image": "HxWxC", "sequence of images": "TxHxWxC", "integers": "T of N"}
+PATTERNS = {
+    "vector": "N",
+    "sequence": "TxN",
+    "image": "HxWxC",
+    "sequence of images": "TxHxWxC",
+    "integers": "T of N",
+}
 
 
 @frozen

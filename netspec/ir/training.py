@@ -15,7 +15,6 @@ from netspec.ir.definition import Definition
 from netspec.ir.shape import Shape
 from netspec.source import Span
 
-
 NAMED: Final = ("data", "loss", "optimizer", "schedule", "metric")
 """Settings whose first word is looked up in a catalog of its own: `optimizer adam 0.003`."""
 

@@ -12,18 +12,23 @@ from typing import Annotated, Any, Literal
 
 from netspec.diagnostics import did_you_mean
 from netspec.frozen import frozen
-from netspec.ir.shape import Symbol
 from netspec.syntax import tree
 
 LARGEST = 10**18
 """The largest whole number, in a document as in a text (`Limits.digits`)."""
 
 
+_PERCENT = 5
+"""From here on a whole number in the place of a share is taken for hundredths."""
+
+
 class Unreadable(Exception):
     """The written value does not fit; the text, if any, says more than the kind's phrase."""
 
 
-def _one(values: tuple[tree.Value, ...]) -> tree.Value:
+def one(values: tuple[tree.Value, ...]) -> tree.Value:
+    """The only value; raises `Unreadable` where there are several."""
+    """The only value; raises `Unreadable` where there are several."""
     if len(values) != 1:
         raise Unreadable
     return values[0]
@@ -49,6 +54,11 @@ class Kind:
         return {}
 
     @property
+    def only_words(self) -> bool:
+        """There are no values but the bare words."""
+        return False
+
+    @property
     def takes_any_word(self) -> bool:
         """A bare word in this position is a value, whatever it is."""
         return False
@@ -72,10 +82,11 @@ class Kind:
 
 @frozen
 class Whole(Kind):
-    """A whole number from `low` up to `high`."""
+    """A whole number from `low` up to `high`; `example` is one that makes sense in its place."""
 
     low: int = 1
     high: int | None = None
+    example: int = 2
 
     @property
     def phrase(self) -> str:
@@ -85,20 +96,20 @@ class Whole(Kind):
 
     @property
     def sample(self) -> str:
-        return str(max(self.low, 2))
+        return str(max(self.low, self.example))
 
     def read(self, values: tuple[tree.Value, ...]) -> int:
-        match _one(values):
-            case tree.Number(value=int(value)) if value >= self.low and (self.high is None or value <= self.high):
+        match one(values):
+            case tree.Number(value=int(value)) if self.low <= value <= (self.high or LARGEST):
                 return value
         raise Unreadable
 
     def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
         match values:
-            case (tree.Number(value=value),) if abs(value) < 1e15:
+            case (tree.Number(value=value),) if 0 < abs(value) < 1e15:
                 near = [round(abs(value)), int(abs(value)) + 1] if isinstance(value, float) else [abs(value)]
-                fitting = [max(number, self.low) for number in near]
-                return [str(number if self.high is None else min(number, self.high)) for number in fitting]
+                fitting = [min(max(number, self.low), self.high or LARGEST) for number in near]
+                return [str(number) for number in fitting]
             case (tree.Size(dimensions=(int(first), *_)),) if first >= self.low:
                 return [str(first)]
         return [self.sample]
@@ -111,12 +122,16 @@ class Whole(Kind):
 
 @frozen
 class Real(Kind):
-    """A finite number between `low` and `high`, each of them allowed unless `open_low`, `open_high`."""
+    """A finite number between `low` and `high`, each of them allowed unless `open_low`, `open_high`.
+
+    `example` is one that makes sense in its place; without it, the middle.
+    """
 
     low: float | None = None
     high: float | None = None
     open_low: bool = False
     open_high: bool = False
+    example: float | None = None
 
     @property
     def phrase(self) -> str:
@@ -129,6 +144,8 @@ class Real(Kind):
 
     @property
     def sample(self) -> str:
+        if self.example is not None:
+            return f"{self.example:g}"
         low, high = self.low or 0.0, self.high if self.high is not None else 1.0
         return f"{(low + high) / 2:g}"
 
@@ -139,7 +156,7 @@ class Real(Kind):
         return above and below and abs(value) < float("inf")
 
     def read(self, values: tuple[tree.Value, ...]) -> float:
-        match _one(values):
+        match one(values):
             case tree.Number(value=value) if self.fits(value):
                 return float(value)
         raise Unreadable
@@ -147,7 +164,8 @@ class Real(Kind):
     def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
         match values:
             case (tree.Number(value=value),):
-                likely = [number for number in (value / 100, abs(value)) if number != value and self.fits(number)]
+                percent = [value / 100] if float(value).is_integer() and value >= _PERCENT else []
+                likely = [number for number in (*percent, abs(value)) if number != value and self.fits(number)]
                 return [self.write(float(number)) for number in likely] or [self.sample]
         return [self.sample]
 
@@ -165,46 +183,6 @@ class Real(Kind):
 
 
 @frozen
-class Pair(Kind):
-    """Height and width: `3x3`, or `3` for both."""
-
-    low: int = 1
-
-    @property
-    def phrase(self) -> str:
-        return f"a size such as 3x3, or one whole number for both, each {self.low} or more"
-
-    @property
-    def sample(self) -> str:
-        return "2x2"
-
-    def read(self, values: tuple[tree.Value, ...]) -> tuple[int, int]:
-        match _one(values):
-            case tree.Number(value=int(value)) if value >= self.low:
-                return value, value
-            case tree.Size(dimensions=(int(height), int(width))) if min(height, width) >= self.low:
-                return height, width
-        raise Unreadable
-
-    def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
-        match values:
-            case (tree.Number(value=value),) if abs(value) < 1e15:
-                return [str(max(round(abs(value)), self.low))]
-            case (tree.Size(dimensions=(int(height), int(width), *_)),):
-                return [f"{max(height, self.low)}x{max(width, self.low)}"]
-        return [self.sample]
-
-    def write(self, value: tuple[int, int]) -> str:
-        return f"{value[0]}x{value[1]}"
-
-    def annotation(self) -> Any:
-        from pydantic import Field
-
-        side = Annotated[int, Field(ge=self.low, le=LARGEST, strict=True)]
-        return tuple[side, side]
-
-
-@frozen
 class Choice(Kind):
     """One of a few words, which may stand bare."""
 
@@ -219,11 +197,15 @@ class Choice(Kind):
         return self.names[0]
 
     @property
+    def only_words(self) -> bool:
+        return True
+
+    @property
     def words(self) -> Mapping[str, object]:
         return {name: name for name in self.names}
 
     def read(self, values: tuple[tree.Value, ...]) -> str:
-        match _one(values):
+        match one(values):
             case tree.Name(text=text) if text in self.names:
                 return text
         raise Unreadable
@@ -254,6 +236,10 @@ class Flag(Kind):
         return self.word
 
     @property
+    def only_words(self) -> bool:
+        return True
+
+    @property
     def words(self) -> Mapping[str, object]:
         return {self.word: self.value}
 
@@ -267,90 +253,6 @@ class Flag(Kind):
         from pydantic import StrictBool
 
         return StrictBool
-
-
-Sides = tuple[int, int, int, int]
-
-
-@frozen
-class Padding(Kind):
-    """`same`, `valid`, or numbers: one for all sides, or top, bottom, left, right."""
-
-    @property
-    def phrase(self) -> str:
-        return "same, valid, one whole number, or four: top,bottom,left,right"
-
-    @property
-    def sample(self) -> str:
-        return "1"
-
-    @property
-    def words(self) -> Mapping[str, object]:
-        return {"same": "same", "valid": "valid"}
-
-    def read(self, values: tuple[tree.Value, ...]) -> str | Sides:
-        numbers = tuple(
-            node.value for node in values if isinstance(node, tree.Number) and isinstance(node.value, int)
-        )
-        match values:
-            case (tree.Name(text=("same" | "valid") as text),):
-                return text
-            case _ if len(numbers) == len(values) and min(numbers) >= 0:
-                if len(numbers) == 1:
-                    return numbers * 4  # type: ignore[return-value]
-                if len(numbers) == 4:
-                    return numbers  # type: ignore[return-value]
-        raise Unreadable
-
-    def write(self, value: str | Sides) -> str:
-        return value if isinstance(value, str) else ",".join(str(side) for side in value)
-
-    def annotation(self) -> Any:
-        from pydantic import Field
-
-        side = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
-        return Literal["same", "valid"] | tuple[side, side, side, side]
-
-
-@frozen
-class Dims(Kind):
-    """A shape: `784`, `7x7x128`, `Tx32`."""
-
-    @property
-    def phrase(self) -> str:
-        return "a shape such as 784, Tx32 or 28x28x1, each dimension 1 or more"
-
-    @property
-    def sample(self) -> str:
-        return "7x7x128"
-
-    def read(self, values: tuple[tree.Value, ...]) -> tuple[int | Symbol, ...]:
-        match _one(values):
-            case tree.Number(value=int(value)) if value >= 1:
-                return (value,)
-            case tree.Symbol(text=text):
-                return (Symbol(text),)
-            case tree.Size(dimensions=dimensions) if len(dimensions) <= 4:
-                dims = tuple(Symbol(dim) if isinstance(dim, str) else dim for dim in dimensions)
-                if all(isinstance(dim, Symbol) or (isinstance(dim, int) and dim >= 1) for dim in dims):
-                    return dims  # type: ignore[return-value]
-        raise Unreadable
-
-    def write(self, value: tuple[int | Symbol, ...]) -> str:
-        return "x".join(str(dim) for dim in value)
-
-    def annotation(self) -> Any:
-        from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
-
-        side = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
-        name = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$")]
-        return Annotated[
-            tuple[side | name, ...],
-            Field(min_length=1, max_length=4),
-            BeforeValidator(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
-            AfterValidator(lambda dims: tuple(Symbol(dim) if isinstance(dim, str) else dim for dim in dims)),
-            PlainSerializer(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
-        ]
 
 
 @frozen
@@ -372,7 +274,7 @@ class Word(Kind):
         return True
 
     def read(self, values: tuple[tree.Value, ...]) -> str:
-        match _one(values):
+        match one(values):
             case tree.Name(text=text):
                 return text
         raise Unreadable
@@ -399,7 +301,7 @@ class String(Kind):
         return f'"{self.example}"'
 
     def read(self, values: tuple[tree.Value, ...]) -> str:
-        match _one(values):
+        match one(values):
             case tree.Text(value=value):
                 return value
         raise Unreadable

@@ -7,22 +7,32 @@ from typing import ClassVar
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
 from netspec.ir.shape import Shape
-from netspec.ir.values import Choice, Padding, Pair, Sides, Whole
+from netspec.ir.sizes import Padding, Pair, Sides
+from netspec.ir.values import Choice, Whole
+from netspec.layers.adapters import to_image
 from netspec.layers.window import Window
 
-SLIDING = "output = floor((size + padding - dilation * (kernel - 1) - 1) / stride) + 1; same: ceil(size / stride)"
+SLIDING = (
+    "output = floor((size + padding - dilation * (kernel - 1) - 1) / stride) + 1; same: ceil(size / stride)"
+)
+
+_SHOWN = 4096
+"""Divisors up to here are looked for."""
 
 
-def _divides(groups: int, channels: int, what: str) -> None:
+def _divides(groups: int, channels: int, what: str, party: str) -> None:
+    """Raise where a number of channels cannot be divided into groups; `party` is the argument that gave it."""
     if channels % groups:
-        divisors = [str(n) for n in range(1, channels + 1) if channels % n == 0]
+        divisors = [n for n in range(1, min(channels, _SHOWN) + 1) if channels % n == 0]
+        smaller = [n for n in divisors if 1 < n < groups]
         raise Problem(
             "N205",
             f"{channels} {what} cannot be divided into {groups} groups",
             argument="groups",
             label=f"{channels} / {groups} is not whole",
-            because=f"{channels} can be divided by " + ", ".join(divisors[:12]),
-            changes=[Change(f"groups={n}", "groups", f"`groups={n}`") for n in divisors[-1:0:-1] if int(n) < groups][:1],
+            because=f"{channels} can be divided by " + ", ".join(str(n) for n in divisors[:12]),
+            changes=[Change(f"groups={n}", "groups", f"`groups={n}`") for n in smaller[-1:]],
+            others={party: f"{channels} {what}"},
         )
 
 
@@ -33,8 +43,8 @@ class Conv(Operation):
     Weights and bias start evenly spread over +-1/sqrt(inputs of one kernel), as in PyTorch's `nn.Conv2d`.
     """
 
-    channels: int = argument(Whole(1), "number of kernels, so the channels of the result")
-    kernel: tuple[int, int] = argument(Pair(), "height and width of a kernel")
+    channels: int = argument(Whole(1, example=8), "number of kernels, so the channels of the result")
+    kernel: tuple[int, int] = argument(Pair(example="3x3"), "height and width of a kernel")
     stride: tuple[int, int] = option(Pair(), "step of the kernel", default=(1, 1))
     dilation: tuple[int, int] = option(Pair(), "distance between the kernel's entries", default=(1, 1))
     groups: int = option(Whole(1), "groups of channels that do not see one another", default=1)
@@ -58,8 +68,8 @@ class Conv(Operation):
 
     def result(self, inputs: Shapes) -> Shape:
         (image,) = inputs
-        _divides(self.groups, Shape(image.dims[-1:]).size, "input channels")
-        _divides(self.groups, self.channels, "kernels")
+        _divides(self.groups, Shape(image.dims[-1:]).size, "input channels", "")
+        _divides(self.groups, self.channels, "kernels", "channels")
         return Shape((*self.window.output(image), self.channels))
 
     def padding(self, inputs: Shapes) -> Sides:
@@ -79,12 +89,15 @@ class Conv(Operation):
     def explain(self, inputs: Shapes) -> str:
         return self.window.explain(inputs[0])
 
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        return to_image(given)
+
 
 @word("depthwise")
 class Depthwise(Operation):
     """A convolution with one kernel for each channel of the input; channels are not mixed."""
 
-    kernel: tuple[int, int] = argument(Pair(), "height and width of a kernel")
+    kernel: tuple[int, int] = argument(Pair(example="3x3"), "height and width of a kernel")
     stride: tuple[int, int] = option(Pair(), "step of the kernel", default=(1, 1))
     dilation: tuple[int, int] = option(Pair(), "distance between the kernel's entries", default=(1, 1))
     pad: str | Sides = option(Padding(), "rows and columns of zeros around the image", default="same")
@@ -116,6 +129,9 @@ class Depthwise(Operation):
     def explain(self, inputs: Shapes) -> str:
         return self._conv(inputs).explain(inputs)
 
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        return to_image(given)
+
 
 @word("upconv")
 class Upconv(Operation):
@@ -125,8 +141,8 @@ class Upconv(Operation):
     kernel and stride would add to an image of that size.
     """
 
-    channels: int = argument(Whole(1), "channels of the result")
-    kernel: tuple[int, int] = argument(Pair(), "height and width of a kernel")
+    channels: int = argument(Whole(1, example=8), "channels of the result")
+    kernel: tuple[int, int] = argument(Pair(example="3x3"), "height and width of a kernel")
     stride: tuple[int, int] = option(Pair(), "factor by which the image grows", default=(1, 1))
     dilation: tuple[int, int] = option(Pair(), "distance between the kernel's entries", default=(1, 1))
     groups: int = option(Whole(1), "groups of channels that do not see one another", default=1)
@@ -172,8 +188,8 @@ class Upconv(Operation):
 
     def result(self, inputs: Shapes) -> Shape:
         (image,) = inputs
-        _divides(self.groups, Shape(image.dims[-1:]).size, "input channels")
-        _divides(self.groups, self.channels, "output channels")
+        _divides(self.groups, Shape(image.dims[-1:]).size, "input channels", "")
+        _divides(self.groups, self.channels, "output channels", "channels")
         height, width = self._output(image)
         if min(height, width) < 1:
             full_h, full_w = self._full(image)
@@ -199,6 +215,9 @@ class Upconv(Operation):
         height, width = inputs[0].known[-3:-1]
         return height * width * weight.size
 
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        return to_image(given)
+
 
 @word("upsample")
 class Upsample(Operation):
@@ -217,3 +236,6 @@ class Upsample(Operation):
     def result(self, inputs: Shapes) -> Shape:
         height, width, channels = inputs[0].dims
         return Shape((height * self.factor[0], width * self.factor[1], channels))
+
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        return to_image(given)

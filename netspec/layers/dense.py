@@ -19,7 +19,7 @@ class Dense(Operation):
     Weights and bias start evenly spread over +-1/sqrt(inputs), as in PyTorch's `nn.Linear`.
     """
 
-    units: int = argument(Whole(1), "number of outputs")
+    units: int = argument(Whole(1, example=100), "number of outputs")
     bias: bool = flag("nobias", "leave the bias out", default=True)
 
     takes: ClassVar[tuple[str, ...]] = ("vector", "sequence")
@@ -48,7 +48,7 @@ class Dense(Operation):
 class Linear(Operation):
     """A dense layer that is linear on purpose: nothing follows it."""
 
-    units: int = argument(Whole(1), "number of outputs")
+    units: int = argument(Whole(1, example=100), "number of outputs")
     bias: bool = flag("nobias", "leave the bias out", default=True)
 
     takes: ClassVar[tuple[str, ...]] = Dense.takes

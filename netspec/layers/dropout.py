@@ -24,7 +24,7 @@ class Dropout(Operation):
 class Noise(Operation):
     """While training, adds independent normal noise to each number."""
 
-    deviation: float = argument(Real(0), "standard deviation of the noise")
+    deviation: float = argument(Real(0, example=0.1), "standard deviation of the noise")
 
     random: ClassVar[bool] = True
     formula: ClassVar[str] = "training: y = x + deviation * normal; prediction: y = x"

@@ -14,7 +14,7 @@ from netspec.ir.values import Whole
 class Embed(Operation):
     """Looks up a learned vector for each integer; the vectors start normal with deviation 1, as in PyTorch."""
 
-    features: int = argument(Whole(1), "length of a vector")
+    features: int = argument(Whole(1, example=32), "length of a vector")
 
     takes: ClassVar[tuple[str, ...]] = ("integers",)
     formula: ClassVar[str] = "output = (..., features); parameters = integers * features"

@@ -7,7 +7,8 @@ from typing import ClassVar
 from netspec.ir.definition import argument, option, word
 from netspec.ir.layer import Example, Operation, Shapes
 from netspec.ir.shape import Dim, Shape
-from netspec.ir.values import Dims, Whole
+from netspec.ir.sizes import Dims
+from netspec.ir.values import Whole
 
 
 @word("input")

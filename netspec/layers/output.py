@@ -29,7 +29,9 @@ class Softmax(Probability):
     As an output it is trained on its logits, with the loss fused in.
     """
 
-    units: int | None = argument(Whole(2), "number of classes, the outputs of the dense layer before it", default=None)
+    units: int | None = argument(
+        Whole(2, example=10), "number of classes, the outputs of the dense layer before it", default=None
+    )
 
     formula: ClassVar[str] = "y_i = exp(x_i) / sum_j exp(x_j), over the last axis"
     examples: ClassVar[tuple[Example, ...]] = (

@@ -7,7 +7,9 @@ from typing import ClassVar
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import Change, Example, Operation, Problem, Shapes
 from netspec.ir.shape import Shape
-from netspec.ir.values import Choice, Padding, Pair, Sides
+from netspec.ir.sizes import Padding, Pair, Sides
+from netspec.ir.values import Choice
+from netspec.layers.adapters import to_image
 from netspec.layers.window import Window
 
 MAX_OR_AVG = Choice(("max", "avg"))
@@ -65,6 +67,9 @@ class Pool(Operation):
     def explain(self, inputs: Shapes) -> str:
         return self.window.explain(inputs[0])
 
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        return to_image(given)
+
 
 @word("global")
 class Global(Operation):
@@ -82,3 +87,6 @@ class Global(Operation):
 
     def result(self, inputs: Shapes) -> Shape:
         return Shape(inputs[0].dims[-1:])
+
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        return to_image(given)

@@ -8,28 +8,21 @@ from netspec.ir.definition import argument, flag, shared, word
 from netspec.ir.layer import Change, Example, Operation, Param, Shapes, Uniform
 from netspec.ir.shape import Shape
 from netspec.ir.values import Whole
-
-
-def sequence_adapters(given: Shape) -> tuple[Change, ...]:
-    """Ways to make a sequence of an input that is none: the rows of a picture, or the lookup of integers."""
-    if given.kind == "integers":
-        return (Change("embed 32"),)
-    if given.kind == "image" and given.is_known:
-        height, width, channels = given.known
-        return (Change(f"reshape {height}x{width * channels}", say=f"`reshape {height}x{width * channels}` before it"),)
-    if given.kind == "vector" and given.is_known:
-        return (Change(f"reshape {given.size}x1", say=f"`reshape {given.size}x1` before it, a number a step"),)
-    return ()
+from netspec.layers.adapters import to_sequence
 
 
 @shared
 class Recurrent(Operation):
     """What the recurrent layers share: weights and biases of `gates` blocks in PyTorch's order, for both directions."""
 
-    units: int = argument(Whole(1), "size of the state, so the features of each step of the result")
+    units: int = argument(Whole(1, example=64), "size of the state, so the features of each step of the result")
     last: bool = flag("last", "keep the state after the last step alone")
-    bidirectional: bool = flag("bidirectional", "a second one reads backwards; the results stand side by side")
-    reverse: bool = flag("reverse", "read from the last step to the first; the result keeps the input's order")
+    bidirectional: bool = flag(
+        "bidirectional", "a second one reads backwards; the results stand side by side"
+    )
+    reverse: bool = flag(
+        "reverse", "read from the last step to the first; the result keeps the input's order"
+    )
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
     gates: ClassVar[int] = 1
@@ -66,7 +59,7 @@ class Recurrent(Operation):
         return steps * self.directions * self.gates * self.units * (features + self.units)
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
-        return sequence_adapters(given)
+        return to_sequence(given)
 
 
 def _examples(name: str) -> tuple[Example, ...]:
@@ -127,7 +120,7 @@ class OneStep(Operation):
         return Shape(inputs[0].dims[1:])
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
-        return sequence_adapters(given)
+        return to_sequence(given)
 
 
 @word("last")

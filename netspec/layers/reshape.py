@@ -8,7 +8,7 @@ from typing import ClassVar
 from netspec.ir.definition import argument, word
 from netspec.ir.layer import Change, Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape
-from netspec.ir.values import Dims
+from netspec.ir.sizes import Dims
 
 
 @word("flatten")
@@ -53,6 +53,7 @@ class Reshape(Operation):
                 f"{inputs[0]} holds {have} numbers and {shape} holds {want}",
                 argument="dims",
                 label=f"{want} numbers",
+                others={"": f"{have} numbers"},
                 because=f"{written} = {have}, {wanted} = {want}",
                 changes=changes,
             )

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from netspec.frozen import frozen
 from netspec.ir.layer import Change, Problem
 from netspec.ir.shape import Shape
-from netspec.ir.values import Sides
+from netspec.ir.sizes import Sides
 
 Pair: TypeAlias = tuple[int, int]
 Pad: TypeAlias = str | Sides
@@ -97,7 +97,9 @@ class Window:
 
     def _too_large(self, image: Shape) -> Problem:
         height, width = image.dims[-3:-1]
-        spread = "" if self.dilation == (1, 1) else f", spread to {self.reach[0]}x{self.reach[1]} by its dilation,"
+        spread = (
+            "" if self.dilation == (1, 1) else f", spread to {self.reach[0]}x{self.reach[1]} by its dilation,"
+        )
         changes = [Change("same", "pad", "`same`")] if self.pad != "same" else []
         return Problem(
             "N203",

@@ -1,7 +1,8 @@
 """Arguments: from what follows a word to an instance of the word's definition.
 
 Positional values fill the positional arguments in order; `name=value`, `stride2` and bare words find theirs by name.
-Knows nothing of layers: the same rules serve optimisers, schedules and readers.
+Knows nothing of layers: the same rules serve optimisers, schedules and readers.  How a misfit is told is the part of
+`passes.misfit`.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from netspec.diagnostics import Edit, Fix, Label, did_you_mean
+from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.definition import Argument, Definition
 from netspec.ir.values import Unreadable
+from netspec.passes import misfit
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, evaluate
 from netspec.source import Span
 from netspec.syntax import tree
 
-_JOINED = re.compile(r"([a-z_]+?)_?(\d+(?:x\d+)*)")
+JOINED: Final = re.compile(r"([a-z_]+?)_?(\d+(?:x\d+)*)")
+"""An option with its number: `stride2`, `kernel_3x3`."""
 
 
 @dataclass(slots=True)
@@ -33,49 +36,78 @@ class Use:
 
 
 @dataclass(slots=True)
-class _Binder:
+class Scope:
+    """What may stand after the arguments of a word, and what stood before the word."""
+
+    follows: Callable[[str], bool] = lambda _word: False
+    """Whether a word starts something of its own."""
+    followers: Callable[[], Sequence[str]] = tuple
+    """All such words, asked for when one is misspelt."""
+    earlier: tuple[Binder, ...] = ()
+    """The words before this one in its statement, to which an argument may have been meant."""
+
+
+def bind_arguments(
+    context: Context,
+    definition: type[Definition],
+    head: tree.Name,
+    items: Sequence[tree.Item],
+    scope: Scope | None = None,
+) -> Use:
+    """Give a definition its arguments; reports what does not fit."""
+    return Binder(context, definition, head, scope or Scope()).run(items)
+
+
+@dataclass(slots=True)
+class Binder:
+    """Binds the arguments of one use of a word."""
+
     context: Context
     definition: type[Definition]
     head: tree.Name
-    follows: Callable[[str], bool]
+    scope: Scope = field(default_factory=Scope)
     values: dict[str, Any] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
+    items: Sequence[tree.Item] = ()
+    at: int = 0
+    """The item that is bound."""
     failed: bool = False
+    surplus: bool = False
+    """What stands here cannot be placed: values after it are no news."""
 
     @property
     def word(self) -> str:
+        """The word itself."""
         return self.definition.word
 
+    def report(self, code: str, message: str, place: tree.Node | Label, *more: Label, **details: Any) -> None:
+        """Report a finding about this use, which fails."""
+        self.failed = True
+        label = place if isinstance(place, Label) else Label(self.context.span(place))
+        self.context.diagnostics.report(code, message, label, *more, **details)
+
+    def replace(self, node: tree.Node, text: str, say: str = "") -> Fix:
+        """The fix that puts another text in the place of a node."""
+        return Fix((Edit(self.context.span(node), text),), say or f"`{text}`")
+
+    @property
+    def usage(self) -> tuple[str, ...]:
+        """The note on how the word is written."""
+        return (f"it is written  {self.definition.usage()}",)
+
+    # --- what an item means
+
     def argument(self, name: str) -> Argument | None:
+        """The argument of a name."""
         return next((each for each in self.definition.arguments() if each.name == name), None)
 
-    def report(self, code: str, message: str, node: tree.Node, **details: Any) -> None:
-        self.failed = True
-        self.context.diagnostics.report(code, message, self.context.span(node), **details)
-
-    def run(self, items: Sequence[tree.Item]) -> Use:
-        rest: Sequence[tree.Item] = ()
-        for index, item in enumerate(items):
-            if isinstance(item, tree.Name) and not self.bare(item) and self.follows(item.text):
-                rest = items[index:]
-                break
-            self.item(item)
-        end = rest[0].start if rest else None
-        self.require(end)
-        instance = None if self.failed else self.definition(**self.values)
-        return Use(instance, self.spans, rest)
-
-    def bare(self, item: tree.Name) -> bool:
-        """The word is a value, an option with a number, or fills a positional argument."""
-        return (
-            any(item.text in each.kind.words for each in self.definition.arguments())
-            or self.joined(item) is not None
-            or self.word_argument() is not None
-        )
+    def owner(self, word: str) -> Argument | None:
+        """The argument of which a bare word is a value."""
+        return next((each for each in self.definition.arguments() if word in each.kind.words), None)
 
     def joined(self, item: tree.Name) -> tuple[Argument, tree.Value] | None:
         """`stride2` as the option and the number."""
-        match = _JOINED.fullmatch(item.text)
+        match = JOINED.fullmatch(item.text)
         found = self.argument(match[1]) if match else None
         if not match or not found:
             return None
@@ -91,146 +123,114 @@ class _Binder:
         return upcoming if upcoming and upcoming.kind.takes_any_word else None
 
     def next_positional(self) -> Argument | None:
+        """The positional argument that the next value fills."""
         for each in self.definition.arguments():
             if each.positional and each.name not in self.values and not each.kind.words:
                 return each
         return None
 
+    def knows(self, item: tree.Item) -> bool:
+        """The item says of itself which argument it is."""
+        match item:
+            case tree.Name(text=text):
+                return self.owner(text) is not None or self.joined(item) is not None
+            case tree.Option(name=name) | tree.Clause(word=name):
+                return self.argument(name.text) is not None
+        return False
+
+    # --- binding
+
+    def run(self, items: Sequence[tree.Item]) -> Use:
+        """Bind the items up to the first follower."""
+        self.items = items
+        while self.at < len(items):
+            item = items[self.at]
+            if isinstance(item, tree.Name) and self.starts_follower(item):
+                break
+            self.item(item)
+            self.at += 1
+        if not self.failed:
+            self.require()
+        instance = None if self.failed else self.definition(**self.values)
+        return Use(instance, self.spans, items[self.at :])
+
+    def starts_follower(self, item: tree.Name) -> bool:
+        """The word is none of this word's own."""
+        own = self.knows(item) or self.word_argument() is not None
+        return not own and self.scope.follows(item.text)
+
     def item(self, item: tree.Item) -> None:
+        """Bind one item."""
         match item:
             case tree.Name():
                 self.name(item)
-            case tree.Option(name=name, values=values):
+            case tree.Option(name=name, values=values) | tree.Clause(word=name, values=values):
                 found = self.argument(name.text)
                 if found:
                     self.give(found, values, item)
                 else:
-                    self.unknown(name, f"`{self.word}` has no option `{name.text}`")
-            case tree.Clause(word=name, values=values):
-                found = self.argument(name.text)
-                if found:
-                    self.give(found, values, item)
-                else:
-                    self.report("N110", f"`{name.text}` does not belong to `{self.word}`", item)
+                    misfit.unknown_option(self, item, name)
             case tree.Result():
-                self.report("N110", f"`->` does not belong to `{self.word}`", item)
+                self.report("N110", f"`->` does not belong to `{self.word}`, which has no shape", item)
             case _:
                 found = self.next_positional()
                 if found:
                     self.give(found, (item,), item)
                 else:
-                    self.surplus(item)
+                    misfit.surplus(self, item)
 
     def name(self, item: tree.Name) -> None:
-        for each in self.definition.arguments():
-            if item.text in each.kind.words:
-                self.store(each, each.kind.words[item.text], item)
-                return
+        """Bind a bare word."""
+        owner = self.owner(item.text)
         joined = self.joined(item)
-        if joined:
-            self.give(joined[0], (joined[1],), item)
-            return
         found = self.word_argument()
-        if found:
+        if owner:
+            self.store(owner, owner.kind.words[item.text], item)
+        elif joined:
+            self.give(joined[0], (joined[1],), item)
+        elif found:
             self.give(found, (item,), item)
         else:
-            self.unknown(item, f"`{self.word}` has no argument `{item.text}`")
-
-    def unknown(self, name: tree.Name, message: str) -> None:
-        arguments = self.definition.arguments()
-        options = [each.name for each in arguments if not each.kind.words or each.kind.takes_any_word]
-        bare = [word for each in arguments for word in each.kind.words]
-        fixes = tuple(
-            Fix((Edit(self.context.span(name), near),), f"`{near}`")
-            for near in did_you_mean(name.text, options + bare, most=1)
-        )
-        because = f"it is written  {self.definition.usage()}"
-        self.report("N102", message, name, notes=(because,), fixes=fixes)
-
-    def surplus(self, item: tree.Item) -> None:
-        count = sum(each.positional and not each.kind.words for each in self.definition.arguments())
-        message = f"`{self.word}` takes {count or 'no'} value{'s' * (count != 1)} and this is one too many"
-        fix = Fix((Edit(self.context.span(item), ""),), f"`{self.word}` without `{self.context.text(item)}`")
-        self.report("N104", message, item, notes=(f"it is written  {self.definition.usage()}",), fixes=(fix,))
+            misfit.unknown_word(self, item)
 
     def give(self, found: Argument, values: tuple[tree.Value, ...], item: tree.Item) -> None:
+        """Read an argument's value."""
         try:
-            value = found.kind.read(tuple(self.evaluated(node) for node in values))
+            value = found.kind.read(tuple(_evaluated(node) for node in values))
         except NotConstant as problem:
             self.report(problem.code, str(problem), problem.node)
+            self.values.setdefault(found.name, None)
         except Unreadable as problem:
-            self.misfit(found, values, item, str(problem))
+            misfit.unreadable(self, found, values, item, str(problem))
+            self.values.setdefault(found.name, None)
         else:
             self.store(found, value, item)
 
-    def evaluated(self, node: tree.Value) -> tree.Value:
-        if isinstance(node, tree.Group):
-            return tree.Number(node.start, node.end, evaluate(node))
-        if isinstance(node, tree.Size) and any(isinstance(part, tree.Group) for part in node.dimensions):
-            parts = [evaluate(part) if isinstance(part, tree.Group) else part for part in node.dimensions]
-            return tree.Size(node.start, node.end, tuple(parts))  # type: ignore[arg-type]
-        return node
-
-    def misfit(self, found: Argument, values: tuple[tree.Value, ...], item: tree.Item, more: str) -> None:
-        self.values[found.name] = None
-        place = tree.Node(values[0].start, values[-1].end)
-        written = self.context.text(place)
-        message = f"`{found.name}` of `{self.word}` must be {found.kind.phrase}; found {_short(written)}"
-        fixes = tuple(
-            Fix((Edit(self.context.span(place), text),), f"`{_short(self.statement(place, text))}`")
-            for text in found.kind.repairs(values)
-        )
-        notes = (more,) if more else ()
-        self.failed = True
-        label = Label(self.context.span(place), f"{found.name}: {found.meaning}")
-        self.context.diagnostics.report("N105", message, label, fixes=fixes, notes=notes)
-
-    def statement(self, place: tree.Node, text: str) -> str:
-        """The word and its arguments up to a place, with other text there."""
-        return self.context.source.text[self.head.start : place.start] + text
-
     def store(self, found: Argument, value: Any, item: tree.Item) -> None:
+        """Keep an argument's value; it may be given once."""
         span = self.context.span(item)
         if found.name in self.values:
-            self.failed = True
-            labels = [Label(span, "again"), Label(self.spans.get(found.name, span), "first")]
-            fix = Fix((Edit(span, ""),), f"without `{span.text}`")
-            self.context.diagnostics.report(
-                "N106", f"`{found.name}` of `{self.word}` is given twice", *labels, fixes=(fix,)
-            )
+            labels = Label(span, "again"), Label(self.spans.get(found.name, span), "first")
+            drop = Fix((Edit(span, ""),), f"without `{span.text}`")
+            self.report("N106", f"`{found.name}` of `{self.word}` is given twice", *labels, fixes=(drop,))
             return
         self.values[found.name] = value
         self.spans[found.name] = span
 
-    def require(self, end: int | None) -> None:
-        missing = [each for each in self.definition.arguments() if each.required and each.name not in self.values]
-        if not missing or self.failed:
-            return
-        first = missing[0]
-        message = f"`{self.word}` needs {first.name.upper() if first.positional else first.usage}: {first.meaning}"
-        at = max([self.head.end, *(span.end for span in self.spans.values())])
-        text = " " + " ".join(
-            each.kind.sample if each.positional else f"{each.name}={each.kind.sample}" for each in missing
-        )
-        whole = self.context.source.text[self.head.start : at] + text
-        fix = Fix((Edit(self.context.source.span(at, at), text),), f"`{whole}`")
-        notes = (f"it is written  {self.definition.usage()}",)
-        self.report("N103", message, self.head, notes=notes, fixes=(fix,))
+    def require(self) -> None:
+        """Report arguments that have no default and were not given."""
+        missing = [
+            each for each in self.definition.arguments() if each.required and each.name not in self.values
+        ]
+        if missing:
+            misfit.missing(self, missing)
 
 
-def _short(text: str, most: int = 40) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
-def bind_arguments(
-    context: Context,
-    definition: type[Definition],
-    head: tree.Name,
-    items: Sequence[tree.Item],
-    follows: Callable[[str], bool] = lambda _word: False,
-) -> Use:
-    """Give a definition its arguments; reports what does not fit.
-
-    `follows` tells which words start something of their own; what they start is handed back as `rest`.
-    """
-    return _Binder(context, definition, head, follows).run(items)
+def _evaluated(node: tree.Value) -> tree.Value:
+    """The value with its groups computed."""
+    if isinstance(node, tree.Group):
+        return tree.Number(node.start, node.end, evaluate(node))
+    if isinstance(node, tree.Size) and any(isinstance(part, tree.Group) for part in node.dimensions):
+        parts = [evaluate(part) if isinstance(part, tree.Group) else part for part in node.dimensions]
+        return tree.Size(node.start, node.end, tuple(parts))  # type: ignore[arg-type]
+    return node

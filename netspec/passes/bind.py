@@ -7,31 +7,33 @@ several networks will be unfolded by a pass before this one; until then they are
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean
 from netspec.ir import catalog
 from netspec.ir.layer import Layer, Operation, Origin
-from netspec.ir.shape import Pattern, Symbol
+from netspec.ir.shape import Pattern
 from netspec.ir.training import Training
-from netspec.passes.arguments import Use, bind_arguments
+from netspec.passes.arguments import Use
+from netspec.passes.clauses import Clauses, read_clauses, read_pattern
 from netspec.passes.context import Context
-from netspec.passes.evaluate import NotConstant, evaluate
+from netspec.passes.line import bind_line, is_setting, not_yet
 from netspec.passes.settings import bind_training
 from netspec.source import Span
 from netspec.syntax import tree
 
-EDITION = 1
-_SECTIONS = ("train", "generate")
-_UNSUPPORTED = {
-    tree.Block: "a `block` definition",
-    tree.Condition: "`if`",
-    tree.Loop: "`for`",
-    tree.Import: "`import`",
-    tree.Expect: "`expect`",
-    tree.Let: "`let`",
-    tree.Update: "`update`",
+EDITION: Final = 1
+# What is read and not built: how it is called, and whether layers would stand in its place.
+_PLANNED: Final[dict[type[tree.Statement], tuple[str, bool]]] = {
+    tree.Block: ("a `block` definition", False),
+    tree.Condition: ("`if`", True),
+    tree.Loop: ("`for`", True),
+    tree.Import: ("`import`", False),
+    tree.Expect: ("`expect`", False),
+    tree.Let: ("`let`", False),
+    tree.Update: ("`update`", False),
 }
 
 
@@ -46,268 +48,7 @@ class Bound:
 
 def bind(context: Context, statements: Sequence[tree.Statement]) -> Bound:
     """Bind the statements of a file; reports what is wrong and leaves it out."""
-    return _Bind(context).run(statements)
-
-
-class _Bind:
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        self.bound = Bound()
-        self.counts: Counter[str] = Counter()
-        self.names: dict[str, Span] = {}
-        self.above: str | None = None
-
-    def run(self, statements: Sequence[tree.Statement]) -> Bound:
-        for index, statement in enumerate(statements):
-            if len(self.bound.layers) > self.context.limits.layers:
-                limit = self.context.limits.layers
-                span = self.context.span(statement)
-                self.context.diagnostics.report("N505", f"more than {limit:,} layers", span)
-                break
-            match statement:
-                case tree.Command(head=tree.Name(text="netspec")):
-                    self.edition(statement, first=index == 0)
-                case tree.Command(head=tree.Name(text="train"), body=tuple(body)):
-                    self.train(statement, body)
-                case tree.Command(body=None):
-                    self.statement(statement)
-                case tree.Command(head=head):
-                    self.unsupported(head, f"the block `{head.text}:`")
-                case _:
-                    self.unsupported(statement, _UNSUPPORTED[type(statement)])
-        return self.bound
-
-    def unsupported(self, node: tree.Node, what: str) -> None:
-        self.context.diagnostics.report("N901", f"{what} is not supported yet", self.context.span(node))
-
-    def edition(self, statement: tree.Command, *, first: bool) -> None:
-        match statement.items:
-            case (tree.Number(value=1),) if first:
-                return
-        span = self.context.span(statement)
-        message = f"the edition is {EDITION}, written `netspec {EDITION}` on the first line"
-        fix = Fix((Edit(span, f"netspec {EDITION}"),), f"`netspec {EDITION}`")
-        self.context.diagnostics.report("N007", message, span, fixes=(fix,) if first else ())
-
-    def train(self, statement: tree.Command, body: tuple[tree.Statement, ...]) -> None:
-        span = self.context.span(statement.head)
-        if self.bound.train_span:
-            labels = [Label(span, "again"), Label(self.bound.train_span, "first")]
-            self.context.diagnostics.report("N402", "a second `train:`", *labels)
-            return
-        self.bound.train_span = span
-        self.bound.training = bind_training(self.context, body)
-
-    def statement(self, statement: tree.Command) -> None:
-        """One layer and its followers."""
-        items, sources, name, stated = self.clauses(statement)
-        head = statement.head
-        span = self.context.span(statement)
-        uses: list[tuple[tree.Name, Use]] = []
-        while True:
-            definition = self.definition(head, follower=bool(uses))
-            if definition is None:
-                self.fail(statement, name)
-                return
-            if definition.names_itself and items and isinstance(items[0], tree.Name):
-                name, items = items[0], items[1:]
-            use = bind_arguments(self.context, definition, head, items, self.follows)
-            uses.append((head, use))
-            if not use.rest:
-                break
-            head, items = use.rest[0], use.rest[1:]  # type: ignore[assignment]
-            if not self.may_follow(head, items):
-                self.fail(statement, name)
-                return
-        if any(use.instance is None for _, use in uses):
-            self.fail(statement, name)
-            return
-        self.add(span, uses, sources, name, stated)
-
-    def clauses(
-        self, statement: tree.Command
-    ) -> tuple[list[tree.Item], tuple[tree.Name, ...] | None, tree.Name | None, tree.Result | None]:
-        """The statement's items without `from`, `as` and `->`, and those three."""
-        items: list[tree.Item] = []
-        sources: tuple[tree.Name, ...] | None = None
-        name: tree.Name | None = None
-        stated: tree.Result | None = None
-        for item in statement.items:
-            match item:
-                case tree.Clause(word=tree.Name(text="from"), values=values) if sources is None:
-                    sources = tuple(value for value in values if isinstance(value, tree.Name))
-                    if len(sources) != len(values):
-                        self.context.diagnostics.report(
-                            "N110", "`from` takes names of layers", self.context.span(item)
-                        )
-                case tree.Clause(word=tree.Name(text="as"), values=(tree.Name() as given,)) if name is None:
-                    name = given
-                case tree.Result() if stated is None:
-                    stated = item
-                case tree.Result() | tree.Clause(word=tree.Name(text="from" | "as")):
-                    text = self.context.text(item)
-                    self.context.diagnostics.report(
-                        "N110", f"`{text}` cannot stand here", self.context.span(item)
-                    )
-                case _:
-                    items.append(item)
-        return items, sources, name, stated
-
-    def definition(self, head: tree.Name, *, follower: bool) -> type[Operation] | None:
-        found = catalog.find("layer", head.text)
-        if found is not None:
-            assert issubclass(found, Operation)
-            return found
-        span = self.context.span(head)
-        if head.text in _SECTIONS:
-            fix = Fix((Edit(span, f"{head.text}:"),), f"`{head.text}:` and its settings indented below it")
-            self.context.diagnostics.report("N101", f"`{head.text}` opens a block and needs a `:`", span, fixes=(fix,))
-        elif catalog.is_planned("layer", head.text):
-            self.unsupported(head, f"`{head.text}`")
-        else:
-            near = did_you_mean(head.text, [*catalog.words("layer"), *_SECTIONS])
-            fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
-            what = "layer" if not follower else "layer or argument"
-            notes = () if near else ("`netspec layers` lists the layers",)
-            self.context.diagnostics.report(
-                "N101", f"there is no {what} called `{head.text}`", span, fixes=fixes, notes=notes
-            )
-        return None
-
-    @staticmethod
-    def follows(word: str) -> bool:
-        """A word that is not an argument starts a follower; a misspelt one is told so."""
-        return catalog.find("layer", word) is not None or catalog.is_planned("layer", word)
-
-    def may_follow(self, head: tree.Name, items: Sequence[tree.Item]) -> bool:
-        """A follower stands without values: those that it needs want a line of their own."""
-        definition = catalog.find("layer", head.text)
-        if definition is None:
-            return self.definition(head, follower=True) is not None
-        values = [item for item in items if isinstance(item, tree.Number | tree.Size | tree.Symbol | tree.Group)]
-        stray = values and values[0].start == items[0].start
-        if not stray and not any(each.required for each in definition.arguments()):
-            return True
-        span = self.context.span(head)
-        fix = Fix((Edit(self.context.source.span(head.start, head.start), "; "),), f"`; {head.text} ...`")
-        message = f"`{head.text}` with a value is a layer of its own"
-        self.context.diagnostics.report(
-            "N107", message, Label(span, "after a `;` or on the next line"), fixes=(fix,)
-        )
-        return False
-
-    def fail(self, statement: tree.Command, name: tree.Name | None) -> None:
-        """Keep the place of a layer that cannot be made, so that what follows stays silent."""
-        span = self.context.span(statement)
-        origin = Origin(span, self.context.span(statement.head), {})
-        given = name.text if name and self.claim(name) else f"?{len(self.bound.layers)}"
-        self.bound.layers.append(Layer(given, Unknown(), origin=origin))
-        self.above = given
-
-    def claim(self, name: tree.Name) -> bool:
-        span = self.context.span(name)
-        if name.text in self.names:
-            labels = [Label(span, "again"), Label(self.names[name.text], "first")]
-            self.context.diagnostics.report("N109", f"the name `{name.text}` is taken", *labels)
-            return False
-        self.names[name.text] = span
-        return True
-
-    def add(
-        self,
-        statement: Span,
-        uses: list[tuple[tree.Name, Use]],
-        sources: tuple[tree.Name, ...] | None,
-        name: tree.Name | None,
-        stated: tree.Result | None,
-    ) -> None:
-        inputs = self.resolve(sources)
-        parts = [
-            (part, head, use)
-            for head, use in uses
-            for part in use.instance.parts()  # type: ignore[union-attr]
-        ]
-        pattern = self.pattern(stated) if stated else None
-        for index, (operation, head, use) in enumerate(parts):
-            last = index == len(parts) - 1
-            origin = Origin(
-                statement,
-                self.context.span(head),
-                use.arguments,
-                self.context.span(stated.size) if stated and last else None,
-            )
-            reads_nothing = operation.reads_nothing
-            layer = Layer(
-                self.name(operation, name if last else None),
-                operation,
-                () if reads_nothing else inputs,
-                stated=pattern if last else None,
-                origin=origin,
-            )
-            if not reads_nothing and not inputs:
-                self.context.diagnostics.report(
-                    "N303" if any(not each.inputs for each in self.bound.layers) else "N301",
-                    f"`{head.text}` has nothing to read: the network starts with an `input`",
-                    self.context.span(head),
-                )
-                layer = Layer(layer.name, Unknown(), origin=origin)
-            self.bound.layers.append(layer)
-            inputs = (layer.name,)
-        self.above = inputs[0]
-
-    def resolve(self, sources: tuple[tree.Name, ...] | None) -> tuple[str, ...]:
-        if sources is None:
-            return (self.above,) if self.above is not None else ()
-        found = []
-        for source in sources:
-            if source.text in self.names:
-                found.append(source.text)
-                continue
-            span = self.context.span(source)
-            fixes = tuple(Fix((Edit(span, near),), f"`{near}`") for near in did_you_mean(source.text, self.names))
-            known = ", ".join(f"`{name}`" for name in list(self.names)[:8]) or "none; `as NAME` gives one"
-            self.context.diagnostics.report(
-                "N108", f"no layer above is named `{source.text}`", span, notes=(f"names: {known}",), fixes=fixes
-            )
-        return tuple(found)
-
-    def name(self, operation: Operation, given: tree.Name | None) -> str:
-        self.counts[operation.word] += 1
-        if given and self.claim(given):
-            return given.text
-        while (name := f"{operation.word}{self.counts[operation.word]}") in self.names:
-            self.counts[operation.word] += 1
-        return name
-
-    def pattern(self, stated: tree.Result) -> Pattern | None:
-        try:
-            match stated.size:
-                case tree.Number(value=int(value)):
-                    return Pattern((value,))
-                case tree.Symbol(text=text):
-                    return Pattern((Symbol(text),))
-                case tree.Name(text="_"):
-                    return Pattern((None,))
-                case tree.Group() as group:
-                    return Pattern((int(evaluate(group)),))
-                case tree.Size(dimensions=dimensions):
-                    return Pattern(
-                        tuple(
-                            Symbol(dim)
-                            if isinstance(dim, str)
-                            else int(evaluate(dim))
-                            if isinstance(dim, tree.Group)
-                            else dim
-                            for dim in dimensions
-                        )
-                    )
-        except NotConstant as problem:
-            self.context.diagnostics.report(problem.code, str(problem), self.context.span(problem.node))
-            return None
-        self.context.diagnostics.report(
-            "N105", "after `->` stands a shape such as 28x28x4", self.context.span(stated)
-        )
-        return None
+    return _Bind(context, statements).run()
 
 
 class Unknown(Operation):
@@ -315,3 +56,239 @@ class Unknown(Operation):
 
     word = "?"
     reads_nothing = True
+
+
+class _Bind:
+    def __init__(self, context: Context, statements: Sequence[tree.Statement]) -> None:
+        self.context = context
+        self.statements = statements
+        self.bound = Bound()
+        self.counts: Counter[str] = Counter()
+        self.names: dict[str, Span] = {}
+        self.reserved = set(_given_names(statements))
+        self.own = frozenset(_defined_words(statements))
+        self.above: str | None = None
+        self.strays: list[tree.Command] = []
+        self.after_empty_train = False
+
+    def run(self) -> Bound:
+        for index, statement in enumerate(self.statements):
+            if len(self.bound.layers) > self.context.limits.layers:
+                limit = self.context.limits.layers
+                label = Label(self.context.span(statement), f"after {len(self.bound.layers):,} layers")
+                self.context.diagnostics.report("N505", f"the network has more than {limit:,} layers", label)
+                break
+            if isinstance(statement, tree.Command) and is_setting(statement.head.text):
+                self.strays.append(statement)
+                continue
+            self.report_strays()
+            self.after_empty_train = False
+            self.statement(statement, first=index == 0)
+        self.report_strays()
+        return self.bound
+
+    def statement(self, statement: tree.Statement, *, first: bool) -> None:
+        match statement:
+            case tree.Unread():
+                self.fail(statement)
+            case tree.Command(head=tree.Name(text="netspec")):
+                self.edition(statement, first=first)
+            case tree.Command(head=tree.Name(text="train"), body=tuple(body)):
+                self.train(statement, body)
+            case tree.Command(body=None):
+                self.line(statement)
+            case tree.Command(head=head, body=tuple(body)) if catalog.find("layer", head.text):
+                self.layer_with_body(statement, body)
+            case tree.Command(head=head):
+                not_yet(self.context, head, f"the block `{head.text}:`")
+                self.fail(statement)
+            case _:
+                what, holds_layers = _PLANNED[type(statement)]
+                not_yet(self.context, statement, what)
+                if holds_layers:
+                    self.fail(statement)
+
+    def edition(self, statement: tree.Command, *, first: bool) -> None:
+        match statement.items:
+            case (tree.Number(value=1),) if first:
+                return
+            case (tree.Number(value=1),):
+                message = "the edition stands on the first line"
+            case _:
+                written = self.context.text(statement)
+                message = f"this version reads edition {EDITION}, written `netspec {EDITION}`; found `{written}`"
+        span = self.context.span(statement)
+        fix = Fix((Edit(span, f"netspec {EDITION}"),), f"`netspec {EDITION}`")
+        self.context.diagnostics.report("N007", message, span, fixes=(fix,) if first else ())
+
+    def train(self, statement: tree.Command, body: tuple[tree.Statement, ...]) -> None:
+        span = self.context.span(statement.head)
+        for item in statement.items:
+            what = self.context.text(item)
+            message = f"`train:` takes no arguments, and `{what}` stands there"
+            self.context.diagnostics.report("N104", message, self.context.span(item))
+        if self.bound.train_span:
+            labels = Label(span, "again"), Label(self.bound.train_span, "first")
+            start = self.context.source.line_start(span.line)
+            header = self.context.source.span(start, statement.body[0].start if statement.body else span.end)
+            indent = " " * (header.source.position(header.end)[1] - 1)
+            fix = Fix((Edit(header, indent),), f"drop line {span.line}, so that its settings join the others")
+            self.context.diagnostics.report("N402", "a second `train:`", *labels, fixes=(fix,))
+            return
+        self.bound.train_span = span
+        self.bound.training = bind_training(self.context, body)
+        self.after_empty_train = not body
+
+    def report_strays(self) -> None:
+        """Settings outside `train:`, told once for all that stand together."""
+        strays, self.strays = self.strays, []
+        if not strays or self.after_empty_train:
+            return
+        source, starts = self.context.source, [each.start for each in strays]
+        edits = [Edit(source.span(start, start), "    ") for start in starts]
+        edits[0] = Edit(source.span(starts[0], starts[0]), "train:\n    ")
+        words = "`train:` before it, and the setting indented below"
+        if len(strays) > 1:
+            words = f"`train:` before it, and the {len(strays)} settings indented below"
+        message = f"`{strays[0].head.text}` is a setting and stands in the block `train:`"
+        label = Label(self.context.span(strays[0]), "this is no layer")
+        self.context.diagnostics.report("N101", message, label, fixes=(Fix(tuple(edits), words),))
+
+    def layer_with_body(self, statement: tree.Command, body: tuple[tree.Statement, ...]) -> None:
+        """Lines indented below a layer: reported once, then read as layers."""
+        after = self.context.source.text[statement.end :].lstrip(" \t")
+        word = statement.head.text
+        if after.startswith(":"):
+            span = self.context.span(statement)
+            message = f"`{word}` is a layer and opens no block"
+            self.context.diagnostics.report("N110", message, span)
+        self.line(statement)
+        for each in body:
+            self.statement(each, first=False)
+
+    def line(self, statement: tree.Command) -> None:
+        """One layer and its followers."""
+        clauses = read_clauses(self.context, statement)
+        found = bind_line(self.context, statement, clauses.items, self.own)
+        if found is None:
+            self.fail(statement, clauses.name)
+            return
+        uses, own_name = found
+        self.add(self.context.span(statement), uses, clauses, clauses.name or own_name)
+
+    def fail(self, statement: tree.Statement, name: tree.Name | None = None) -> None:
+        """Keep the place of a layer that cannot be made, so that what follows stays silent."""
+        span = self.context.span(statement)
+        given = name.text if name and self.claim(name) else f"?{len(self.bound.layers)}"
+        self.bound.layers.append(Layer(given, Unknown(), origin=Origin(span, span, {})))
+        self.above = given
+
+    def claim(self, name: tree.Name) -> bool:
+        span = self.context.span(name)
+        if name.text in self.names:
+            labels = Label(span, "again"), Label(self.names[name.text], "first")
+            number = next(n for n in range(2, len(self.reserved) + 3) if f"{name.text}{n}" not in self.reserved)
+            fix = Fix((Edit(span, f"{name.text}{number}"),), f"`as {name.text}{number}`")
+            message = f"the name `{name.text}` is given twice"
+            self.context.diagnostics.report("N109", message, *labels, fixes=(fix,))
+            return False
+        self.names[name.text] = span
+        return True
+
+    def add(
+        self, statement: Span, uses: list[tuple[tree.Name, Use]], clauses: Clauses, name: tree.Name | None
+    ) -> None:
+        parts: list[tuple[Operation, tree.Name, Use]] = []
+        for head, use in uses:
+            assert isinstance(use.instance, Operation)
+            parts += [(part, head, use) for part in use.instance.parts()]
+        inputs = () if parts[0][0].reads_nothing else self.resolve(clauses, parts[0][1])
+        if inputs is None:
+            self.bound.layers.append(Layer(self.name(parts[-1][0], name), Unknown(), origin=Origin(statement, statement, {})))
+            self.above = self.bound.layers[-1].name
+            return
+        pattern = read_pattern(self.context, clauses.stated) if clauses.stated else None
+        for index, (operation, head, use) in enumerate(parts):
+            last = index == len(parts) - 1
+            origin = self.origin(statement, head, use, clauses, last=last)
+            stated: Pattern | None = pattern if last else None
+            layer = Layer(self.name(operation, name if last else None), operation, inputs, stated=stated, origin=origin)
+            self.bound.layers.append(layer)
+            inputs = (layer.name,)
+        self.above = layer.name
+
+    def origin(self, statement: Span, head: tree.Name, use: Use, clauses: Clauses, *, last: bool) -> Origin:
+        arguments = dict(use.arguments)
+        if clauses.sources:
+            arguments["from"] = self.context.span(clauses.sources)
+        stated = self.context.span(clauses.stated.size) if clauses.stated and last else None
+        return Origin(statement, self.context.span(head), arguments, stated)
+
+    def resolve(self, clauses: Clauses, head: tree.Name) -> tuple[str, ...] | None:
+        """The names of the layers that a line reads, None after a report."""
+        if clauses.sources is None:
+            if self.above is None:
+                self.nothing_to_read(head)
+                return None
+            return (self.above,)
+        names = [value for value in clauses.sources.values if isinstance(value, tree.Name)]
+        unknown = [name for name in names if name.text not in self.names]
+        for name in unknown:
+            span = self.context.span(name)
+            near = did_you_mean(name.text, self.names)
+            fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
+            known = ", ".join(f"`{name}`" for name in list(self.names)[:8]) or "none; `as NAME` gives one"
+            message = f"no line above is named `{name.text}`"
+            self.context.diagnostics.report("N108", message, span, notes=(f"names: {known}",), fixes=fixes)
+        return None if unknown or not names else tuple(name.text for name in names)
+
+    def nothing_to_read(self, head: tree.Name) -> None:
+        """A layer before the input, or without one."""
+        span = self.context.span(head)
+        later = next((each for each in self.statements if _is_input(each)), None)
+        if later is None:
+            note = "the first line says what comes in, such as  input 28x28x1"
+            message = f"`{head.text}` has nothing to read: there is no `input`"
+            self.context.diagnostics.report("N301", message, span, notes=(note,))
+            return
+        place = self.context.span(later)
+        start = self.context.source.span(span.start, span.start)
+        fix = Fix((Edit(place, ""), Edit(start, f"{place.text}; ")), f"`{place.text}` before it")
+        labels = Label(span, "has nothing to read"), Label(place, "the input stands below")
+        message = f"`{head.text}` stands before the input"
+        self.context.diagnostics.report("N303", message, *labels, fixes=(fix,))
+
+    def name(self, operation: Operation, given: tree.Name | None) -> str:
+        if given and self.claim(given):
+            return given.text
+        while True:
+            self.counts[operation.word] += 1
+            name = f"{operation.word}{self.counts[operation.word]}"
+            if name not in self.reserved and name not in self.names:
+                return name
+
+
+def _given_names(statements: Sequence[tree.Statement]) -> Iterator[str]:
+    """The names after `as`, which no layer gets by itself."""
+    for statement in statements:
+        for item in statement.items if isinstance(statement, tree.Command) else ():
+            match item:
+                case tree.Clause(word=tree.Name(text="as"), values=(tree.Name(text=text),)):
+                    yield text
+
+
+def _defined_words(statements: Sequence[tree.Statement]) -> Iterator[str]:
+    """The words that a file defines by blocks, networks and imports."""
+    for statement in statements:
+        match statement:
+            case tree.Block(name=tree.Name(text=text)):
+                yield text
+            case tree.Import(names=names):
+                yield from (name.text for name in names)
+            case tree.Command(head=tree.Name(text="network"), items=(tree.Name(text=text), *_)):
+                yield text
+
+
+def _is_input(statement: tree.Statement) -> bool:
+    found = catalog.find("layer", statement.head.text) if isinstance(statement, tree.Command) else None
+    return found is not None and issubclass(found, Operation) and found.reads_nothing

@@ -17,7 +17,9 @@ def check_structure(context: Context, bound: Bound) -> None:
     layers = bound.layers
     if not layers:
         message = "there is no layer" if context.source.text.strip() else "the file is empty"
-        context.diagnostics.report("N006", message, notes=("a spec starts with a line such as  input 28x28x1",))
+        context.diagnostics.report(
+            "N006", message, notes=("a spec starts with a line such as  input 28x28x1",)
+        )
         return
     inputs = [layer for layer in layers if layer.operation.reads_nothing and layer.word != "?"]
     if len(inputs) > 1:
@@ -25,7 +27,9 @@ def check_structure(context: Context, bound: Bound) -> None:
         assert first is not None and second is not None
         fix = Fix((Edit(second.statement, ""),), f"drop line {second.statement.line}")
         labels = Label(second.statement, "again"), Label(first.statement, "first")
-        context.diagnostics.report("N302", "one input is expected; several are not supported yet", *labels, fixes=(fix,))
+        context.diagnostics.report(
+            "N302", "one input is expected; several are not supported yet", *labels, fixes=(fix,)
+        )
         return
     read = {name for layer in layers for name in layer.inputs}
     for layer in layers[:-1]:
@@ -54,7 +58,9 @@ def check_training(context: Context, net: Net, training: Training) -> None:
     if "epochs" in settings and "steps" in settings:
         labels = Label(spans["steps"], "the one"), Label(spans["epochs"], "the other")
         fix = Fix((Edit(spans["steps"], ""),), "one of the two")
-        context.diagnostics.report("N406", "the length is set by `epochs` or by `steps`, not both", *labels, fixes=(fix,))
+        context.diagnostics.report(
+            "N406", "the length is set by `epochs` or by `steps`, not both", *labels, fixes=(fix,)
+        )
     output = net.outputs[-1]
     loss = loss_of(net, training)
     _check_loss(context, output, loss, spans)
@@ -88,6 +94,9 @@ def _check_reader(context: Context, net: Net, reader: Reader, span: Span) -> Non
     width = output.shape.dims[-1]
     message = f"`{reader.word}` has {classes} classes, and the output has {width}"
     units = output.origin.arguments.get("units")
-    labels = Label(units or output.origin.statement, f"{width} probabilities"), Label(span, f"{classes} classes")
+    labels = (
+        Label(units or output.origin.statement, f"{width} probabilities"),
+        Label(span, f"{classes} classes"),
+    )
     fixes = (Fix((Edit(units, str(classes)),), f"`{output.word} {classes}`"),) if units else ()
     context.diagnostics.report("N404", message, *labels, fixes=fixes)

@@ -39,19 +39,33 @@ _LARGEST = 10**18
 
 
 def evaluate(node: tree.Expression) -> Number:
-    """The number that an expression stands for; raises `NotConstant`.  Nesting is bounded by the parser's limit."""
-    match node:
-        case tree.Number(value=value):
-            return value
-        case tree.Group(expression=inner):
-            return evaluate(inner)
-        case tree.Operation(operator="-", operands=(operand,)):
-            return -evaluate(operand)
-        case tree.Operation(operator=operator, operands=(left, right)) if operator in _OPERATORS:
-            return _apply(node, operator, evaluate(left), evaluate(right))
-        case tree.Name(text=text) | tree.Symbol(text=text):
-            raise NotConstant(node, f"`{text}` in an expression is not supported yet", "N901")
-    raise NotConstant(node, "only numbers and + - * / // % can stand here")
+    """The number that an expression stands for; raises `NotConstant`.
+
+    Operands are computed before their operation by means of a list, not of recursion: a sum may have any length.
+    """
+    todo: list[tuple[tree.Expression, bool]] = [(node, False)]
+    values: list[Number] = []
+    while todo:
+        part, ready = todo.pop()
+        match part:
+            case tree.Number(value=value):
+                values.append(value)
+            case tree.Group(expression=inner):
+                todo.append((inner, False))
+            case tree.Operation(operands=operands) if not ready:
+                if part.operator not in _OPERATORS:
+                    raise NotConstant(part, f"`{part.operator}` cannot stand here, only + - * / // %")
+                todo += [(part, True), *((operand, False) for operand in reversed(operands))]
+            case tree.Operation(operator=operator, operands=(_,)):
+                values.append(-values.pop() if operator == "-" else values.pop())
+            case tree.Operation(operator=operator):
+                right, left = values.pop(), values.pop()
+                values.append(_apply(part, operator, left, right))
+            case tree.Name(text=text) | tree.Symbol(text=text):
+                raise NotConstant(part, f"`{text}` in an expression is not supported yet", "N901")
+            case _:
+                raise NotConstant(part, "only numbers and + - * / // % can stand here")
+    return values.pop()
 
 
 def _apply(node: tree.Node, operator: str, left: Number, right: Number) -> Number:
@@ -61,6 +75,6 @@ def _apply(node: tree.Node, operator: str, left: Number, right: Number) -> Numbe
         raise NotConstant(node, "division by zero") from None
     except ArithmeticError as reason:
         raise NotConstant(node, str(reason)) from None
-    if abs(value) > _LARGEST:
+    if not abs(value) <= _LARGEST:  # nor is it a number at all: inf - inf
         raise NotConstant(node, f"the value is larger than {_LARGEST:.0e}")
     return value

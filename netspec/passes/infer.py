@@ -46,7 +46,9 @@ class _Infer:
 
     def layer(self, layer: Layer) -> None:
         if len(layer.inputs) > 1:
-            self.report(layer, Problem("N304", f"`{layer.word}` reads one layer, not {len(layer.inputs)}"), [])
+            self.report(
+                layer, Problem("N304", f"`{layer.word}` reads one layer, not {len(layer.inputs)}"), []
+            )
             return
         inputs = [self.done[name].shape for name in layer.inputs]
         if inputs and layer.operation.flattens and inputs[0].kind == "image":
@@ -102,10 +104,14 @@ class _Infer:
         limits = self.context.limits
         if self.parameters > limits.parameters:
             count = f"{self.parameters:,}"
-            raise Problem("N506", f"with this layer the network has {count} parameters, more than {limits.parameters:,}")
+            raise Problem(
+                "N506", f"with this layer the network has {count} parameters, more than {limits.parameters:,}"
+            )
         if self.entries * BYTES > limits.activations:
             size = self.entries * BYTES
-            raise Problem("N507", f"with this layer one example takes {size:,} bytes, more than {limits.activations:,}")
+            raise Problem(
+                "N507", f"with this layer one example takes {size:,} bytes, more than {limits.activations:,}"
+            )
 
     def report(self, layer: Layer, problem: Problem, inputs: Shapes) -> None:
         origin = layer.origin
@@ -136,7 +142,10 @@ class _Infer:
         else:
             end = max([origin.word.end, *(span.end for span in origin.arguments.values())])
             edit = Edit(origin.word.source.span(end, end), f" {text}")
-        return Fix((edit,), lambda shape: f"{say or f'`{text}`'} on line {line}" + (f" (gives {shape})" if shape else ""))
+        return Fix(
+            (edit,),
+            lambda shape: f"{say or f'`{text}`'} on line {line}" + (f" (gives {shape})" if shape else ""),
+        )
 
     def drops(self, layer: Layer) -> list[Fix]:
         """The fixes that take away one layer above that makes the image smaller."""
@@ -177,7 +186,9 @@ class _Infer:
         origin = layer.origin
         assert origin is not None and origin.result is not None
         labels = [Label(origin.result, f"stated {layer.stated}")]
-        words = Span(origin.statement.source, origin.statement.start, _before_arrow(origin.statement, origin.result))
+        words = Span(
+            origin.statement.source, origin.statement.start, _before_arrow(origin.statement, origin.result)
+        )
         labels.append(Label(words, f"gives {layer.shape}"))
         culprit = self.culprit(layer)
         because = culprit.operation.explain([self.done[name].shape for name in culprit.inputs])
@@ -199,4 +210,3 @@ def _before_arrow(statement: Span, result: Span) -> int:
     """The end of what stands before `->`."""
     text = statement.source.text[statement.start : result.start]
     return statement.start + len(text.rstrip("-> \t"))
-

@@ -1,35 +1,45 @@
 """Suggest: try every proposed fix on the text, and keep the words of those after which the checker is content.
 
-A fix counts when its own complaint is gone and no other has come: what a message proposes has been checked.
+What a message proposes has been checked.  A fix holds when its own complaint is gone and it brought no other: what
+comes up elsewhere may only be of a later stage, which the complaint had silenced.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from netspec.diagnostics import Diagnostic, Diagnostics, Edit, Fix
+from netspec.diagnostics import Diagnostic, Diagnostics, Edit, Fix, SpecError
 from netspec.ir.layer import Layer
 from netspec.source import Source
 
 MOST_CHECKS: Final = 24
 """Checks of the whole text spent on one file."""
-LONGEST: Final = 100_000
-"""Characters of a text beyond which nothing is tried: an answer at once is worth more."""
+FEWEST_CHECKS: Final = 3
+"""Checks spent on a long file."""
+MOST_CHARACTERS: Final = 60_000
+"""Characters read in all checks together, beyond the fewest: the answer of a long file is not to wait for them."""
+
+# What is looked at in this order: a complaint of one stage keeps the later ones from being seen.
+STAGES: Final = (
+    ("N0",),
+    ("N1", "N301", "N303", "N401", "N402", "N405", "N9"),
+    ("N2", "N304"),
+    ("N3", "N4"),
+)
 
 Check = Callable[[Source], tuple[Sequence[Layer], Diagnostics]]
 
 
 def suggest(source: Source, found: Sequence[Diagnostic], check: Check) -> list[Diagnostic]:
     """The diagnostics with `tries` filled in from those of their fixes that hold."""
-    left = MOST_CHECKS if len(source.text) <= LONGEST else 0
+    left = min(MOST_CHECKS, max(FEWEST_CHECKS, MOST_CHARACTERS // (len(source.text) + 1)))
     done = []
     for diagnostic in found:
         held: list[tuple[Fix, str]] = []
-        for fix in diagnostic.fixes:
-            if left <= 0:
-                break
+        for fix in diagnostic.fixes[:left]:
             left -= 1
             shape = _try(source, fix, diagnostic, found, check)
             if shape is not None:
@@ -45,35 +55,51 @@ def apply(text: str, edits: Sequence[Edit]) -> str:
     return text
 
 
-def _try(
-    source: Source, fix: Fix, mine: Diagnostic, found: Sequence[Diagnostic], check: Check
-) -> str | None:
+def _try(source: Source, fix: Fix, mine: Diagnostic, found: Sequence[Diagnostic], check: Check) -> str | None:
     """The shape of the changed line where the fix holds ("" where it has none), None where it does not."""
     changed = Source(apply(source.text, fix.edits), source.name)
     try:
         layers, left = check(changed)
-    except Exception:  # a limit met by the changed text: the fix does not hold
+    except SpecError:  # a limit met by the changed text
         return None
-    others = [(other.code, other.message) for other in found if other is not mine]
-    for diagnostic in left:
-        if (diagnostic.code, diagnostic.message) not in others:
-            return None
-        others.remove((diagnostic.code, diagnostic.message))
     line = fix.edits[0].span.line
+    mended = {edit.span.line for edit in fix.edits}
+    before = Counter((other.code, other.message) for other in found if other is not mine)
+    for diagnostic in left:
+        key = (diagnostic.code, diagnostic.message)
+        if before[key]:
+            before[key] -= 1
+        elif diagnostic.span is None or diagnostic.span.line in mended or not _silenced(mine, diagnostic):
+            return None
     on_line = [layer for layer in layers if layer.origin and layer.origin.statement.line == line]
     return str(on_line[-1].shape) if on_line else ""
 
 
+def _silenced(mine: Diagnostic, other: Diagnostic) -> bool:
+    """The one complaint had kept the checker from the other."""
+    return _stage(other) is not None and (_stage(mine) or 0) < (_stage(other) or 0)
+
+
+def _stage(found: Diagnostic) -> int | None:
+    """The stage with the longest prefix of the code."""
+    fitting = [
+        (len(prefix), stage)
+        for stage, prefixes in enumerate(STAGES)
+        for prefix in prefixes
+        if found.code.startswith(prefix)
+    ]
+    return max(fitting)[1] if fitting else None
+
+
 def _words(held: Sequence[tuple[Fix, str]]) -> tuple[str, ...]:
     """The fixes in words, those of one group in one breath."""
-    words: list[str] = []
-    groups: dict[str, list[str]] = {}
+    words: dict[str, list[str]] = {}
     for fix, shape in held:
         said = fix.say if isinstance(fix.say, str) else fix.say(shape)
+        members = words.setdefault(fix.group or said, [])
         if fix.group:
-            groups.setdefault(fix.group, []).append(said)
-        elif said not in words:
-            words.append(said)
-    for group, lines in groups.items():
-        words.append(f"{group} (line{'s' * (len(lines) > 1)} {', '.join(lines)})")
-    return tuple(words)
+            members.append(said)
+    return tuple(
+        f"{name} (line{'s' * (len(lines) > 1)} {', '.join(lines)})" if lines else name
+        for name, lines in words.items()
+    )

@@ -6,7 +6,7 @@ from netspec.ir.definition import argument, option, word
 from netspec.ir.training import Optimizer
 from netspec.ir.values import Real
 
-RATE = Real(0, open_low=True)
+RATE = Real(0, open_low=True, example=0.001)
 DECAY = Real(0, 1, open_high=True)
 SMALL = Real(0, open_low=True)
 

@@ -11,21 +11,21 @@ from netspec.ir.values import Real, Whole, Word
 class Batch(Plain):
     """Examples in one step."""
 
-    size: int = argument(Whole(1), "number of examples")
+    size: int = argument(Whole(1, example=100), "number of examples")
 
 
 @word("epochs")
 class Epochs(Plain):
     """Passes over the training data."""
 
-    count: int = argument(Whole(1), "number of passes")
+    count: int = argument(Whole(1, example=10), "number of passes")
 
 
 @word("steps")
 class Steps(Plain):
     """Steps of the optimiser, instead of `epochs`."""
 
-    count: int = argument(Whole(1), "number of steps")
+    count: int = argument(Whole(1, example=1000), "number of steps")
 
 
 @word("seed")
@@ -57,6 +57,6 @@ class Stop(Plain):
     `val` figures are taken on a part of the training data that is held out; the test data are not looked at.
     """
 
-    patience: int = option(Whole(1), "epochs without improvement")
+    patience: int = option(Whole(1, example=5), "epochs without improvement")
     on: str = option(Word("a figure such as val.loss or val.accuracy"), "the figure", default="val.loss")
     validation: float = option(Real(0, 1, True, True), "share of the training data held out", default=0.1)

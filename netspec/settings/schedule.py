@@ -42,7 +42,7 @@ class Inverse(Schedule):
 class Step(Schedule):
     """Multiplied by `by` at the end of every `every` steps: rate(t) = rate * by^floor(t / every)."""
 
-    every: int = argument(Whole(1), "steps between two changes")
+    every: int = argument(Whole(1, example=1000), "steps between two changes")
     by: float = option(Real(0, 1, open_low=True), "factor of a change", default=0.1)
 
     def rate(self, base: float, step: int, steps: int) -> float:

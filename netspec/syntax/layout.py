@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from netspec.diagnostics import Diagnostics, Edit, Fix, Label
-from netspec.source import Source
+from netspec.source import Source, Span
 from netspec.syntax import tree
+
+STEP = 4
+"""Spaces of one level, where nothing else is written."""
 
 
 @dataclass(slots=True)
@@ -15,7 +18,6 @@ class _Open:
     """A block whose body is being read."""
 
     header: tree.Statement | None
-    row: tree.Row | None
     indent: int
     body: list[tree.Statement]
     inner: int = -1
@@ -24,46 +26,122 @@ class _Open:
 
 def nest(source: Source, rows: Sequence[tree.Row], diagnostics: Diagnostics) -> tuple[tree.Statement, ...]:
     """The statements of all rows, each block's body inside its header; reports what fits no block."""
-    open_blocks = [_Open(None, None, -1, [], inner=0)]
-    for row in rows:
-        if not row.statements:
-            continue
-        indent = source.position(row.start)[1] - 1
-        while len(open_blocks) > 1 and indent <= open_blocks[-1].indent:
-            _close(source, open_blocks, diagnostics)
-        block = open_blocks[-1]
+    return _Nest(source, [row for row in rows if row.statements], diagnostics).run()
+
+
+@dataclass(slots=True)
+class _Nest:
+    source: Source
+    rows: Sequence[tree.Row]
+    diagnostics: Diagnostics
+    blocks: list[_Open] = field(default_factory=lambda: [_Open(None, -1, [], inner=0)])
+    wrong: list[tree.Row] = field(default_factory=list)
+    """Rows on end that share one wrong indentation; they are told at once."""
+
+    def run(self) -> tuple[tree.Statement, ...]:
+        for index, row in enumerate(self.rows):
+            self.row(index, row)
+        self.report_wrong()
+        while len(self.blocks) > 1:
+            self.close(len(self.rows))
+        return tuple(self.blocks[0].body)
+
+    def indent(self, row: tree.Row) -> int:
+        return self.source.position(row.start)[1] - 1
+
+    def row(self, index: int, row: tree.Row) -> None:
+        indent = self.indent(row)
+        while len(self.blocks) > 1 and indent <= self.blocks[-1].indent:
+            self.report_wrong()
+            self.close(index)
+        block = self.blocks[-1]
         if block.inner < 0:
             block.inner = indent
-        elif indent != block.inner:
-            _misplaced(source, row, indent, block, diagnostics)
-        if row.opens:
-            header, *inline = row.statements
-            if inline:
-                block.body.append(replace(header, body=tuple(inline), inline=True))
-            else:
-                open_blocks.append(_Open(header, row, indent, []))
-        else:
+        if indent > block.inner and self.lacks_colon(block):
+            self.open_without_colon(row, indent)
+            block = self.blocks[-1]
+        if indent == block.inner or (self.wrong and indent != self.indent(self.wrong[0])):
+            self.report_wrong()
+        if indent != block.inner:
+            self.wrong.append(row)
+        if not row.opens:
             block.body.extend(row.statements)
-    while len(open_blocks) > 1:
-        _close(source, open_blocks, diagnostics)
-    return tuple(open_blocks[0].body)
+            return
+        header, *inline = row.statements
+        if inline:
+            block.body.append(replace(header, body=tuple(inline), inline=True))
+        else:
+            self.blocks.append(_Open(header, indent, []))
 
+    def lacks_colon(self, block: _Open) -> bool:
+        """The line above is a bare word, which may have wanted to open a block."""
+        if self.wrong or not block.body:
+            return False
+        match block.body[-1]:
+            case tree.Command(items=(), body=None):
+                return True
+        return False
 
-def _close(source: Source, open_blocks: list[_Open], diagnostics: Diagnostics) -> None:
-    block = open_blocks.pop()
-    assert block.header is not None
-    if not block.body:
-        span = source.span(block.header.start, block.header.end)
-        diagnostics.report(
-            "N005", "the block has no body", Label(span, "its lines stand below, indented by 4 spaces")
+    def open_without_colon(self, row: tree.Row, indent: int) -> None:
+        """Read the row, and those that line up with it, as the body of the bare word above."""
+        block = self.blocks[-1]
+        header = block.body.pop()
+        end = self.source.span(header.end, header.end)
+        last = [each for each in self.rows if each.start >= row.start]
+        body = []
+        for each in last:
+            if self.indent(each) <= block.inner:
+                break
+            body.append(each)
+        word = self.source.text[header.start : header.end]
+        self.diagnostics.report(
+            "N005",
+            f"a line is indented below `{word}`, which opens no block: there is no `:` after it",
+            Label(self.source.span(row.start, row.statements[0].end), f"indented by {indent}"),
+            Label(self.source.span(header.start, header.end), "a block would need a `:` here"),
+            fixes=(Fix((Edit(end, ":"),), f"`{word}:`"), self.shifted(body, block.inner)),
         )
-    open_blocks[-1].body.append(replace(block.header, body=tuple(block.body)))
+        self.blocks.append(_Open(header, block.inner, [], inner=indent))
 
+    def shifted(self, rows: Sequence[tree.Row], indent: int) -> Fix:
+        """The fix that gives rows another indentation; rows further in keep their distance."""
+        edits = []
+        by = indent - self.indent(rows[0])
+        for row in rows:
+            start = self.source.line_start(self.source.position(row.start)[0])
+            edits.append(Edit(self.source.span(start, row.start), " " * max(self.indent(row) + by, 0)))
+        first, last = (self.source.position(row.start)[0] for row in (rows[0], rows[-1]))
+        lines = f"line {first}" if first == last else f"lines {first} to {last}"
+        return Fix(tuple(edits), f"{lines} indented by {indent}")
 
-def _misplaced(source: Source, row: tree.Row, indent: int, block: _Open, diagnostics: Diagnostics) -> None:
-    start = source.line_start(source.position(row.start)[0])
-    first = row.statements[0]
-    label = Label(source.span(row.start, first.end), f"indented by {indent}")
-    fix = Fix((Edit(source.span(start, row.start), " " * block.inner),), f"an indentation of {block.inner}")
-    opener = "no line above opens a block" if block.header is None else "the lines of one block line up"
-    diagnostics.report("N005", f"the indentation is {indent} where {block.inner} is expected: {opener}", label, fixes=(fix,))
+    def report_wrong(self) -> None:
+        """Report the rows of one wrong indentation."""
+        rows, self.wrong = self.wrong, []
+        if not rows:
+            return
+        block, indent = self.blocks[-1], self.indent(rows[0])
+        label = Label(self.source.span(rows[0].start, rows[0].statements[0].end), f"indented by {indent}")
+        others = []
+        if block.header is None:
+            reason = "no line above opens a block"
+        else:
+            reason = "the lines of one block line up"
+            others = [Label(self.header_span(block), f"its lines are indented by {block.inner}")]
+        message = f"the indentation is {indent} where {block.inner} is expected: {reason}"
+        self.diagnostics.report("N005", message, label, *others, fixes=(self.shifted(rows, block.inner),))
+
+    def header_span(self, block: _Open) -> Span:
+        assert block.header is not None
+        return self.source.span(block.header.start, block.header.end)
+
+    def close(self, index: int) -> None:
+        """Close the innermost block before the row of an index."""
+        block = self.blocks.pop()
+        assert block.header is not None
+        if not block.body:
+            below = self.rows[index:]
+            fixes = (self.shifted(below, block.indent + STEP),) if below else ()
+            label = Label(self.header_span(block), "its lines stand below it, indented by 4 spaces")
+            word = self.source.text[block.header.start : block.header.end]
+            self.diagnostics.report("N005", f"the block `{word}:` has no lines", label, fixes=fixes)
+        self.blocks[-1].body.append(replace(block.header, body=tuple(block.body)))

@@ -10,7 +10,6 @@ from typing import Final, TypeAlias
 
 from netspec.frozen import frozen
 
-
 CLAUSES: Final = ("from", "as", "of", "on", "else", "in")
 """The words that join a clause to what stands before it."""
 
@@ -203,6 +202,11 @@ class Update(Statement):
     network: Name
     loss: Expression
     optimizer: Command | None
+
+
+@frozen
+class Unread(Statement):
+    """What could not be read and has been reported: its place is kept, so that what follows stays silent."""
 
 
 @frozen

@@ -57,7 +57,8 @@ class GradientCheck:
         self.random = generator(seed, "layers")
         self.start = self.random.bit_generator.state
         self.plan = Plan(net, dims, self.store, self.random, net.outputs[-1].name)
-        self.c = generator(seed, "functional").normal(size=self.plan.forward(self.x, training=False).shape)
+        result_shape = self.plan.forward(self.x, training=False).shape
+        self.c: Array = np.asarray(generator(seed, "functional").normal(size=result_shape))
 
     def _states(self) -> list[str]:
         return [name for name, param in self.net.parameters.items() if not param.trainable]

@@ -17,7 +17,8 @@ from netspec.ir.definition import Argument, Definition
 from netspec.ir.layer import Operation
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
-from netspec.ir.values import Choice, Dims, Flag, Kind, Padding, Pair, Real, String, Whole, Word
+from netspec.ir.sizes import Dims, Padding, Pair
+from netspec.ir.values import Choice, Flag, Kind, Real, String, Whole, Word
 from netspec.limits import Limits
 from netspec.passes import run
 from netspec.source import Source

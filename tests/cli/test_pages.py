@@ -7,7 +7,7 @@ import pytest
 from netspec import render
 from netspec.cli import COMMANDS, options
 from netspec.cli.pages import all_pages, as_markdown, as_text
-from netspec.cli.reference import LAYERS
+from netspec.cli.reference import DOCS, PUBLISHED
 from netspec.codes import CODES
 from netspec.ir.catalog import words
 from netspec.limits import DEFAULT
@@ -18,8 +18,9 @@ ARRAYS = ("train", "eval", "predict")
 """Commands whose module needs NumPy."""
 
 
-def test_reference_is_current() -> None:
-    assert LAYERS.read_text("utf-8") == as_markdown(), "run `python -m netspec.cli.reference`"
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_reference_is_current(name: str) -> None:
+    assert (DOCS / name).read_text("utf-8") == PUBLISHED[name](), "run `python -m netspec.cli.reference`"
 
 
 def test_examples_give_what_they_say() -> None:

@@ -15,19 +15,21 @@ class DenseKernel(Kernel[Dense]):
     def prepare(self) -> None:
         self.y = self.site.empty(*self.site.output_shape())
         self.dx = self.site.empty(*self.site.input_shape())
+        # all steps of all examples are the rows of one matrix
+        self.y_rows = self.y.reshape(-1, self.y.shape[-1])
+        self.dx_rows = self.dx.reshape(-1, self.dx.shape[-1])
 
     def forward(self, x: Array, training: bool) -> Array:
-        weight = self.site.parameters["weight"]
-        self.x = x
-        np.matmul(x, weight.T, out=self.y)
+        self.x = x.reshape(self.dx_rows.shape)
+        np.matmul(self.x, self.site.parameters["weight"].T, out=self.y_rows)
         if self.operation.bias:
             self.y += self.site.parameters["bias"]
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        weight, gradients = self.site.parameters["weight"], self.site.gradients
-        rows = dy.reshape(-1, dy.shape[-1])
-        np.matmul(rows.T, self.x.reshape(len(rows), -1), out=gradients["weight"])
+        rows = dy.reshape(self.y_rows.shape)
+        np.matmul(rows.T, self.x, out=self.site.gradients["weight"])
         if self.operation.bias:
-            np.sum(rows, axis=0, out=gradients["bias"])
-        return np.matmul(dy, weight, out=self.dx)
+            np.sum(rows, axis=0, out=self.site.gradients["bias"])
+        np.matmul(rows, self.site.parameters["weight"], out=self.dx_rows)
+        return self.dx

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
+from netspec.ir.shape import Shape
 from netspec.layers.embedding import Embed
 
 
@@ -12,12 +13,29 @@ from netspec.layers.embedding import Embed
 class EmbedKernel(Kernel[Embed]):
     """weight[x]; the gradients of a word that occurs often add up."""
 
+    def prepare(self) -> None:
+        site = self.site
+        rank = len(site.inputs[0].dims)
+        # the axes of an example as arrays hold them; looked up, features are last, but channels stand elsewhere
+        found = [*Shape(tuple(range(rank))).channels_first, rank]
+        wanted = Shape(tuple(range(rank + 1))).channels_first
+        self.order = (0, *(found.index(axis) + 1 for axis in wanted))
+        self.y = site.empty(*site.input_shape(), site.operation.features)
+        self.dx = site.zeros(*site.input_shape())  # integers have no gradient
+
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x
-        return self.site.parameters["weight"][x]
+        np.take(self.site.parameters["weight"], x, axis=0, out=self.y)
+        return self.y.transpose(self.order)
 
     def backward(self, dy: Array) -> Array:
         gradient = self.site.gradients["weight"]
+        rows = dy.transpose(np.argsort(self.order)).reshape(-1, gradient.shape[1])
+        # sorted by word and summed in runs, which is several times faster than np.add.at
+        words = self.x.reshape(-1)
+        order = np.argsort(words, kind="stable")
+        words = words[order]
+        starts = np.flatnonzero(np.diff(words, prepend=-1))
         gradient.fill(0)
-        np.add.at(gradient, self.x, dy)
-        return np.zeros(self.x.shape, dy.dtype)  # integers have no gradient
+        gradient[words[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+        return self.dx

@@ -50,7 +50,8 @@ class Site(Generic[O]):
     @property
     def channel_axis(self) -> int:
         """The axis of the input array that holds channels or features."""
-        return 1 if len(self.inputs[0].dims) == 3 else len(self.inputs[0].dims)
+        rank = len(self.inputs[0].dims)
+        return rank - 2 if rank > 2 else rank
 
 
 class Kernel(Generic[O]):

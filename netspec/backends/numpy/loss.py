@@ -26,12 +26,14 @@ class CrossentropyRule(LossRule):
     """-log softmax(logits)[target], target integers (N, ...) without the channel axis."""
 
     def value_and_gradient(self, output: Array, target: Array) -> tuple[float, Array]:
-        axis = 1 if output.ndim == 4 else output.ndim - 1
+        axis = output.ndim - 3 if output.ndim > 3 else output.ndim - 1
         probabilities = softmax(output, axis, np.empty_like(output))
         chosen = np.expand_dims(target, axis)
         # log softmax from the logits themselves: a probability may have rounded to 0
         shifted = output - output.max(axis=axis, keepdims=True)
-        logs = np.take_along_axis(shifted, chosen, axis) - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+        logs = np.take_along_axis(shifted, chosen, axis) - np.log(
+            np.exp(shifted).sum(axis=axis, keepdims=True)
+        )
         value = -float(logs.mean())
         np.put_along_axis(probabilities, chosen, np.take_along_axis(probabilities, chosen, axis) - 1, axis)
         probabilities /= target.size

@@ -1,6 +1,6 @@
 """Normalisation.  With n numbers a group, x' = (x - mean) / deviation, the gradient of x from that of x' is
 
-    dx = (dx' - mean(dx') - x' * mean(dx' * x')) / deviation.
+dx = (dx' - mean(dx') - x' * mean(dx' * x')) / deviation.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ class Normalising(Kernel[Batchnorm | Layernorm]):
         self.channel = self.site.channel_axis
         self.others = tuple(axis for axis in range(len(self.shape)) if axis != self.channel)
         self.broadcast = tuple(-1 if axis == self.channel else 1 for axis in range(len(self.shape)))
-        self.normal = self.site.empty(*self.shape)
-        self.y = self.site.empty(*self.shape)
+        self.normal, self.y, self.dx, self.product = (self.site.empty(*self.shape) for _ in range(4))
 
     def scaled(self) -> Array:
         """The normalised numbers after scale and shift."""
@@ -37,18 +36,23 @@ class Normalising(Kernel[Batchnorm | Layernorm]):
 
     def backward(self, dy: Array) -> Array:
         if self.operation.affine:
-            np.sum(dy * self.normal, axis=self.others, out=self.site.gradients["weight"])
+            np.multiply(dy, self.normal, out=self.product)
+            np.sum(self.product, axis=self.others, out=self.site.gradients["weight"])
             np.sum(dy, axis=self.others, out=self.site.gradients["bias"])
-            dy = dy * self.site.parameters["weight"].reshape(self.broadcast)
-        inner = np.mean(dy * self.normal, axis=self.axes, keepdims=True)
-        dx: Array = (dy - np.mean(dy, axis=self.axes, keepdims=True) - self.normal * inner) / self.deviation
-        return dx
+            dy = np.multiply(dy, self.site.parameters["weight"].reshape(self.broadcast), out=self.dx)
+        np.multiply(dy, self.normal, out=self.product)
+        inner = np.mean(self.product, axis=self.axes, keepdims=True)
+        np.subtract(dy, np.mean(dy, axis=self.axes, keepdims=True), out=self.dx)
+        self.dx -= np.multiply(self.normal, inner, out=self.product)
+        self.dx /= self.deviation
+        return self.dx
 
     def normalise(self, x: Array) -> tuple[Array, Array]:
         """Fill `normal` and keep the deviation; the mean and the biased variance."""
         mean = x.mean(axis=self.axes, keepdims=True)
         np.subtract(x, mean, out=self.normal)
-        variance = np.mean(np.square(self.normal), axis=self.axes, keepdims=True)
+        np.square(self.normal, out=self.product)
+        variance = np.mean(self.product, axis=self.axes, keepdims=True)
         self.deviation = np.sqrt(variance + self.operation.eps)
         self.normal /= self.deviation
         return mean, variance

@@ -29,12 +29,16 @@ class OptimizerRule(Generic[P]):
 
 @rule(Sgd)
 class SgdRule(OptimizerRule[Sgd]):
+    """w -= rate * g."""
+
     def step(self, values: Array, gradients: Array, rate: float) -> None:
         values -= rate * gradients
 
 
 @rule(Momentum)
 class MomentumRule(OptimizerRule[Momentum]):
+    """`first` is the velocity."""
+
     def step(self, values: Array, gradients: Array, rate: float) -> None:
         self.first *= self.optimizer.momentum
         self.first += gradients
@@ -43,6 +47,8 @@ class MomentumRule(OptimizerRule[Momentum]):
 
 @rule(Nesterov)
 class NesterovRule(OptimizerRule[Nesterov]):
+    """`first` is the velocity, looked ahead."""
+
     def step(self, values: Array, gradients: Array, rate: float) -> None:
         self.first *= self.optimizer.momentum
         self.first += gradients
@@ -51,6 +57,8 @@ class NesterovRule(OptimizerRule[Nesterov]):
 
 @rule(Adagrad)
 class AdagradRule(OptimizerRule[Adagrad]):
+    """`second` sums the squares."""
+
     def step(self, values: Array, gradients: Array, rate: float) -> None:
         self.second += gradients * gradients
         values -= rate * gradients / (np.sqrt(self.second) + self.optimizer.eps)
@@ -58,6 +66,8 @@ class AdagradRule(OptimizerRule[Adagrad]):
 
 @rule(Rmsprop)
 class RmspropRule(OptimizerRule[Rmsprop]):
+    """`second` is the decaying mean of the squares."""
+
     def step(self, values: Array, gradients: Array, rate: float) -> None:
         decay = self.optimizer.decay
         self.second *= decay
@@ -67,6 +77,8 @@ class RmspropRule(OptimizerRule[Rmsprop]):
 
 @rule(Adam, Adamw)
 class AdamRule(OptimizerRule[Adam | Adamw]):
+    """`first` and `second` are the decaying means, corrected for their start."""
+
     def step(self, values: Array, gradients: Array, rate: float) -> None:
         optimizer = self.optimizer
         if isinstance(optimizer, Adamw):

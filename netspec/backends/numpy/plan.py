@@ -56,4 +56,3 @@ class Plan:
             for source, value in zip(sources, found if isinstance(found, tuple) else (found,), strict=True):
                 gradients[source] = gradients[source] + value if source in gradients else value
         self.input_gradient = gradients[self.source]
-

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
-from netspec.backends.numpy.windows import scatter_add, windows
+from netspec.backends.numpy.windows import windows
 from netspec.layers.pool import Global, Pool
 
 
 @rule(Pool)
 class PoolKernel(Kernel[Pool]):
-    """max, or the mean over the pixels that are really there."""
+    """max, or the mean over the pixels that are really there; a pass over the outputs for each entry of the window."""
 
     def prepare(self) -> None:
         site, window = self.site, self.operation.window
@@ -26,36 +26,48 @@ class PoolKernel(Kernel[Pool]):
         self.padded = np.full((n, c, height, width), -np.inf if self.largest else 0, site.dtype)
         self.dpadded = site.empty(*self.padded.shape)
         self.inside = (..., slice(top, top + h), slice(left, left + w))
-        self.view = windows(self.padded, window.kernel, window.stride, (1, 1), (oh, ow))
-        self.columns = site.empty(*self.view.shape)
-        self.flat = self.columns.reshape(n, c, kh * kw, oh, ow)
-        self.dcolumns = site.empty(*self.view.shape)
-        self.dflat = self.dcolumns.reshape(self.flat.shape)
-        self.y = site.empty(*site.output_shape())
+        slide = (window.kernel, window.stride, (1, 1), (oh, ow))
+        self.entries, self.dentries = (
+            [view[:, :, i, j] for i in range(kh) for j in range(kw)]
+            for view in (windows(self.padded, *slide), windows(self.dpadded, *slide))
+        )
+        """For each entry of the window a view (N, C, OH, OW) of the pixels that it lies on."""
+        self.y, self.part = site.empty(n, c, oh, ow), site.empty(n, c, oh, ow)
+        self.hit, self.open = np.empty(self.y.shape, bool), np.empty(self.y.shape, bool)
         if not self.largest:
             real = np.zeros((1, 1, height, width), site.dtype)
             real[self.inside] = 1
-            self.share = 1 / windows(real, window.kernel, window.stride, (1, 1), (oh, ow)).sum(axis=(2, 3))
+            self.share = 1 / windows(real, *slide).sum(axis=(2, 3))
 
     def forward(self, x: Array, training: bool) -> Array:
         self.padded[self.inside] = x
-        if self.largest:
-            np.copyto(self.columns, self.view)
-            return np.max(self.flat, axis=2, out=self.y)
-        np.sum(self.view, axis=(2, 3), out=self.y)
-        self.y *= self.share
+        first, *rest = self.entries
+        np.copyto(self.y, first)
+        join = np.maximum if self.largest else np.add
+        for entry in rest:
+            join(self.y, entry, out=self.y)
+        if not self.largest:
+            self.y *= self.share
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        if self.largest:
-            self.dflat.fill(0)
-            first = np.expand_dims(self.flat.argmax(axis=2), 2)
-            np.put_along_axis(self.dflat, first, np.expand_dims(dy, 2), axis=2)
-        else:
-            self.dflat[...] = np.expand_dims(dy * self.share, 2)
         self.dpadded.fill(0)
-        scatter_add(self.dpadded, self.dcolumns, self.operation.window.stride, (1, 1))
+        if self.largest:
+            self._to_first(dy)
+        else:
+            np.multiply(dy, self.share, out=self.part)
+            for dentry in self.dentries:
+                dentry += self.part
         return self.dpadded[self.inside]
+
+    def _to_first(self, dy: Array) -> None:
+        """Each gradient to the first maximum of its window, row by row, as PyTorch has it."""
+        self.open.fill(True)
+        for entry, dentry in zip(self.entries, self.dentries, strict=True):
+            np.equal(entry, self.y, out=self.hit)
+            self.hit &= self.open
+            self.open ^= self.hit
+            dentry += np.multiply(dy, self.hit, out=self.part)
 
 
 @rule(Global)

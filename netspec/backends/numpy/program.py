@@ -75,7 +75,9 @@ class NumpyProgram:
 
     def _in(self, inputs: Array) -> Array:
         """Inputs in the program's own type; integers (words, classes) stay integers."""
-        return inputs if self.net.inputs[0].shape.of is not None else inputs.astype(self.store.dtype, copy=False)
+        return (
+            inputs if self.net.inputs[0].shape.of is not None else inputs.astype(self.store.dtype, copy=False)
+        )
 
     def _loss(self, inputs: Array, targets: Array) -> tuple[float, Plan, Array]:
         plan = self.plan(written_shape(inputs.shape), self.trained)
@@ -85,7 +87,9 @@ class NumpyProgram:
     def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; states and the random generator are put back."""
         views, drawn = self.store.views, self.random.bit_generator.state
-        states = {name: views[name].copy() for name, param in self.net.parameters.items() if not param.trainable}
+        states = {
+            name: views[name].copy() for name, param in self.net.parameters.items() if not param.trainable
+        }
         loss, plan, gradient = self._loss(inputs, targets)
         plan.backward(gradient)
         loss += self._penalty()
@@ -148,4 +152,3 @@ def written_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
     *before, channels, height, width = shape
     return (*before, height, width, channels)
-

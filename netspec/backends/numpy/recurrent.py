@@ -15,82 +15,107 @@ from netspec.layers.recurrent import First, Gru, Last, Lstm, OneStep, Recurrent,
 class Direction:
     """One reading of the sequence: what the three cells share."""
 
+    state_bias_inside: slice | None = None
+    """The rows whose recurrent bias cannot be added to the input's, because something comes between."""
+
     def __init__(self, site: Site[Recurrent], suffix: str) -> None:
-        self.weight, self.state_weight, self.bias, self.state_bias = (
-            site.parameters[f"{name}_l0{suffix}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
-        self.gradients = [
-            site.gradients[f"{name}_l0{suffix}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        ]
-        n, steps, features = site.input_shape()
-        units, rows = site.operation.units, site.operation.gates * site.operation.units
-        self.steps, self.units = steps, units
-        self.x = site.empty(steps, n, features)
-        self.projected = site.empty(steps, n, rows)
-        self.states = site.zeros(steps + 1, n, units)
+        names = [f"{name}_l0{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        self.weight, self.state_weight, self.bias, self.state_bias = (site.parameters[name] for name in names)
+        self.gradients = [site.gradients[name] for name in names]
+        n, self.steps, features = site.input_shape()
+        self.units, rows = site.operation.units, len(self.bias)
+        self.x = site.empty(self.steps, n, features)
+        self.gates = site.empty(self.steps, n, rows)
+        """The projections of the inputs, which become the values of the gates."""
+        self.recurrent = site.empty(n, rows)
+        self.states = site.zeros(self.steps + 1, n, self.units)
         """The state before each step and after the last; the first is 0."""
-        self.dprojected = site.empty(steps, n, rows)
-        self.dstate = site.empty(steps, n, rows)
-        """The gradient of U h + c; another array than `dprojected` only where the reset gate comes between."""
+        self.dprojected = site.empty(self.steps, n, rows)
+        """The gradient of W x + b."""
+        self.dstate = self.dprojected
+        """The gradient of U h + c, the same where both are only added."""
+        self.dh = site.empty(n, self.units)
+        self.dx = site.empty(*self.x.shape)
         self.prepare(site, n)
 
     def prepare(self, site: Site[Recurrent], batch: int) -> None:
         """Buffers of a cell's own."""
 
     def step(self, t: int) -> None:
-        """Fill `states[t + 1]`."""
+        """Turn `gates[t]` and `recurrent` into the gates' values, and those into `states[t + 1]`."""
         raise NotImplementedError
 
-    def step_back(self, t: int, dh: Array) -> Array:
-        """Fill `dprojected[t]` and `dstate[t]`; what of the previous state's gradient does not go through U."""
+    def derive(self) -> None:
+        """Fill `dprojected` and `dstate` of all steps with derivatives, which `step_back` has only to scale."""
+        raise NotImplementedError
+
+    def step_back(self, t: int, dh: Array) -> None:
+        """Complete `dprojected[t]` and `dstate[t]`; leave in `dh` what does not go back through U."""
         raise NotImplementedError
 
     def forward(self, x: Array) -> Array:
         """The states after each step, (T, N, units), for x (T, N, features) in reading order."""
         np.copyto(self.x, x)
-        np.matmul(self.x, self.weight.T, out=self.projected)
-        self.projected += self.bias
+        np.matmul(_rows(self.x), self.weight.T, out=_rows(self.gates))
+        self.gates += self._outer_bias()
+        turned = np.ascontiguousarray(self.state_weight.T)
         for t in range(self.steps):
+            np.matmul(self.states[t], turned, out=self.recurrent)
             self.step(t)
         return self.states[1:]
 
+    def _outer_bias(self) -> Array:
+        total = self.bias + self.state_bias
+        if self.state_bias_inside is not None:
+            total[self.state_bias_inside] = self.bias[self.state_bias_inside]
+        return total
+
     def backward(self, dstates: Array) -> Array:
         """The gradient of x, given that of the states after each step; fills the parameters' gradients."""
-        dh = np.zeros_like(self.states[0])
-        self.start_back()
+        self.derive()
+        self.dh.fill(0)
         for t in reversed(range(self.steps)):
-            dh = self.step_back(t, dh + dstates[t]) + self.dstate[t] @ self.state_weight
-        rows = self.dprojected.shape[-1]
-        flat, flat_state = self.dprojected.reshape(-1, rows), self.dstate.reshape(-1, rows)
+            self.dh += dstates[t]
+            self.step_back(t, self.dh)
+            self.dh += self.dstate[t] @ self.state_weight
+        dprojected, dstate = _rows(self.dprojected), _rows(self.dstate)
         dweight, dstate_weight, dbias, dstate_bias = self.gradients
-        np.matmul(flat.T, self.x.reshape(len(flat), -1), out=dweight)
-        np.matmul(flat_state.T, self.states[:-1].reshape(len(flat), -1), out=dstate_weight)
-        np.sum(flat, axis=0, out=dbias)
-        np.sum(flat_state, axis=0, out=dstate_bias)
-        return np.matmul(self.dprojected, self.weight)
+        np.matmul(dprojected.T, _rows(self.x), out=dweight)
+        np.matmul(dstate.T, _rows(self.states[:-1]), out=dstate_weight)
+        np.sum(dprojected, axis=0, out=dbias)
+        np.sum(dstate, axis=0, out=dstate_bias)
+        np.matmul(dprojected, self.weight, out=_rows(self.dx))
+        return self.dx
 
-    def start_back(self) -> None:
-        """Called before the first `step_back`."""
+    def blocks(self, array: Array) -> list[Array]:
+        """Views of the gates' columns, in PyTorch's order."""
+        return [array[..., start : start + self.units] for start in range(0, array.shape[-1], self.units)]
 
-    def recurrent(self, t: int) -> Array:
-        """U h + c for the state before step t."""
-        return np.add(self.states[t] @ self.state_weight.T, self.state_bias)
 
-    def block(self, array: Array, gate: int) -> Array:
-        """The columns of one gate."""
-        return array[..., gate * self.units : (gate + 1) * self.units]
+def _rows(array: Array) -> Array:
+    """All steps and examples of a contiguous array as rows of one matrix: a view."""
+    return array.reshape(-1, array.shape[-1])
+
+
+def _sigmoid_slope(s: Array) -> Array:
+    slope: Array = s * (1 - s)
+    return slope
 
 
 class RnnDirection(Direction):
     """h = tanh(W x + b + U h + c)."""
 
     def step(self, t: int) -> None:
-        np.tanh(self.projected[t] + self.recurrent(t), out=self.states[t + 1])
+        self.recurrent += self.gates[t]
+        np.tanh(self.recurrent, out=self.states[t + 1])
 
-    def step_back(self, t: int, dh: Array) -> Array:
-        np.multiply(dh, 1 - np.square(self.states[t + 1]), out=self.dprojected[t])
-        self.dstate[t] = self.dprojected[t]
-        return np.zeros_like(dh)
+    def derive(self) -> None:
+        np.square(self.states[1:], out=self.dprojected)
+        np.subtract(1, self.dprojected, out=self.dprojected)
+
+    def step_back(self, t: int, dh: Array) -> None:
+        self.dprojected[t] *= dh
+        dh.fill(0)
 
 
 class LstmDirection(Direction):
@@ -98,63 +123,85 @@ class LstmDirection(Direction):
 
     def prepare(self, site: Site[Recurrent], batch: int) -> None:
         self.cells = site.zeros(self.steps + 1, batch, self.units)
-        self.gates = site.empty(*self.projected.shape)
         self.tanh_cells = site.empty(self.steps, batch, self.units)
+        self.product, self.dcell = site.empty(batch, self.units), site.empty(batch, self.units)
+        # sigmoid(x) = tanh(x / 2) / 2 + 1/2, so that one tanh serves all gates
+        self.scale, self.shift = (
+            np.repeat(np.asarray(values, site.dtype), self.units)
+            for values in ((0.5, 0.5, 1, 0.5), (0.5, 0.5, 0, 0.5))
+        )
 
     def step(self, t: int) -> None:
-        total = self.projected[t] + self.recurrent(t)
-        i, f, g, o = (self.block(self.gates[t], gate) for gate in range(4))
-        for gate, out in ((0, i), (1, f), (3, o)):
-            sigmoid(self.block(total, gate), out)
-        np.tanh(self.block(total, 2), out=g)
-        np.multiply(f, self.cells[t], out=self.cells[t + 1])
-        self.cells[t + 1] += i * g
-        np.tanh(self.cells[t + 1], out=self.tanh_cells[t])
+        gates, cell, new = self.gates[t], self.cells[t], self.cells[t + 1]
+        gates += self.recurrent
+        gates *= self.scale
+        np.tanh(gates, out=gates)
+        gates *= self.scale
+        gates += self.shift
+        i, f, g, o = self.blocks(gates)
+        np.multiply(f, cell, out=new)
+        new += np.multiply(i, g, out=self.product)
+        np.tanh(new, out=self.tanh_cells[t])
         np.multiply(o, self.tanh_cells[t], out=self.states[t + 1])
 
-    def start_back(self) -> None:
-        self.dcell = np.zeros_like(self.cells[0])
+    def derive(self) -> None:
+        i, f, g, o = self.blocks(self.gates)
+        di, df, dg, do = self.blocks(self.dprojected)
+        np.multiply(g, _sigmoid_slope(i), out=di)
+        np.multiply(self.cells[:-1], _sigmoid_slope(f), out=df)
+        np.multiply(i, 1 - np.square(g), out=dg)
+        np.multiply(self.tanh_cells, _sigmoid_slope(o), out=do)
+        self.to_cell = o * (1 - np.square(self.tanh_cells))
+        self.dcell.fill(0)
 
-    def step_back(self, t: int, dh: Array) -> Array:
-        i, f, g, o = (self.block(self.gates[t], gate) for gate in range(4))
-        di, df, dg, do = (self.block(self.dprojected[t], gate) for gate in range(4))
-        dcell = self.dcell + dh * o * (1 - np.square(self.tanh_cells[t]))
-        np.multiply(dcell * g, i * (1 - i), out=di)
-        np.multiply(dcell * self.cells[t], f * (1 - f), out=df)
-        np.multiply(dcell * i, 1 - np.square(g), out=dg)
-        np.multiply(dh * self.tanh_cells[t], o * (1 - o), out=do)
-        self.dstate[t] = self.dprojected[t]
-        self.dcell = dcell * f
-        return np.zeros_like(dh)
+    def step_back(self, t: int, dh: Array) -> None:
+        di, df, dg, do = self.blocks(self.dprojected[t])
+        self.dcell += np.multiply(dh, self.to_cell[t], out=self.product)
+        di *= self.dcell
+        df *= self.dcell
+        dg *= self.dcell
+        do *= dh
+        self.dcell *= self.blocks(self.gates[t])[1]
+        dh.fill(0)
 
 
 class GruDirection(Direction):
     """r, z = sigmoid; n = tanh(W x + b + r * (U h + c)); h = (1 - z) * n + z * h."""
 
     def prepare(self, site: Site[Recurrent], batch: int) -> None:
-        self.gates = site.empty(*self.projected.shape)
+        self.state_bias_inside = slice(2 * self.units, None)
         self.inner = site.empty(self.steps, batch, self.units)
         """U h + c of the candidate n, before the reset."""
+        self.dstate = site.empty(*self.dprojected.shape)
+        self.product = site.empty(batch, self.units)
 
     def step(self, t: int) -> None:
-        recurrent = self.recurrent(t)
-        r, z, n = (self.block(self.gates[t], gate) for gate in range(3))
-        for gate, out in ((0, r), (1, z)):
-            sigmoid(self.block(self.projected[t], gate) + self.block(recurrent, gate), out)
-        self.inner[t] = self.block(recurrent, 2)
-        np.tanh(self.block(self.projected[t], 2) + r * self.inner[t], out=n)
-        np.multiply(z, self.states[t] - n, out=self.states[t + 1])
-        self.states[t + 1] += n
+        inside, inner, new = self.state_bias_inside, self.inner[t], self.states[t + 1]
+        both, candidate = self.gates[t, :, : 2 * self.units], self.gates[t, :, inside]
+        both += self.recurrent[:, : 2 * self.units]
+        sigmoid(both, both)
+        r, z, n = self.blocks(self.gates[t])
+        np.add(self.recurrent[:, inside], self.state_bias[inside], out=inner)
+        candidate += np.multiply(r, inner, out=self.product)
+        np.tanh(candidate, out=n)
+        np.subtract(self.states[t], n, out=new)
+        new *= z
+        new += n
 
-    def step_back(self, t: int, dh: Array) -> Array:
-        r, z, n = (self.block(self.gates[t], gate) for gate in range(3))
-        dr, dz, dn = (self.block(self.dprojected[t], gate) for gate in range(3))
-        np.multiply(dh * (1 - z), 1 - np.square(n), out=dn)
-        np.multiply(dh * (self.states[t] - n), z * (1 - z), out=dz)
-        np.multiply(dn * self.inner[t], r * (1 - r), out=dr)
-        self.dstate[t] = self.dprojected[t]
-        self.block(self.dstate[t], 2)[...] = dn * r
-        return dh * z
+    def derive(self) -> None:
+        r, z, n = self.blocks(self.gates)
+        dr, dz, dn = self.blocks(self.dprojected)
+        np.multiply(1 - z, 1 - np.square(n), out=dn)
+        np.multiply(self.states[:-1] - n, _sigmoid_slope(z), out=dz)
+        np.multiply(dn * self.inner, _sigmoid_slope(r), out=dr)
+        np.copyto(self.dstate, self.dprojected)
+        self.blocks(self.dstate)[2][...] *= r
+
+    def step_back(self, t: int, dh: Array) -> None:
+        for array in (self.dprojected[t], self.dstate[t]):
+            for block in self.blocks(array):
+                block *= dh
+        dh *= self.blocks(self.gates[t])[1]
 
 
 CELLS: dict[type[Recurrent], type[Direction]] = {Rnn: RnnDirection, Lstm: LstmDirection, Gru: GruDirection}
@@ -170,32 +217,30 @@ class RecurrentKernel(Kernel[Recurrent]):
         self.directions = [cell(self.site, suffix) for suffix in suffixes]
         # the second direction reads the other way round, whichever that is
         self.orders = [slice(None, None, -1 if self.operation.reverse != bool(i) else 1) for i in range(2)]
-        n, self.steps, _ = self.site.input_shape()
+        n, steps, features = self.site.input_shape()
         self.units = self.operation.units
-        self.y = self.site.empty(n, self.steps, self.units * len(self.directions))
-        self.dstates = self.site.empty(self.steps, n, self.units)
+        self.y = self.site.empty(*self.site.output_shape())
+        self.dstates = self.site.zeros(steps, n, self.units)
+        self.dx = self.site.empty(n, steps, features)
 
     def forward(self, x: Array, training: bool) -> Array:
-        ends = []
         for index, (direction, order) in enumerate(zip(self.directions, self.orders, strict=False)):
             states = direction.forward(x.swapaxes(0, 1)[order])
-            self.columns(self.y, index)[...] = states[order].swapaxes(0, 1)
-            ends.append(states[-1])
-        return np.concatenate(ends, axis=1) if self.operation.last else self.y
+            self.columns(self.y, index)[...] = (
+                states[-1] if self.operation.last else states[order].swapaxes(0, 1)
+            )
+        return self.y
 
     def backward(self, dy: Array) -> Array:
-        total: Array | None = None
+        self.dx.fill(0)
         for index, (direction, order) in enumerate(zip(self.directions, self.orders, strict=False)):
             part = self.columns(dy, index)
             if self.operation.last:
-                self.dstates.fill(0)
-                self.dstates[-1] = part
+                self.dstates[-1] = part  # the other steps stay 0
             else:
                 self.dstates[...] = part.swapaxes(0, 1)[order]
-            dx = direction.backward(self.dstates)[order].swapaxes(0, 1)
-            total = dx if total is None else total + dx
-        assert total is not None
-        return total
+            self.dx += direction.backward(self.dstates)[order].swapaxes(0, 1)
+        return self.dx
 
     def columns(self, array: Array, index: int) -> Array:
         """The features of one direction."""

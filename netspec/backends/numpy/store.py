@@ -51,4 +51,6 @@ class Store:
 
 def _of(layer: str, views: Mapping[str, Array]) -> dict[str, Array]:
     prefix = f"{layer}."
-    return {name.removeprefix(prefix): view for name, view in views.items() if name.rpartition(".")[0] == layer}
+    return {
+        name.removeprefix(prefix): view for name, view in views.items() if name.rpartition(".")[0] == layer
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.torch.code import Code, Site, call, construct, rule, square, unless
-from netspec.ir.values import Sides
+from netspec.ir.sizes import Sides
 from netspec.layers.conv import Conv, Depthwise, Upconv, Upsample
 
 

@@ -12,7 +12,8 @@ from netspec.settings.loss import Bce, Crossentropy, Mse
 @rule(Crossentropy)
 def crossentropy(output: Tensor, target: Tensor) -> Tensor:
     """-log softmax(logits)[target]; PyTorch wants the classes in axis 1."""
-    return F.cross_entropy(output.transpose(1, -1) if output.ndim == 3 else output, target)
+    axis = output.ndim - 3 if output.ndim > 3 else output.ndim - 1
+    return F.cross_entropy(output.movedim(axis, 1), target)
 
 
 @rule(Bce)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from netspec.backends.torch.code import Code, Site, call, rule, square, unless
 from netspec.backends.torch.conv import padded
 from netspec.ir.layer import Problem
-from netspec.ir.values import Sides
+from netspec.ir.sizes import Sides
 from netspec.layers.pool import Global, Pool
 from netspec.layers.window import Window
 

@@ -1,0 +1,144 @@
+"""The kinds of value that are sizes: of windows, of padding, of shapes (see `values`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from netspec.frozen import frozen
+from netspec.ir.shape import Symbol
+from netspec.ir.values import LARGEST, Kind, Unreadable, one
+from netspec.syntax import tree
+
+Sides: TypeAlias = tuple[int, int, int, int]
+"""Top, bottom, left, right."""
+
+
+@frozen
+class Pair(Kind):
+    """Height and width: `3x3`, or `3` for both; `example` is a size that makes sense in its place."""
+
+    low: int = 1
+    example: str = "2x2"
+
+    @property
+    def phrase(self) -> str:
+        return f"a size such as 3x3, or one whole number for both, each {self.low} or more"
+
+    @property
+    def sample(self) -> str:
+        return self.example
+
+    def read(self, values: tuple[tree.Value, ...]) -> tuple[int, int]:
+        match one(values):
+            case tree.Number(value=int(value)) if self.low <= value <= LARGEST:
+                return value, value
+            case tree.Size(dimensions=(int(height), int(width))) if (
+                self.low <= min(height, width) and max(height, width) <= LARGEST
+            ):
+                return height, width
+        raise Unreadable
+
+    def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
+        match values:
+            case (tree.Number(value=value),) if 0 < abs(value) < 1e15:
+                return [str(max(round(abs(value)), self.low))]
+            case (tree.Size(dimensions=(int(height), int(width), *_)),):
+                return [f"{max(height, self.low)}x{max(width, self.low)}"]
+        return [self.sample]
+
+    def write(self, value: tuple[int, int]) -> str:
+        return f"{value[0]}x{value[1]}"
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        side = Annotated[int, Field(ge=self.low, le=LARGEST, strict=True)]
+        return tuple[side, side]
+
+
+@frozen
+class Padding(Kind):
+    """`same`, `valid`, or numbers: one for all sides, or top, bottom, left, right."""
+
+    @property
+    def phrase(self) -> str:
+        return "same, valid, one whole number, or four: top,bottom,left,right"
+
+    @property
+    def sample(self) -> str:
+        return "1"
+
+    @property
+    def words(self) -> Mapping[str, object]:
+        return {"same": "same", "valid": "valid"}
+
+    def read(self, values: tuple[tree.Value, ...]) -> str | Sides:
+        numbers = tuple(
+            node.value for node in values if isinstance(node, tree.Number) and isinstance(node.value, int)
+        )
+        match values:
+            case (tree.Name(text=("same" | "valid") as text),):
+                return text
+            case _ if len(numbers) == len(values) and 0 <= min(numbers) and max(numbers) <= LARGEST:
+                if len(numbers) == 1:
+                    return numbers * 4  # type: ignore[return-value]
+                if len(numbers) == 4:
+                    return numbers  # type: ignore[return-value]
+        raise Unreadable
+
+    def write(self, value: str | Sides) -> str:
+        return value if isinstance(value, str) else ",".join(str(side) for side in value)
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        side = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
+        return Literal["same", "valid"] | tuple[side, side, side, side]
+
+
+@frozen
+class Dims(Kind):
+    """A shape: `784`, `7x7x128`, `Tx32`."""
+
+    @property
+    def phrase(self) -> str:
+        return "a shape such as 784, Tx32 or 28x28x1, each dimension 1 or more, 4 at most"
+
+    @property
+    def sample(self) -> str:
+        return "7x7x128"
+
+    def read(self, values: tuple[tree.Value, ...]) -> tuple[int | Symbol, ...]:
+        match one(values):
+            case tree.Number(value=int(value)) if 1 <= value <= LARGEST:
+                return (value,)
+            case tree.Symbol(text=text):
+                return (Symbol(text),)
+            case tree.Size(dimensions=dimensions) if len(dimensions) <= 4:
+                dims = tuple(Symbol(dim) if isinstance(dim, str) else dim for dim in dimensions)
+                if all(isinstance(dim, Symbol) or (isinstance(dim, int) and 1 <= dim <= LARGEST) for dim in dims):
+                    return dims  # type: ignore[return-value]
+        raise Unreadable
+
+    def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
+        match values:
+            case (tree.Number(value=int(value)),) if value:
+                return [str(abs(value))]
+        return []
+
+    def write(self, value: tuple[int | Symbol, ...]) -> str:
+        return "x".join(str(dim) for dim in value)
+
+    def annotation(self) -> Any:
+        from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+        side = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
+        name = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$")]
+        return Annotated[
+            tuple[side | name, ...],
+            Field(min_length=1, max_length=4),
+            BeforeValidator(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
+            AfterValidator(lambda dims: tuple(Symbol(dim) if isinstance(dim, str) else dim for dim in dims)),
+            PlainSerializer(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
+        ]

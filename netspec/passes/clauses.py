@@ -1,0 +1,119 @@
+"""What may stand in any layer line beside the arguments: `from`, `as` and `->`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from netspec.diagnostics import Edit, Fix, Label
+from netspec.ir.shape import Dim, Pattern, Symbol
+from netspec.passes.context import Context
+from netspec.passes.evaluate import NotConstant, evaluate
+from netspec.syntax import tree
+
+
+@dataclass(slots=True)
+class Clauses:
+    """A statement's items without `from`, `as` and `->`, and those three."""
+
+    items: list[tree.Item] = field(default_factory=list)
+    sources: tree.Clause | None = None
+    name: tree.Name | None = None
+    stated: tree.Result | None = None
+
+
+def read_clauses(context: Context, statement: tree.Command) -> Clauses:
+    """Take the clauses of a line out of its items; reports those that do not fit."""
+    found = Clauses()
+    seen: dict[str, tree.Node] = {}
+    for item in statement.items:
+        match item:
+            case tree.Result():
+                name = "->"
+            case tree.Clause(word=tree.Name(text="from" | "as" as name)):
+                pass
+            case _:
+                found.items.append(item)
+                continue
+        if name in seen:
+            _twice(context, name, item, seen[name])
+            continue
+        seen[name] = item
+        _keep(context, found, item)
+    return found
+
+
+def _keep(context: Context, found: Clauses, clause: tree.Item) -> None:
+    match clause:
+        case tree.Result():
+            found.stated = clause
+        case tree.Clause(word=tree.Name(text="from")):
+            strangers = [value for value in clause.values if not isinstance(value, tree.Name)]
+            for stranger in strangers:
+                _no_name(context, "from", stranger)
+            found.sources = clause
+        case tree.Clause(values=values):
+            found.name = _given(context, values)
+
+
+def _twice(context: Context, name: str, again: tree.Node, first: tree.Node) -> None:
+    span = context.span(again)
+    labels = Label(span, "again"), Label(context.span(first), "first")
+    fix = Fix((Edit(span, ""),), f"without `{span.text}`")
+    context.diagnostics.report("N106", f"`{name}` stands twice in one line", *labels, fixes=(fix,))
+
+
+def _given(context: Context, values: tuple[tree.Value, ...]) -> tree.Name | None:
+    """The name after `as`: one plain word."""
+    match values:
+        case (tree.Name(text=text) as name,) if "." not in text:
+            return name
+        case (tree.Name() | tree.Symbol() as value,):
+            _no_name(context, "as", value)
+        case _:
+            place = tree.Node(values[0].start, values[-1].end)
+            _no_name(context, "as", place)
+    return None
+
+
+def _no_name(context: Context, word: str, value: tree.Node) -> None:
+    span = context.span(value)
+    plain = re.sub(r"\W", "_", span.text.lower())
+    fixes = (Fix((Edit(span, plain),), f"`{word} {plain}`"),) if re.fullmatch("[a-z_][a-z0-9_]*", plain) else ()
+    message = f"after `{word}` stands a name, in lower case and without dots; found {span.text}"
+    context.diagnostics.report("N105", message, span, fixes=fixes)
+
+
+def read_pattern(context: Context, stated: tree.Result) -> Pattern | None:
+    """The shape after `->`, None after a report."""
+    try:
+        match stated.size:
+            case tree.Number(value=int(value)):
+                return Pattern((value,))
+            case tree.Symbol(text=text):
+                return Pattern((Symbol(text),))
+            case tree.Name(text="_"):
+                return Pattern((None,))
+            case tree.Group() as group:
+                return Pattern((_dimension(group),))
+            case tree.Size(dimensions=dimensions):
+                return Pattern(tuple(_dimension(dim) for dim in dimensions))
+    except NotConstant as problem:
+        context.diagnostics.report(problem.code, str(problem), context.span(problem.node))
+        return None
+    span = context.span(stated.size)
+    message = f"after `->` stands a shape such as 28x28x4 or _x_x4; found {span.text}"
+    context.diagnostics.report("N105", message, span)
+    return None
+
+
+def _dimension(part: int | str | tree.Group | None) -> Dim | None:
+    match part:
+        case str():
+            return Symbol(part)
+        case tree.Group():
+            value = evaluate(part)
+            if not isinstance(value, int) or value < 1:
+                raise NotConstant(part, f"a dimension is a whole number of 1 or more; found {value:g}")
+            return value
+    return part

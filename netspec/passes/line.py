@@ -1,0 +1,142 @@
+"""One layer line: its first word and the followers after it, each with its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.diagnostics import Edit, Fix, Label, SpecError, did_you_mean
+from netspec.ir import catalog
+from netspec.ir.definition import Definition
+from netspec.ir.layer import Operation
+from netspec.ir.training import NAMED
+from netspec.passes.arguments import Binder, Scope, Use
+from netspec.passes.context import Context
+from netspec.passes.misfit import VALUES, short
+from netspec.syntax import tree
+
+SECTIONS = ("train", "generate")
+"""Words that open a block of settings."""
+
+
+def bind_line(
+    context: Context, statement: tree.Command, items: Sequence[tree.Item], own: frozenset[str]
+) -> tuple[list[tuple[tree.Name, Use]], tree.Name | None] | None:
+    """The words of a line with their arguments, and the name that its first word may give; None after a report.
+
+    `items` are the statement's without its clauses, `own` the words that the file itself defines.
+    """
+    head, name = statement.head, None
+    definition = _definition(context, head, own)
+    if definition is not None and definition.names_itself and items and isinstance(items[0], tree.Name):
+        name, items = items[0], items[1:]
+    uses: list[tuple[tree.Name, Use]] = []
+    binders: list[Binder] = []
+    while definition is not None:
+        binder = Binder(context, definition, head, Scope(follows, followers, tuple(binders)))
+        binders.append(binder)
+        use = binder.run(items)
+        uses.append((head, use))
+        if not use.rest:
+            return (uses, name) if all(each.instance is not None for _, each in uses) else None
+        first, items = use.rest[0], use.rest[1:]
+        assert isinstance(first, tree.Name)
+        head = first
+        definition = _definition(context, head, own)
+        if definition is not None and not _may_follow(context, definition, statement, head, items):
+            return None
+    return None
+
+
+def follows(word: str) -> bool:
+    """A word that is not an argument starts a follower; a misspelt one is told so."""
+    return catalog.find("layer", word) is not None or catalog.is_planned("layer", word)
+
+
+def followers() -> list[str]:
+    """The layers that may follow another: those that need no argument."""
+    return [word for word in catalog.words("layer") if _is_follower(word)]
+
+
+def _is_follower(word: str) -> bool:
+    try:
+        found = catalog.find("layer", word)
+    except SpecError:  # a plug-in that cannot be used
+        return False
+    return found is not None and not _needs_value(found)
+
+
+def is_setting(word: str) -> bool:
+    """The word is one of `train:` and no layer."""
+    if follows(word):
+        return False
+    return word in NAMED or catalog.is_planned("setting", word) or catalog.find("setting", word) is not None
+
+
+def _needs_value(definition: type[Definition]) -> bool:
+    return any(each.required for each in definition.arguments())
+
+
+def _definition(context: Context, head: tree.Name, own: frozenset[str]) -> type[Operation] | None:
+    found = catalog.find("layer", head.text)
+    if found is not None:
+        assert issubclass(found, Operation)
+        return found
+    span = context.span(head)
+    report = context.diagnostics.report
+    if head.text in SECTIONS:
+        fix = Fix((Edit(span, f"{head.text}:"),), f"`{head.text}:` with its settings indented below")
+        report("N101", f"`{head.text}` opens a block and needs a `:`", span, fixes=(fix,))
+    elif head.text in own:
+        pass  # what defines it has been reported
+    elif catalog.is_planned("layer", head.text):
+        not_yet(context, head, f"`{head.text}`")
+    else:
+        near = did_you_mean(head.text, [*catalog.words("layer"), *SECTIONS])
+        fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
+        notes = () if near else ("`netspec layers` lists the layers",)
+        report("N101", f"there is no layer called `{short(head.text)}`", span, fixes=fixes, notes=notes)
+    return None
+
+
+def not_yet(context: Context, node: tree.Node, what: str) -> None:
+    """Report a part of the language that this version does not support."""
+    first, _, rest = context.text(node).partition("\n")
+    place = context.source.span(node.start, node.start + len(first) if rest else node.end)
+    message = f"{what} is not supported yet"
+    context.diagnostics.report("N901", message, Label(place, "planned for a later version"))
+
+
+def _may_follow(
+    context: Context,
+    definition: type[Operation],
+    statement: tree.Command,
+    head: tree.Name,
+    items: Sequence[tree.Item],
+) -> bool:
+    """A follower stands without values: those that it needs want a line of their own."""
+    values = []
+    for item in items:
+        if not isinstance(item, VALUES):
+            break
+        values.append(item)
+    if not values and not _needs_value(definition):
+        return True
+    end = values[-1].end if values else head.end
+    place = context.source.span(head.start, end)
+    takes = [each for each in definition.arguments() if each.positional and not each.kind.words]
+    if not takes:
+        extra = context.source.span(values[0].start, end)
+        text = context.source.text[statement.start : head.end]
+        drop = Fix((Edit(context.source.span(head.end, end), ""),), f"`{short(text, 70)}`")
+        message = f"`{head.text}` takes no value, and {extra.text} stands after it"
+        context.diagnostics.report("N107", message, extra, fixes=(drop,))
+        return False
+    samples = "" if values else "".join(f" {each.kind.sample}" for each in takes if each.required)
+    before = context.source.text[statement.start : head.start].rstrip()
+    gap = context.source.span(statement.start + len(before), head.start)
+    added = (Edit(context.source.span(end, end), samples),) if samples else ()
+    fix = Fix((Edit(gap, "; "), *added), f"`{short(before, 50)}; {place.text}{samples}`")
+    message = f"`{head.text}` takes a value, so it is a layer of its own and cannot follow `{statement.head.text}`"
+    label = Label(place, "goes after a `;` or on the next line")
+    context.diagnostics.report("N107", message, label, fixes=(fix,))
+    return False

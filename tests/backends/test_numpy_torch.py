@@ -1,0 +1,337 @@
+"""NumPy kernels against calls of PyTorch written by hand, so that the rules of both backends share no misreading.
+
+That the two backends agree with one another on every example is `test_conformance`.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import netspec
+from netspec.backends import Array, channels_first
+from netspec.backends.numpy.normal import erf
+from netspec.backends.numpy.plan import Plan
+from netspec.backends.numpy.store import Store
+from netspec.init import initial
+from netspec.ir import catalog
+from netspec.ir.layer import Operation
+from netspec.ir.net import Net
+
+BATCH = 3
+PRECISION = 1e-12
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """For arrays this small, threads cost more than they save."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Layer:
+    """A net of one layer on NumPy; arrays are channels first, parameters go by their short names."""
+
+    def __init__(self, text: str, dtype: str = "float64") -> None:
+        self.net = netspec.parse(text)
+        self.store = Store(self.net, dtype)
+        self.store.load(initial(self.net, 0, dtype))
+        self.random = np.random.default_rng(1)
+        result = self.net.outputs[-1]
+        shape = self.net.inputs[0].shape
+        self.plan = Plan(self.net, (BATCH, *shape.known), self.store, self.random, result.name)
+        self.values = self.store.values_of(result.name)
+        self.gradients = self.store.gradients_of(result.name)
+        self.x = inputs(self.net, dtype)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies of the parameters that take gradients."""
+        return {
+            name: torch.tensor(value, requires_grad=name in self.gradients)
+            for name, value in self.values.items()
+        }
+
+    def agrees(self, function: Callable[..., Tensor], *, training: bool = True) -> None:
+        """Output and all gradients are those of `function(x, **parameters)`."""
+        integers = self.x.dtype.kind == "i"
+        x, parameters = torch.tensor(self.x, requires_grad=not integers), self.tensors()
+        wanted = function(x, **parameters)
+        found = self.plan.forward(self.x, training=training)
+        close(found, wanted)
+        dy = np.random.default_rng(2).normal(size=found.shape)
+        wanted.backward(torch.tensor(dy))
+        self.plan.backward(dy)
+        for name, gradient in self.gradients.items():
+            close(gradient, parameters[name].grad)
+        if not integers:
+            close(self.plan.input_gradient, x.grad)
+
+
+def inputs(net: Net, dtype: str = "float64") -> Array:
+    shape, random = net.inputs[0].shape, np.random.default_rng(3)
+    size = (BATCH, *shape.known)
+    if shape.of is not None:
+        return channels_first(random.integers(0, shape.of, size))
+    return channels_first(random.normal(size=size)).astype(dtype)
+
+
+def close(found: Array, wanted: Tensor | None) -> None:
+    assert wanted is not None
+    expected = wanted.detach().numpy()
+    np.testing.assert_allclose(
+        found, expected, rtol=PRECISION, atol=PRECISION * max(1, np.abs(expected).max())
+    )
+
+
+# --- convolution
+
+
+@pytest.mark.parametrize(
+    "text", ["conv 6 3x2 stride2 dilation=2x1 groups=2 pad=1,2,0,1", "depthwise 3x2 pad=1,2,0,1"]
+)
+def test_conv(text: str) -> None:
+    options = {"stride": 2, "dilation": (2, 1), "groups": 2} if text.startswith("conv") else {"groups": 4}
+    layer = Layer(f"input 8x7x4\n{text}")
+    layer.agrees(lambda x, weight, bias: F.conv2d(F.pad(x, (0, 1, 1, 2)), weight, bias, **options))
+
+
+def test_same_padding_puts_the_odd_row_after() -> None:
+    layer = Layer("input 8x7x2\nconv 3 4x5 stride2")
+    layer.agrees(lambda x, weight, bias: F.conv2d(F.pad(x, (2, 2, 1, 1)), weight, bias, stride=2))
+    layer = Layer("input 7x7x2\nconv 3 4x2")
+    layer.agrees(lambda x, weight, bias: F.conv2d(F.pad(x, (0, 1, 1, 2)), weight, bias))
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("upconv 4 3x2 stride=2x3 valid", {"stride": (2, 3)}),
+        ("upconv 4 4x4 stride2", {"stride": 2, "padding": 1}),
+        ("upconv 4 3x3 stride2 pad=1,0,1,0", {"stride": 2, "padding": 1, "output_padding": 1}),
+        (
+            "upconv 4 3x3 stride2 dilation2 groups=2 pad=1",
+            {"stride": 2, "dilation": 2, "groups": 2, "padding": 1},
+        ),
+        ("upconv 4 1x1 stride2", {"stride": 2, "output_padding": 1}),  # the last row and column: bias alone
+    ],
+)
+def test_upconv(text: str, options: dict[str, int]) -> None:
+    layer = Layer(f"input 4x3x2\n{text}")
+    layer.agrees(lambda x, weight, bias: F.conv_transpose2d(x, weight, bias, **options))
+
+
+def test_upconv_of_unequal_sides_is_the_full_result_cut() -> None:
+    layer = Layer("input 4x3x2\nupconv 3 4x3 stride2 pad=2,1,0,2")
+    layer.agrees(lambda x, weight, bias: F.conv_transpose2d(x, weight, bias, stride=2)[:, :, 2:-1, :-2])
+
+
+@pytest.mark.parametrize("size", ["1x1", "3x4", "2x1"])
+@pytest.mark.parametrize("mode", ["nearest", "bilinear"])
+@pytest.mark.parametrize("factor", [(2, 2), (3, 5), (1, 4)])
+def test_upsample(size: str, mode: str, factor: tuple[int, int]) -> None:
+    options = {"align_corners": False} if mode == "bilinear" else {}
+    layer = Layer(f"input {size}x2\nupsample {factor[0]}x{factor[1]} {mode}")
+    layer.agrees(lambda x: F.interpolate(x, scale_factor=factor, mode=mode, **options))
+
+
+# --- pooling
+
+
+POOLS = [
+    ("3x2 stride=2x1", {"kernel_size": (3, 2), "stride": (2, 1)}),
+    ("3 stride2 pad=1", {"kernel_size": 3, "stride": 2, "padding": 1}),
+    ("3 stride2 pad=1 ceil", {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ("2 stride3 ceil", {"kernel_size": 2, "stride": 3, "ceil_mode": True}),
+    ("4 ceil", {"kernel_size": 4, "ceil_mode": True}),
+]
+
+
+@pytest.mark.parametrize(("text", "options"), POOLS)
+def test_max_pool_with_ties(text: str, options: dict[str, int]) -> None:
+    """Entries are few different numbers: which of several maxima gets the gradient is seen."""
+    layer = Layer(f"input 8x7x2\npool max {text}")
+    layer.x = np.random.default_rng(0).integers(-2, 1, layer.x.shape).astype(float)
+    layer.agrees(lambda x: F.max_pool2d(x, **options))
+
+
+@pytest.mark.parametrize(("text", "options"), POOLS)
+def test_average_pool(text: str, options: dict[str, int]) -> None:
+    layer = Layer(f"input 8x7x2\npool avg {text}")
+    layer.agrees(lambda x: F.avg_pool2d(x, count_include_pad=False, **options))
+
+
+def test_unequal_padding_of_pools() -> None:
+    sides = (0, 1, 1, 0)
+    layer = Layer("input 4x4x2\npool max 2 stride1 pad=1,0,0,1")
+    layer.x -= 10  # padding of zeros would win
+    layer.agrees(lambda x: F.max_pool2d(F.pad(x, sides, value=-torch.inf), 2, stride=1))
+    layer = Layer("input 4x4x2\npool avg 2 stride1 pad=1,0,0,1")
+
+    def mean(x: Tensor) -> Tensor:
+        share = F.avg_pool2d(F.pad(torch.ones_like(x), sides), 2, stride=1)
+        return F.avg_pool2d(F.pad(x, sides), 2, stride=1) / share
+
+    layer.agrees(mean)
+
+
+def test_global() -> None:
+    Layer("input 4x3x2\nglobal max").agrees(lambda x: F.adaptive_max_pool2d(x, 1).flatten(1))
+    Layer("input 4x3x2\nglobal avg").agrees(lambda x: F.adaptive_avg_pool2d(x, 1).flatten(1))
+    Layer("input 5x3\nglobal max").agrees(lambda x: x.max(dim=1).values)
+    Layer("input 5x3\nglobal avg").agrees(lambda x: x.mean(dim=1))
+
+
+# --- normalisation
+
+
+@pytest.mark.parametrize(("dims", "module"), [("6", nn.BatchNorm1d), ("4x5x6", nn.BatchNorm2d)])
+def test_running_statistics_after_three_steps(dims: str, module: type[nn.Module]) -> None:
+    net = netspec.parse(f"input {dims}\nbatchnorm momentum=0.3 eps=0.01")
+    program = netspec.compile(net, "numpy", dtype="float64")
+    peer = module(6, momentum=0.3, eps=0.01, dtype=torch.float64)
+    random = np.random.default_rng(0)
+    for step in range(3):
+        x = channels_first(random.normal(step, 2, (BATCH, *net.inputs[0].shape.known)))
+        program.train_step(x, np.zeros_like(x), 0.0)
+        peer(torch.tensor(x))
+    values, state = program.parameters(), peer.state_dict()
+    close(values["batchnorm1.running_mean"], state["running_mean"])
+    close(values["batchnorm1.running_var"], state["running_var"])
+    _, predicted = program.evaluate(x, np.zeros_like(x))
+    close(channels_first(predicted), peer.eval()(torch.tensor(x)))
+
+
+def test_batchnorm_and_layernorm() -> None:
+    layer = Layer("input 4x3x2\nbatchnorm eps=0.1")
+    layer.values["weight"][...], layer.values["bias"][...] = [0.5, -2], [1, 3]
+    layer.agrees(
+        lambda x, weight, bias, **_: F.batch_norm(x, None, None, weight, bias, training=True, eps=0.1)
+    )
+    layer = Layer("input 5x3\nbatchnorm noaffine")
+    layer.agrees(lambda x, **_: F.batch_norm(x.transpose(1, 2), None, None, training=True).transpose(1, 2))
+    layer = Layer("input 4x3x2\nlayernorm")
+    layer.values["weight"][...], layer.values["bias"][...] = [0.5, -2], [1, 3]
+    layer.agrees(lambda x, weight, bias: F.layer_norm(x.movedim(1, -1), (2,), weight, bias).movedim(-1, 1))
+
+
+@pytest.mark.parametrize("word", ["layernorm noaffine", "softmax"])
+def test_channels_of_a_sequence_of_images(word: str) -> None:
+    def expected(x: Tensor) -> Tensor:
+        if word == "softmax":
+            return x.softmax(2)
+        return F.layer_norm(x.movedim(2, -1), (4,)).movedim(-1, 2)
+
+    Layer(f"input 2x3x5x4\n{word}").agrees(expected)
+
+
+# --- recurrent layers
+
+
+@pytest.mark.parametrize("word", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("last", ["", " last"])
+@pytest.mark.parametrize("reading", ["", " reverse", " bidirectional", " bidirectional reverse"])
+def test_recurrent(word: str, last: str, reading: str) -> None:
+    layer = Layer(f"input 5x3\n{word} 4{last}{reading}")
+    both, reverse = "bidirectional" in reading, "reverse" in reading
+    module = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[word]
+    peer = module(3, 4, batch_first=True, bidirectional=both, dtype=torch.float64)
+
+    def expected(x: Tensor, **parameters: Tensor) -> Tensor:
+        x = x.flip(1) if reverse else x
+        states, final = torch.func.functional_call(peer, parameters, (x,))
+        if last:
+            hidden = final[0] if word == "lstm" else final
+            return torch.cat(list(hidden), dim=1)
+        return states.flip(1) if reverse else states
+
+    layer.agrees(expected)
+
+
+def test_first_and_last() -> None:
+    Layer("input 5x3\nfirst").agrees(lambda x: x[:, 0])
+    Layer("input 5x3\nlast").agrees(lambda x: x[:, 4])
+
+
+# --- embeddings
+
+
+def test_embedding_adds_up_repeated_words() -> None:
+    layer = Layer("input 9 of 4\nembed 5")
+    layer.agrees(lambda x, weight: F.embedding(x, weight))
+
+
+@pytest.mark.parametrize(
+    ("dims", "order"), [("3x4", (0, 3, 1, 2)), ("3x4x2", (0, 2, 4, 3, 1)), ("6x3x4x2", (0, 1, 3, 5, 4, 2))]
+)
+def test_embedded_grids_have_their_features_as_channels(dims: str, order: tuple[int, ...]) -> None:
+    layer = Layer(f"input {dims} of 7\nembed 5")
+    layer.agrees(lambda x, weight: F.embedding(x, weight).permute(order))
+
+
+# --- activations
+
+
+@pytest.mark.parametrize(
+    ("text", "function"),
+    [
+        ("relu", F.relu),
+        ("tanh", torch.tanh),
+        ("gelu", F.gelu),
+        ("silu", F.silu),
+        ("elu", F.elu),
+        ("selu", F.selu),
+        ("softplus", lambda x: F.softplus(x, threshold=100)),  # PyTorch's own 20 is an approximation
+        ("leaky_relu", F.leaky_relu),
+        ("leaky_relu 0.3", lambda x: F.leaky_relu(x, 0.3)),
+        ("leaky_relu 1.5", lambda x: F.leaky_relu(x, 1.5)),
+        ("hardswish", F.hardswish),
+        ("sigmoid", torch.sigmoid),
+    ],
+)
+def test_activations_near_and_far(text: str, function: Callable[[Tensor], Tensor]) -> None:
+    layer = Layer(f"input 5x9\n{text}")
+    kinks = [-3.0, 3.0, 0.0, -0.0, 20.5, -20.5, 1e-300, 700.0, -700.0]
+    layer.x = np.stack([np.random.default_rng(0).normal(0, 3, (5, 9)), np.full((5, 9), -0.3), [kinks] * 5])
+    layer.agrees(function)
+
+
+def test_erf_is_accurate_to_the_last_digits() -> None:
+    x = np.concatenate([np.linspace(-8, 8, 20001), np.geomspace(1e-300, 1, 2000), [0, np.inf, -np.inf]])
+    expected = np.array([math.erf(value) for value in x])
+    np.testing.assert_allclose(erf(x), expected, rtol=1e-15, atol=0)
+    np.testing.assert_allclose(erf(x.astype("float32")), expected, rtol=1e-5, atol=3e-7)
+    assert np.isnan(erf(np.array([np.nan]))).all()
+
+
+# --- every layer
+
+
+def examples() -> list[str]:
+    return [
+        f"input {example.input}\n{example.text}"
+        for definition in catalog.definitions("layer")
+        if issubclass(definition, Operation) and not definition.reads_nothing
+        for example in definition.examples
+    ]
+
+
+@pytest.mark.parametrize("text", examples())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kernels_keep_to_their_type_and_leave_their_input_alone(text: str, dtype: str) -> None:
+    layer = Layer(text, dtype)
+    layer.x.flags.writeable = False
+    for training in (False, True):
+        y = layer.plan.forward(layer.x, training=training)
+        assert {str(value.dtype) for name, value in layer.plan.values.items() if name != "input1"} <= {dtype}
+    dy = np.ones_like(y)
+    dy.flags.writeable = False
+    layer.plan.backward(dy)
+    assert layer.plan.input_gradient.dtype == dtype
+    assert layer.plan.input_gradient.shape == layer.x.shape
+    assert {gradient.dtype for gradient in layer.gradients.values()} <= {np.dtype(dtype)}
