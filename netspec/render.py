@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
+from unicodedata import combining, east_asian_width
+from urllib.parse import quote
 
 from netspec.codes import CODES
 from netspec.diagnostics import Diagnostic, Label
 from netspec.source import Source
 
-_LONGEST_LINE = 160
+_LONGEST_LINE: Final = 160
+_BEFORE: Final = 60
+"""Characters shown before the place in a line that is cut."""
+_SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _RED, _BLUE, _BOLD, _PLAIN = "\x1b[31m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
 
 
@@ -23,41 +28,59 @@ def _full(found: Diagnostic, colour: bool) -> str:
     def paint(text: str, style: str) -> str:
         return f"{style}{text}{_PLAIN}" if colour else text
 
-    lines = [f"{paint(f'error[{found.code}]', _BOLD + _RED)}: {paint(found.message, _BOLD)}"]
+    message = _visible(found.message)
+    lines = [f"{paint(f'error[{found.code}]', _BOLD + _RED)}: {paint(message, _BOLD)}"]
     if found.span:
-        lines.append(f"  {found.span.source.name}:{found.span.line}:{found.span.column}")
+        lines.append(f"  {_visible(str(found.span))}")
         lines += _excerpt(found.labels, lambda text: paint(text, _RED), lambda text: paint(text, _BLUE))
     details = [("because", found.because), ("history", found.history)]
     details += [("note", note) for note in found.notes]
     if found.tries:
         details.append(("try", ", or ".join(found.tries)))
-    lines += [f"  {paint(f'{name:<8}', _BLUE)} {text}" for name, text in details if text]
+    lines += [f"  {paint(f'{name:<8}', _BLUE)} {_visible(text)}" for name, text in details if text]
     return "\n".join(lines)
 
 
 def _excerpt(labels: Sequence[Label], guilty: Callable[[str], str], other: Callable[[str], str]) -> list[str]:
     """The lines of the labels in order of place, a row of carets under each label."""
     places = sorted(enumerate(labels), key=lambda pair: (pair[1].span.line, pair[1].span.column))
-    width = max(len(str(label.span.line)) for label in labels)
-    width = max(width, 2)
+    width = max(2, *(len(str(label.span.line)) for label in labels))
     lines: list[str] = []
     shown = 0
     for index, label in places:
-        line, column = label.span.line, label.span.column
-        text = label.span.source.line_text(line).replace("\t", " ")
-        cut = max(0, column - 60) if len(text) > _LONGEST_LINE else 0
+        line, at = label.span.line, label.span.column - 1
+        text = _visible(label.span.source.line_text(line))
+        cut = max(0, at - _BEFORE) if len(text) > _LONGEST_LINE else 0
+        text = text[cut : cut + _LONGEST_LINE]
         if line != shown:
             if shown and line > shown + 1:
                 lines.append(f"  {' ' * width} :")
-            lines.append(f"  {line:>{width}} | {text[cut : cut + _LONGEST_LINE]}")
+            lines.append(f"  {line:>{width}} | {text}")
             shown = line
-        room = max(1, min(label.span.end, label.span.start + len(text) - column + 1) - label.span.start)
-        carets = "^" * min(room, _LONGEST_LINE)
+        start = at - cut
+        marked = text[start : start + label.span.end - label.span.start]
+        carets = "^" * max(1, _columns(marked))
         paint = guilty if index == 0 else other
-        lines.append(
-            f"  {' ' * width} | {' ' * (column - 1 - cut)}{paint(f'{carets} {label.text}'.rstrip())}"
-        )
+        words = paint(f"{carets} {_visible(label.text)}".rstrip())
+        lines.append(f"  {' ' * width} | {' ' * _columns(text[:start])}{words}")
     return lines
+
+
+def _visible(text: str) -> str:
+    """A text whose characters can all be seen, so that nothing reaches the terminal that acts on it."""
+    if text.isprintable():
+        return text
+    return "".join(
+        sign if sign.isprintable() else " " if sign in "\t\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}"
+        for sign in text
+    )
+
+
+def _columns(text: str) -> int:
+    """Columns that a text takes on a terminal: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text)
 
 
 def concise(found: Sequence[Diagnostic]) -> str:
@@ -115,36 +138,59 @@ def github(found: Sequence[Diagnostic]) -> str:
     """Annotations of GitHub's workflow commands."""
     lines = []
     for one in found:
-        message = " | ".join(filter(None, [one.message, one.because, *one.tries]))
-        message = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        where = f"file={one.span.source.name},line={one.span.line},col={one.span.column}," if one.span else ""
-        lines.append(f"::error {where}title={one.code}::{message}\n")
+        message = " | ".join(
+            filter(None, [one.message, one.because, *(f"try {words}" for words in one.tries)])
+        )
+        span = one.span
+        where = f"file={_escaped(span.source.name, ':,')},line={span.line},col={span.column}," if span else ""
+        lines.append(f"::error {where}title={one.code}::{_escaped(message)}\n")
     return "".join(lines)
 
 
+def _escaped(text: str, more: str = "") -> str:
+    """A text as GitHub wants it in a command; `more` are the signs that a property may not hold."""
+    return "".join(f"%{ord(sign):02X}" if sign in "%\r\n" + more else sign for sign in text)
+
+
 def sarif(found: Sequence[Diagnostic]) -> str:
-    """A SARIF 2.1.0 log."""
-    results = []
-    for one in found:
-        result: dict[str, Any] = {"ruleId": one.code, "level": "error", "message": {"text": one.message}}
-        if one.span:
-            region = _range(one.span.source, one.span.start, one.span.end)
-            names = {
-                "line": "startLine",
-                "column": "startColumn",
-                "end_line": "endLine",
-                "end_column": "endColumn",
-            }
-            place = {
-                "artifactLocation": {"uri": one.span.source.name},
-                "region": {names[key]: value for key, value in region.items()},
-            }
-            result["locations"] = [{"physicalLocation": place}]
-        results.append(result)
+    """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/), columns counted in characters."""
     codes = sorted({one.code for one in found})
     rules = [{"id": code, "shortDescription": {"text": CODES[code]}} for code in codes]
-    run = {"tool": {"driver": {"name": "netspec", "rules": rules}}, "results": results}
-    return json.dumps({"version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    run = {
+        "tool": {"driver": {"name": "netspec", "rules": rules}},
+        "columnKind": "unicodeCodePoints",
+        "results": [_sarif_result(one, codes.index(one.code)) for one in found],
+    }
+    document = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _sarif_result(one: Diagnostic, rule: int) -> dict[str, Any]:
+    text = "\n".join(filter(None, [one.message, one.because, *(f"try {words}" for words in one.tries)]))
+    result: dict[str, Any] = {
+        "ruleId": one.code,
+        "ruleIndex": rule,
+        "level": "error",
+        "message": {"text": text},
+    }
+    places = [
+        {"physicalLocation": _sarif_place(label), **({"message": {"text": label.text}} if label.text else {})}
+        for label in one.labels
+    ]
+    if places:
+        result["locations"] = places[:1]
+    if places[1:]:
+        result["relatedLocations"] = [{"id": number, **place} for number, place in enumerate(places[1:], 1)]
+    return result
+
+
+def _sarif_place(label: Label) -> dict[str, Any]:
+    region = _range(label.span.source, label.span.start, label.span.end)
+    names = {"line": "startLine", "column": "startColumn", "end_line": "endLine", "end_column": "endColumn"}
+    return {
+        "artifactLocation": {"uri": quote(label.span.source.name.replace("\\", "/"))},
+        "region": {names[key]: value for key, value in region.items()},
+    }
 
 
 FORMATS: Final[dict[str, Callable[[Sequence[Diagnostic]], str]]] = {

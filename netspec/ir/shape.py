@@ -125,5 +125,15 @@ class Pattern:
             mine is None or mine == theirs for mine, theirs in zip(self.dims, shape.dims, strict=True)
         )
 
+    def filled(self, shape: Shape) -> Shape:
+        """The stated dimensions, those of another shape where any is allowed; that shape itself if the rank differs."""
+        if len(self.dims) != len(shape.dims):
+            return shape
+        return Shape(
+            tuple(
+                theirs if mine is None else mine for mine, theirs in zip(self.dims, shape.dims, strict=True)
+            )
+        )
+
     def __str__(self) -> str:
         return "x".join("_" if dim is None else str(dim) for dim in self.dims)

@@ -80,9 +80,9 @@ class Padding(Kind):
         match values:
             case (tree.Name(text=("same" | "valid") as text),):
                 return text
-            case _ if len(numbers) == len(values) and 0 <= min(numbers) and max(numbers) <= LARGEST:
+            case _ if len(numbers) == len(values) and min(numbers) >= 0 and max(numbers) <= LARGEST:
                 if len(numbers) == 1:
-                    return numbers * 4  # type: ignore[return-value]
+                    return numbers * 4
                 if len(numbers) == 4:
                     return numbers  # type: ignore[return-value]
         raise Unreadable
@@ -117,7 +117,9 @@ class Dims(Kind):
                 return (Symbol(text),)
             case tree.Size(dimensions=dimensions) if len(dimensions) <= 4:
                 dims = tuple(Symbol(dim) if isinstance(dim, str) else dim for dim in dimensions)
-                if all(isinstance(dim, Symbol) or (isinstance(dim, int) and 1 <= dim <= LARGEST) for dim in dims):
+                if all(
+                    isinstance(dim, Symbol) or (isinstance(dim, int) and 1 <= dim <= LARGEST) for dim in dims
+                ):
                     return dims  # type: ignore[return-value]
         raise Unreadable
 

@@ -165,7 +165,9 @@ class Real(Kind):
         match values:
             case (tree.Number(value=value),):
                 percent = [value / 100] if float(value).is_integer() and value >= _PERCENT else []
-                likely = [number for number in (*percent, abs(value)) if number != value and self.fits(number)]
+                likely = [
+                    number for number in (*percent, abs(value)) if number != value and self.fits(number)
+                ]
                 return [self.write(float(number)) for number in likely] or [self.sample]
         return [self.sample]
 

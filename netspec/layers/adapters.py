@@ -30,7 +30,9 @@ def to_image(given: Shape) -> tuple[Change, ...]:
         return ()
     match given.known:
         case (size,):
-            return tuple(Change(f"reshape {height}x{width}x{channels}") for height, width, channels in _pictures(size))
+            return tuple(
+                Change(f"reshape {height}x{width}x{channels}") for height, width, channels in _pictures(size)
+            )
         case (steps, features):
             return (Change(f"reshape {steps}x{features}x1"),)
     return ()

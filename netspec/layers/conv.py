@@ -24,14 +24,17 @@ def _divides(groups: int, channels: int, what: str, party: str) -> None:
     """Raise where a number of channels cannot be divided into groups; `party` is the argument that gave it."""
     if channels % groups:
         divisors = [n for n in range(1, min(channels, _SHOWN) + 1) if channels % n == 0]
-        smaller = [n for n in divisors if 1 < n < groups]
+        smaller = [n for n in divisors if n < groups]
         raise Problem(
             "N205",
             f"{channels} {what} cannot be divided into {groups} groups",
             argument="groups",
             label=f"{channels} / {groups} is not whole",
             because=f"{channels} can be divided by " + ", ".join(str(n) for n in divisors[:12]),
-            changes=[Change(f"groups={n}", "groups", f"`groups={n}`") for n in smaller[-1:]],
+            changes=[
+                Change(f"groups={n}", "groups", f"`groups={n}`")
+                for n in sorted({*smaller[:1], *smaller[-1:]}, reverse=True)
+            ],
             others={party: f"{channels} {what}"},
         )
 
@@ -198,7 +201,8 @@ class Upconv(Operation):
                 "the padding cuts the whole result away",
                 argument="pad",
                 label=f"leaves {height}x{width} of {full_h}x{full_w}",
-                because=f"height = {full_h} - {full_h - height} = {height}, width = {full_w} - {full_w - width} = {width}",
+                because=f"height = {full_h} - {full_h - height} = {height}, "
+                f"width = {full_w} - {full_w - width} = {width}",
                 changes=[Change("same", "pad", "`same`")],
             )
         return Shape((height, width, self.channels))

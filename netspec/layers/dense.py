@@ -6,9 +6,10 @@ from math import prod
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, word
-from netspec.ir.layer import Example, Operation, Param, Shapes, Uniform
+from netspec.ir.layer import Change, Example, Operation, Param, Shapes, Uniform
 from netspec.ir.shape import Shape
 from netspec.ir.values import Whole
+from netspec.layers.adapters import to_sequence
 
 
 @word("dense")
@@ -42,6 +43,9 @@ class Dense(Operation):
 
     def multiply_adds(self, inputs: Shapes) -> int:
         return prod(inputs[0].known) * self.units
+
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        return to_sequence(given)
 
 
 @word("linear")

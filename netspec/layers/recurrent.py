@@ -15,7 +15,9 @@ from netspec.layers.adapters import to_sequence
 class Recurrent(Operation):
     """What the recurrent layers share: weights and biases of `gates` blocks in PyTorch's order, for both directions."""
 
-    units: int = argument(Whole(1, example=64), "size of the state, so the features of each step of the result")
+    units: int = argument(
+        Whole(1, example=64), "size of the state, so the features of each step of the result"
+    )
     last: bool = flag("last", "keep the state after the last step alone")
     bidirectional: bool = flag(
         "bidirectional", "a second one reads backwards; the results stand side by side"

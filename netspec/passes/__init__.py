@@ -11,7 +11,7 @@ from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.bind import bind
-from netspec.passes.check import check_structure, check_training
+from netspec.passes.check import check_structure, check_training, check_used
 from netspec.passes.context import Context
 from netspec.passes.infer import infer
 from netspec.passes.suggest import suggest
@@ -47,13 +47,13 @@ def run(source: Source, limits: Limits = DEFAULT) -> tuple[Net | None, list[Diag
 def _run(context: Context) -> Net | None:
     diagnostics = context.diagnostics
     file = parse(context.source, diagnostics, context.limits)
-    unreadable = bool(diagnostics)
     bound = bind(context, file.statements)
-    if not unreadable:
-        check_structure(context, bound)
+    check_structure(context, bound)
     layers = infer(context, bound.layers)
     net = Net(_name(context.source), layers, bound.training, context.source.text)
-    if layers and not diagnostics and bound.training:
+    if not diagnostics:
+        check_used(context, layers)
+    if not diagnostics and bound.training:
         check_training(context, net, bound.training)
     return net
 

@@ -116,7 +116,9 @@ class _Bind:
                 message = "the edition stands on the first line"
             case _:
                 written = self.context.text(statement)
-                message = f"this version reads edition {EDITION}, written `netspec {EDITION}`; found `{written}`"
+                message = (
+                    f"this version reads edition {EDITION}, written `netspec {EDITION}`; found `{written}`"
+                )
         span = self.context.span(statement)
         fix = Fix((Edit(span, f"netspec {EDITION}"),), f"`netspec {EDITION}`")
         self.context.diagnostics.report("N007", message, span, fixes=(fix,) if first else ())
@@ -187,7 +189,9 @@ class _Bind:
         span = self.context.span(name)
         if name.text in self.names:
             labels = Label(span, "again"), Label(self.names[name.text], "first")
-            number = next(n for n in range(2, len(self.reserved) + 3) if f"{name.text}{n}" not in self.reserved)
+            number = next(
+                n for n in range(2, len(self.reserved) + 3) if f"{name.text}{n}" not in self.reserved
+            )
             fix = Fix((Edit(span, f"{name.text}{number}"),), f"`as {name.text}{number}`")
             message = f"the name `{name.text}` is given twice"
             self.context.diagnostics.report("N109", message, *labels, fixes=(fix,))
@@ -204,7 +208,9 @@ class _Bind:
             parts += [(part, head, use) for part in use.instance.parts()]
         inputs = () if parts[0][0].reads_nothing else self.resolve(clauses, parts[0][1])
         if inputs is None:
-            self.bound.layers.append(Layer(self.name(parts[-1][0], name), Unknown(), origin=Origin(statement, statement, {})))
+            self.bound.layers.append(
+                Layer(self.name(parts[-1][0], name), Unknown(), origin=Origin(statement, statement, {}))
+            )
             self.above = self.bound.layers[-1].name
             return
         pattern = read_pattern(self.context, clauses.stated) if clauses.stated else None
@@ -212,7 +218,9 @@ class _Bind:
             last = index == len(parts) - 1
             origin = self.origin(statement, head, use, clauses, last=last)
             stated: Pattern | None = pattern if last else None
-            layer = Layer(self.name(operation, name if last else None), operation, inputs, stated=stated, origin=origin)
+            layer = Layer(
+                self.name(operation, name if last else None), operation, inputs, stated=stated, origin=origin
+            )
             self.bound.layers.append(layer)
             inputs = (layer.name,)
         self.above = layer.name
@@ -253,7 +261,7 @@ class _Bind:
             return
         place = self.context.span(later)
         start = self.context.source.span(span.start, span.start)
-        fix = Fix((Edit(place, ""), Edit(start, f"{place.text}; ")), f"`{place.text}` before it")
+        fix = Fix((Edit(place, ""), Edit(start, f"{place.text}; ")), f"`{place.text}` moved before it")
         labels = Label(span, "has nothing to read"), Label(place, "the input stands below")
         message = f"`{head.text}` stands before the input"
         self.context.diagnostics.report("N303", message, *labels, fixes=(fix,))

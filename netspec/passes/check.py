@@ -2,41 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
 from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.catalog import find
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 from netspec.ir.training import Loss, Reader, Training
-from netspec.passes.bind import Bound
+from netspec.passes.bind import Bound, Unknown
 from netspec.passes.context import Context
+from netspec.passes.settings import drops
 from netspec.source import Span
 
 
 def check_structure(context: Context, bound: Bound) -> None:
-    """One input, and no result that nobody reads."""
+    """There are layers, and one input."""
     layers = bound.layers
     if not layers:
-        message = "there is no layer" if context.source.text.strip() else "the file is empty"
-        context.diagnostics.report(
-            "N006", message, notes=("a spec starts with a line such as  input 28x28x1",)
-        )
+        if context.diagnostics:
+            return  # what stands there is no layer, and has been reported
+        name, text = context.source.name, context.source.text
+        message = f"{name} has no layer" if text.strip() else f"{name} is empty"
+        note = "a spec starts with a line such as  input 28x28x1"
+        context.diagnostics.report("N006", message, *_first_line(context), notes=(note,))
         return
-    inputs = [layer for layer in layers if layer.operation.reads_nothing and layer.word != "?"]
+    inputs = [layer for layer in layers if layer.operation.reads_nothing and _is_known(layer)]
     if len(inputs) > 1:
         first, second = (layer.origin for layer in inputs[:2])
         assert first is not None and second is not None
-        fix = Fix((Edit(second.statement, ""),), f"drop line {second.statement.line}")
         labels = Label(second.statement, "again"), Label(first.statement, "first")
-        context.diagnostics.report(
-            "N302", "one input is expected; several are not supported yet", *labels, fixes=(fix,)
-        )
-        return
+        message = f"one input is expected and there are {len(inputs)}; several are not supported yet"
+        fixes = drops(second.statement) if len(inputs) == 2 else ()
+        context.diagnostics.report("N302", message, *labels, fixes=fixes)
+
+
+def _first_line(context: Context) -> list[Label]:
+    if not context.source.text.strip():
+        return []
+    lines = range(1, context.source.line_count() + 1)
+    first = next(line for line in lines if context.source.line_text(line).strip())
+    span = context.source.line_span(first)
+    return [Label(span, "comments alone" if span.text.lstrip().startswith("#") else "settings alone")]
+
+
+def _is_known(layer: Layer) -> bool:
+    return not isinstance(layer.operation, Unknown)
+
+
+def check_used(context: Context, layers: Sequence[Layer]) -> None:
+    """Every result but the last is read."""
     read = {name for layer in layers for name in layer.inputs}
-    for layer in layers[:-1]:
-        if layer.name not in read and layer.word != "?" and layer.origin and not context.diagnostics:
-            context.diagnostics.report(
-                "N305", f"nothing reads the result of this line ({layer.name})", layer.origin.statement
-            )
+    for layer, following in pairwise(layers):
+        if layer.name in read or layer.origin is None or following.origin is None:
+            continue
+        elsewhere = following.origin.arguments.get("from", following.origin.statement)
+        labels = Label(layer.origin.statement, f"gives `{layer.name}`"), Label(elsewhere, "reads another")
+        fixes = drops(layer.origin.statement)
+        if elsewhere != following.origin.statement:
+            fixes = (*fixes, Fix((Edit(elsewhere, ""),), f"line {elsewhere.line} without `{elsewhere.text}`"))
+        context.diagnostics.report("N305", "nothing reads the result of this line", *labels, fixes=fixes)
 
 
 def loss_of(net: Net, training: Training | None) -> Loss:
@@ -56,47 +81,47 @@ def check_training(context: Context, net: Net, training: Training) -> None:
     """The settings agree with one another, the loss with the output, the data with both ends of the network."""
     settings, spans = training.settings, training.spans
     if "epochs" in settings and "steps" in settings:
-        labels = Label(spans["steps"], "the one"), Label(spans["epochs"], "the other")
-        fix = Fix((Edit(spans["steps"], ""),), "one of the two")
-        context.diagnostics.report(
-            "N406", "the length is set by `epochs` or by `steps`, not both", *labels, fixes=(fix,)
-        )
-    output = net.outputs[-1]
-    loss = loss_of(net, training)
-    _check_loss(context, output, loss, spans)
+        steps, epochs = spans["steps"], spans["epochs"]
+        labels = Label(steps, "counts steps"), Label(epochs, "counts passes over the data")
+        message = "the length is set by `epochs` or by `steps`, not by both"
+        context.diagnostics.report("N406", message, *labels, fixes=drops(steps, epochs))
+    _check_loss(context, net, loss_of(net, training), spans)
     reader = settings.get("data")
     if isinstance(reader, Reader):
-        _check_reader(context, net, reader, spans["data"])
+        _check_reader(context, net.outputs[-1], reader, spans["data"])
 
 
-def _check_loss(context: Context, output: Layer, loss: Loss, spans: object) -> None:
-    if not loss.fuses or output.word == loss.fuses or not isinstance(spans, dict) or "loss" not in spans:
+def _check_loss(context: Context, net: Net, loss: Loss, spans: Mapping[str, Span]) -> None:
+    """A loss that reads logits comes after the function that it takes in."""
+    output = net.outputs[-1]
+    if not loss.fuses or output.word == loss.fuses or "loss" not in spans or output.origin is None:
         return
-    assert output.origin is not None
-    span: Span = spans["loss"]
+    span, statement = spans["loss"], output.origin.statement
     message = f"`{loss.word}` wants probabilities from `{loss.fuses}`, and the output is `{output.word}`"
-    labels = Label(span, f"needs `{loss.fuses}`"), Label(output.origin.statement, "the output")
-    end = output.origin.statement.end
-    fixes = [
-        Fix((Edit(span, ""),), "without this line: the output implies its loss"),
-        Fix((Edit(span.source.span(end, end), f"; {loss.fuses}"),), f"`{loss.fuses}` after the last layer"),
-    ]
-    context.diagnostics.report("N403", message, *labels, fixes=tuple(fixes))
+    labels = Label(span, f"needs `{loss.fuses}`"), Label(statement, f"gives {output.shape}")
+    end = statement.source.span(statement.end, statement.end)
+    added = Fix((Edit(end, f"; {loss.fuses}"),), f"`{statement.text}; {loss.fuses}`")
+    implied = loss_of(net, None)
+    dropped = Fix((Edit(span, ""),), f"drop line {span.line} (the output implies `loss {implied.word}`)")
+    fixes = (dropped,) if implied.fuses else (added, dropped)
+    context.diagnostics.report("N403", message, *labels, fixes=fixes)
 
 
-def _check_reader(context: Context, net: Net, reader: Reader, span: Span) -> None:
-    target, output = reader.target_shape(), net.outputs[-1]
-    if target is None or output.origin is None:
-        return
-    classes = target.of
-    if classes is None or output.word != "softmax" or output.shape.dims == (classes,):
+def _check_reader(context: Context, output: Layer, reader: Reader, span: Span) -> None:
+    """As many probabilities as the data have classes."""
+    target = reader.target_shape()
+    classes = target.of if target else None
+    if (
+        classes is None
+        or output.word != "softmax"
+        or output.shape.dims == (classes,)
+        or output.origin is None
+    ):
         return
     width = output.shape.dims[-1]
-    message = f"`{reader.word}` has {classes} classes, and the output has {width}"
     units = output.origin.arguments.get("units")
-    labels = (
-        Label(units or output.origin.statement, f"{width} probabilities"),
-        Label(span, f"{classes} classes"),
-    )
+    what = f"{width} classes" if len(output.shape.dims) == 1 else str(output.shape)
+    labels = Label(units or output.origin.statement, f"gives {what}"), Label(span, f"{classes} classes")
     fixes = (Fix((Edit(units, str(classes)),), f"`{output.word} {classes}`"),) if units else ()
+    message = f"`{reader.word}` has {classes} classes, and the output has {width}"
     context.diagnostics.report("N404", message, *labels, fixes=fixes)

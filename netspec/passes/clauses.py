@@ -79,7 +79,9 @@ def _given(context: Context, values: tuple[tree.Value, ...]) -> tree.Name | None
 def _no_name(context: Context, word: str, value: tree.Node) -> None:
     span = context.span(value)
     plain = re.sub(r"\W", "_", span.text.lower())
-    fixes = (Fix((Edit(span, plain),), f"`{word} {plain}`"),) if re.fullmatch("[a-z_][a-z0-9_]*", plain) else ()
+    fixes = (
+        (Fix((Edit(span, plain),), f"`{word} {plain}`"),) if re.fullmatch("[a-z_][a-z0-9_]*", plain) else ()
+    )
     message = f"after `{word}` stands a name, in lower case and without dots; found {span.text}"
     context.diagnostics.report("N105", message, span, fixes=fixes)
 

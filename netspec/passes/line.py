@@ -136,7 +136,9 @@ def _may_follow(
     gap = context.source.span(statement.start + len(before), head.start)
     added = (Edit(context.source.span(end, end), samples),) if samples else ()
     fix = Fix((Edit(gap, "; "), *added), f"`{short(before, 50)}; {place.text}{samples}`")
-    message = f"`{head.text}` takes a value, so it is a layer of its own and cannot follow `{statement.head.text}`"
+    message = (
+        f"`{head.text}` takes a value, so it is a layer of its own and cannot follow `{statement.head.text}`"
+    )
     label = Label(place, "goes after a `;` or on the next line")
     context.diagnostics.report("N107", message, label, fixes=(fix,))
     return False

@@ -46,7 +46,9 @@ def unknown_option(binder: Binder, item: tree.Option | tree.Clause, name: tree.N
         binder.report("N110", f"`{name.text}` does not belong to `{binder.word}`", item, notes=binder.usage)
         return
     options = [each.name for each in binder.definition.arguments() if not each.kind.only_words]
-    fixes = [binder.replace(name, near) for near in did_you_mean(name.text, options)]
+    value = binder.context.source.text[name.end : item.end]
+    near = did_you_mean(name.text, options)
+    fixes = [binder.replace(name, word, f"`{short(word + value)}`") for word in near]
     match item.values:  # `activation=relu`: the value is a word of its own
         case (tree.Name(text=text),) if binder.scope.follows(text) or binder.owner(text):
             fixes.append(binder.replace(item, text))
@@ -162,7 +164,7 @@ def surplus(binder: Binder, item: tree.Item) -> None:
     place = tree.Node(extra[0].start, extra[-1].end)
     label = Label(binder.context.span(place), "too many" if len(extra) > 1 else "one too many")
     drop = Fix((Edit(binder.context.span(place), ""),), f"without `{short(binder.context.text(place))}`")
-    fixes = (*_one_size(binder, extra), drop)
+    fixes = (*_one_size(binder, extra), *_called(binder, item), drop)
     message = f"`{binder.word}` takes {takes}, and {found}"
     binder.report("N104", message, label, notes=binder.usage, fixes=fixes)
 
@@ -175,6 +177,16 @@ def _one_size(binder: Binder, extra: Sequence[tree.Item]) -> list[Fix]:
         return []
     text = "x".join(binder.context.text(each) for each in numbers)
     return [binder.replace(tree.Node(numbers[0].start, numbers[-1].end), text)]
+
+
+def _called(binder: Binder, item: tree.Item) -> list[Fix]:
+    """`relu()` where `relu` was meant."""
+    match item:
+        case tree.Call(function=tree.Name(text=word), arguments=(), keywords=()) if binder.scope.follows(
+            word
+        ):
+            return [binder.replace(item, word)]
+    return []
 
 
 def unreadable(

@@ -10,6 +10,8 @@ from netspec.ir.definition import Definition
 from netspec.ir.training import NAMED, Reader, Training
 from netspec.passes.arguments import bind_arguments
 from netspec.passes.context import Context
+from netspec.passes.line import not_yet
+from netspec.passes.misfit import short
 from netspec.source import Span
 from netspec.syntax import tree
 
@@ -17,6 +19,11 @@ from netspec.syntax import tree
 def bind_training(context: Context, body: Sequence[tree.Statement]) -> Training:
     """The settings of a `train:` block; reports what is wrong and leaves it out."""
     return _Settings(context).run(body)
+
+
+def drops(*spans: Span) -> tuple[Fix, ...]:
+    """The fixes that each take away one of some statements."""
+    return tuple(Fix((Edit(span, ""),), f"drop line {span.line}") for span in spans)
 
 
 class _Settings:
@@ -28,21 +35,30 @@ class _Settings:
 
     def run(self, body: Sequence[tree.Statement]) -> Training:
         for statement in body:
-            span = self.context.span(statement)
-            if not isinstance(statement, tree.Command) or statement.body is not None:
-                self.context.diagnostics.report("N901", "this setting is not supported yet", span)
-                continue
-            name = statement.head.text
-            if name in self.spans:
-                labels = [Label(span, "again"), Label(self.spans[name], "first")]
-                fix = Fix((Edit(span, ""),), "one of the two")
-                self.context.diagnostics.report("N402", f"`{name}` is set twice", *labels, fixes=(fix,))
-                continue
-            found = self.named(statement) if name in NAMED else self.plain(statement)
-            self.spans[name] = span
-            if found is not None:
-                self.settings[name] = found
+            match statement:
+                case tree.Unread():
+                    continue
+                case tree.Command(body=None):
+                    self.setting(statement)
+                case tree.Command(head=head):
+                    not_yet(self.context, head, f"a block `{head.text}:` in `train:`")
+                case _:
+                    not_yet(self.context, statement, "this setting")
         return Training(self.settings, self.fallback, self.spans)
+
+    def setting(self, statement: tree.Command) -> None:
+        name, span = statement.head.text, self.context.span(statement)
+        if name in self.spans:
+            first = self.spans[name]
+            labels = Label(span, "again"), Label(first, "first")
+            message = f"`{name}` is set twice"
+            self.context.diagnostics.report("N402", message, *labels, fixes=drops(span, first))
+            return
+        found = self.named(statement) if name in NAMED else self.plain(statement)
+        if name in NAMED or catalog.find("setting", name):
+            self.spans[name] = span
+        if found is not None:
+            self.settings[name] = found
 
     def plain(self, statement: tree.Command) -> Definition | None:
         definition = self.find("setting", statement.head)
@@ -61,9 +77,11 @@ class _Settings:
                 if definition is None:
                     return None
                 return bind_arguments(self.context, definition, head, rest).instance
-        known = ", ".join(catalog.words(kind))
-        span = self.context.span(statement)
-        self.context.diagnostics.report("N405", f"`{kind}` needs a name: {known}", span)
+        known = catalog.words(kind)
+        end = self.context.source.span(statement.head.end, statement.head.end)
+        fixes = tuple(Fix((Edit(end, f" {word}"),), f"`{kind} {word}`") for word in known[:3])
+        message = f"`{kind}` needs a name: {', '.join(known)}"
+        self.context.diagnostics.report("N405", message, self.context.span(statement), fixes=fixes)
         return None
 
     def without_fallback(self, items: list[tree.Item]) -> list[tree.Item]:
@@ -73,10 +91,8 @@ class _Settings:
                 case tree.Clause(word=tree.Name(text="else"), values=(tree.Name() as head,)):
                     definition = self.find("data", head)
                     if definition is not None:
-                        rest = items[index + 1 :]
-                        use = bind_arguments(self.context, definition, head, rest)
-                        if isinstance(use.instance, Reader):
-                            self.fallback = use.instance
+                        use = bind_arguments(self.context, definition, head, items[index + 1 :])
+                        self.fallback = use.instance if isinstance(use.instance, Reader) else None
                     return items[:index]
         return items
 
@@ -86,13 +102,18 @@ class _Settings:
             return found
         span = self.context.span(head)
         if catalog.is_planned(kind, head.text):
-            self.context.diagnostics.report("N901", f"the {kind} `{head.text}` is not supported yet", span)
+            not_yet(self.context, head, f"the {kind} `{head.text}`")
+            return None
+        message = f"there is no {kind} called `{short(head.text)}`"
+        if kind == "setting" and catalog.find("layer", head.text):
+            message = f"`{head.text}` is a layer and no setting of `train:`"
+            label = Label(span, "layers are not indented below `train:`")
+            self.context.diagnostics.report("N401", message, label)
             return None
         known = [*catalog.words(kind), *(NAMED if kind == "setting" else ())]
         near = did_you_mean(head.text, known)
         fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
         notes = () if near else (f"known: {', '.join(known)}",)
         code = "N401" if kind == "setting" else "N101"
-        message = f"there is no {kind} called `{head.text}`"
         self.context.diagnostics.report(code, message, span, fixes=fixes, notes=notes)
         return None

@@ -44,11 +44,21 @@ TERMINALS: Final = {
     "_NEWLINE": "the end of the line",
 }
 
+_VALUE: Final = frozenset({"WORD", "NUMBER", "SIZE"})
+
 # Signs of other alphabets and keyboards, and what the language writes in their place.
 _SIGNS: Final = {
-    "→": "->", "−": "-", "–": "-", "—": "-", "“": '"', "”": '"', "„": '"', "\N{NO-BREAK SPACE}": " ",
-    "，": ",", "；": ";", "：": ":", "＝": "=", "（": "(", "）": ")", "·": "*",
-}  # fmt: skip
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{MINUS SIGN}": "-",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+    "\N{DOUBLE LOW-9 QUOTATION MARK}": '"',
+    "\N{NO-BREAK SPACE}": " ",
+    "\N{MIDDLE DOT}": "*",
+    **{chr(ord(sign) + 0xFEE0): sign for sign in ",;:=()"},  # the wide forms of Asian keyboards
+}
 
 # Numbers as other languages write them: what is wrong, and how to write them.
 _NUMBERS: Final[tuple[tuple[str, str, Callable[[str], str]], ...]] = (
@@ -128,11 +138,17 @@ class _Token:
         if listed:
             text = "x".join(part.strip() for part in listed[1].split(","))
             fix = self.replace(listed.start(), listed.end(), text)
-            return self.diagnostic("a size is written with `x`, without parentheses and commas", fixes=(fix,))
+            label = Label(self.source.span(*listed.span()))
+            return self.diagnostic(
+                "a size is written with `x`, without parentheses and commas", label, fixes=(fix,)
+            )
         if "RPAR" not in self.accepts or ")" in self.source.text[self.start : self.line.end]:
             return None
         at = self.line.start + len(before.rstrip())
-        labels = Label(self.source.span(opened, opened + 1), "opened here"), Label(self.span, "`)` is missing before this")
+        labels = (
+            Label(self.source.span(opened, opened + 1), "opened here"),
+            Label(self.span, "`)` is missing before this"),
+        )
         if self.start == self.end:
             labels = (labels[0],)
         return self.diagnostic("the parenthesis is not closed", *labels, fixes=(self.replace(at, at, ")"),))
@@ -145,12 +161,19 @@ class _Token:
         return self.diagnostic("arguments are separated by spaces, without commas", fixes=(fix,))
 
     def arithmetic(self) -> Diagnostic | None:
-        if self.token.type not in ("MULTIPLY", "PLUS") or "(" in self.source.text[self.line.start : self.start]:
+        if (
+            self.token.type not in ("MULTIPLY", "PLUS")
+            or "(" in self.source.text[self.line.start : self.start]
+        ):
             return None
         if self.token == "//":
-            return self.diagnostic("a comment starts with `#`", fixes=(self.replace(self.start, self.end, "#"),))
+            return self.diagnostic(
+                "a comment starts with `#`", fixes=(self.replace(self.start, self.end, "#"),)
+            )
         before = re.search(r"[\w.]+\s*$", self.source.text[self.first : self.start])
-        after = re.compile(r"\s*[\w.]+(\s*[-+*/%]\s*[\w.]+)*").match(self.source.text, self.end, self.line.end)
+        after = re.compile(r"\s*[\w.]+(\s*[-+*/%]\s*[\w.]+)*").match(
+            self.source.text, self.end, self.line.end
+        )
         start = self.first + before.start() if before else self.start
         if self.token == "%" and before and re.fullmatch(r"\d{1,3}", before[0]):
             fix = self.replace(start, self.end, f"{int(before[0]) / 100:g}")
@@ -161,9 +184,11 @@ class _Token:
 
     def generic(self) -> Diagnostic:
         could = could_stand(self.accepts)
-        label = Label(self.span, f"here could stand {could}" if could else "")
         if self.token.type == "$END":
-            return self.diagnostic("the line ends too early", label)
+            return self.diagnostic(
+                "the line ends too early", Label(self.span, f"{could} is missing" if could else "")
+            )
+        label = Label(self.span, f"here could stand {could}" if could else "")
         if self.start == self.first:
             label = Label(self.span, "a line starts with a word: a layer, a setting or a block")
         return self.diagnostic(f"`{_cut(self.token)}` cannot stand here", label)
@@ -172,6 +197,8 @@ class _Token:
 def could_stand(terminals: frozenset[str]) -> str:
     """`a word, a number or the end of the line`."""
     known = list(dict.fromkeys(TERMINALS.values()))
+    if terminals >= _VALUE:  # after which almost anything may come
+        terminals = terminals & (_VALUE | {"$END", "_NEWLINE"})
     words = sorted({TERMINALS[name] for name in terminals if name in TERMINALS}, key=known.index)
     return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
@@ -221,9 +248,15 @@ def _characters(source: Source, start: int, end: int) -> Diagnostic:
     found = word[0] if word else rest[0]
     if found.isascii():
         return told(len(found), f"`{_cut(found)}` cannot stand here")
-    instead = _SIGNS.get(found)
-    known = f": the language writes `{instead}`" if instead and instead.strip() else ""
-    return told(len(found), f"{_name(found)} cannot stand in a spec{known}", instead, "N002")
+    if found not in _SIGNS:
+        return told(len(found), f"{_name(found)} cannot stand in a spec", code="N002")
+    instead = "".join(_SIGNS.get(sign, sign) for sign in _code(rest).rstrip())
+    message = f"{_name(found)} cannot stand in a spec"
+    if _SIGNS[found].strip():
+        message = f"{message}: the language writes `{_SIGNS[found]}`"
+    span = source.span(start, start + 1)
+    fix = Fix((Edit(source.span(start, start + len(instead)), instead),), f"`{_cut(instead.strip())}`")
+    return Diagnostic("N002", message, (Label(span),), fixes=(fix,))
 
 
 def _lower_case(span: Span) -> Diagnostic:

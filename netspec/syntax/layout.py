@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice, takewhile
 
 from netspec.diagnostics import Diagnostics, Edit, Fix, Label
 from netspec.source import Source, Span
@@ -58,7 +59,7 @@ class _Nest:
         if block.inner < 0:
             block.inner = indent
         if indent > block.inner and self.lacks_colon(block):
-            self.open_without_colon(row, indent)
+            self.open_without_colon(index, row, indent)
             block = self.blocks[-1]
         if indent == block.inner or (self.wrong and indent != self.indent(self.wrong[0])):
             self.report_wrong()
@@ -82,17 +83,12 @@ class _Nest:
                 return True
         return False
 
-    def open_without_colon(self, row: tree.Row, indent: int) -> None:
+    def open_without_colon(self, index: int, row: tree.Row, indent: int) -> None:
         """Read the row, and those that line up with it, as the body of the bare word above."""
         block = self.blocks[-1]
         header = block.body.pop()
         end = self.source.span(header.end, header.end)
-        last = [each for each in self.rows if each.start >= row.start]
-        body = []
-        for each in last:
-            if self.indent(each) <= block.inner:
-                break
-            body.append(each)
+        body = list(takewhile(lambda each: self.indent(each) > block.inner, islice(self.rows, index, None)))
         word = self.source.text[header.start : header.end]
         self.diagnostics.report(
             "N005",
@@ -112,7 +108,9 @@ class _Nest:
             edits.append(Edit(self.source.span(start, row.start), " " * max(self.indent(row) + by, 0)))
         first, last = (self.source.position(row.start)[0] for row in (rows[0], rows[-1]))
         lines = f"line {first}" if first == last else f"lines {first} to {last}"
-        return Fix(tuple(edits), f"{lines} indented by {indent}")
+        return Fix(
+            tuple(edits), f"{lines} indented by {indent}" if indent else f"{lines} without indentation"
+        )
 
     def report_wrong(self) -> None:
         """Report the rows of one wrong indentation."""

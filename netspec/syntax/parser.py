@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, cast
 
 from lark import Lark, TextSlice, UnexpectedInput
 
@@ -80,7 +80,7 @@ def parse(source: Source, diagnostics: Diagnostics, limits: Limits = DEFAULT) ->
     _check_tabs(source, diagnostics)
     parser = _parser()
     try:
-        rows = parser.parse(source.text, start="file")
+        rows = cast("tuple[tree.Row, ...]", parser.parse(source.text, start="file"))
         return tree.File(rows, nest(source, rows, Diagnostics() if diagnostics else diagnostics))
     except UnexpectedInput:
         pass  # read line by line below, to report every bad line
@@ -102,14 +102,15 @@ def grammar() -> str:
 
 def _rows(parser: Lark, source: Source, diagnostics: Diagnostics) -> tuple[tree.Row, ...]:
     """The rows of a text, line by line; a bad one is reported and its place kept."""
-    rows = []
+    rows: list[tree.Row] = []
     bad = 0
     for line in range(1, source.line_count() + 1):
         span = source.line_span(line)
         if not span.text.strip():
             continue
         try:
-            rows.append(parser.parse(TextSlice(source.text, span.start, span.end), start="row"))
+            row = parser.parse(TextSlice(source.text, span.start, span.end), start="row")
+            rows.append(cast(tree.Row, row))
         except UnexpectedInput as problem:
             diagnostics.append(explain(source, line, problem))
             rows.append(_unread(span))
@@ -148,7 +149,9 @@ def _check_text(source: Source, limits: Limits) -> None:
 def _refuse_digits(source: Source, match: re.Match[str], limits: Limits) -> NoReturn:
     start, end = match.span()
     label = Label(source.span(start, min(end, start + 20)), "starts here")
-    raise SpecError(Diagnostic("N504", f"a number has {end - start:,} digits, and the limit is {limits.digits}", (label,)))
+    raise SpecError(
+        Diagnostic("N504", f"a number has {end - start:,} digits, and the limit is {limits.digits}", (label,))
+    )
 
 
 def _check_nesting(source: Source, limits: Limits) -> None:
@@ -179,9 +182,13 @@ def _check_tabs(source: Source, diagnostics: Diagnostics) -> None:
     edits, first = [], None
     for match in _INDENT.finditer(source.text) if "\t" in source.text else ():
         if "\t" in match[0]:
-            first = first or source.span(match.start() + match[0].index("\t"), match.start() + match[0].index("\t") + 1)
+            first = first or source.span(
+                match.start() + match[0].index("\t"), match.start() + match[0].index("\t") + 1
+            )
             edits.append(Edit(source.span(*match.span()), match[0].expandtabs(4)))
     if first:
-        label = Label(first, "a tab" if len(edits) == 1 else f"a tab, the first of {len(edits)} lines with one")
+        label = Label(
+            first, "a tab" if len(edits) == 1 else f"a tab, the first of {len(edits)} lines with one"
+        )
         fix = Fix(tuple(edits), "4 spaces in place of each tab")
         diagnostics.report("N003", "blocks are indented with spaces, not with tabs", label, fixes=(fix,))
