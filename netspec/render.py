@@ -46,13 +46,16 @@ def _excerpt(labels: Sequence[Label], guilty: Callable[[str], str], other: Calla
     places = sorted(enumerate(labels), key=lambda pair: (pair[1].span.line, pair[1].span.column))
     width = max(2, *(len(str(label.span.line)) for label in labels))
     lines: list[str] = []
-    shown = 0
+    shown, cut = 0, 0
     for index, label in places:
         line, at = label.span.line, label.span.column - 1
         text = _visible(label.span.source.line_text(line))
-        cut = max(0, at - _BEFORE) if len(text) > _LONGEST_LINE else 0
+        if line != shown or at >= cut + _LONGEST_LINE:
+            before, cut = (shown, cut), max(0, at - _BEFORE) if len(text) > _LONGEST_LINE else 0
+        else:
+            before = (line, cut)
         text = text[cut : cut + _LONGEST_LINE]
-        if line != shown:
+        if before != (line, cut):
             if shown and line > shown + 1:
                 lines.append(f"  {' ' * width} :")
             lines.append(f"  {line:>{width}} | {text}")

@@ -81,7 +81,7 @@ print(netspec.from_json(net.to_json()) == net, netspec.parse(net.to_text()) == n
     [
         ("input 4; snak", "| `snake`"),
         ("input 4; snake 0", "N105: `frequency` of `snake` must be a number above 0"),
-        ("input 4; snake frequncy=2", "| `frequency`"),
+        ("input 4; snake frequncy=2", "| `frequency=2`"),
         ("input 4 of 9; snake", "N206: `snake` reads"),
     ],
 )

@@ -84,7 +84,7 @@ class Padding(Kind):
                 if len(numbers) == 1:
                     return numbers * 4
                 if len(numbers) == 4:
-                    return numbers  # type: ignore[return-value]
+                    return numbers
         raise Unreadable
 
     def write(self, value: str | Sides) -> str:

@@ -177,11 +177,11 @@ class Real(Kind):
     def annotation(self) -> Any:
         from pydantic import Field
 
-        bounds = {
+        bounds: dict[str, Any] = {
             ("gt" if self.open_low else "ge"): self.low,
             ("lt" if self.open_high else "le"): self.high,
         }
-        return Annotated[float, Field(allow_inf_nan=False, strict=True, **bounds)]  # type: ignore[arg-type]
+        return Annotated[float, Field(allow_inf_nan=False, strict=True, **bounds)]
 
 
 @frozen

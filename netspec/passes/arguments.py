@@ -147,6 +147,8 @@ class Binder:
             item = items[self.at]
             if isinstance(item, tree.Name) and self.starts_follower(item):
                 break
+            if self.context.is_enough(item):
+                return Use(None, self.spans, ())
             self.item(item)
             self.at += 1
         if not self.failed:
@@ -211,7 +213,7 @@ class Binder:
         span = self.context.span(item)
         if found.name in self.values:
             labels = Label(span, "again"), Label(self.spans.get(found.name, span), "first")
-            drop = Fix((Edit(span, ""),), f"without `{span.text}`")
+            drop = Fix((Edit(span, ""),), f"without `{misfit.short(span.text)}`")
             self.report("N106", f"`{found.name}` of `{self.word}` is given twice", *labels, fixes=(drop,))
             return
         self.values[found.name] = value

@@ -20,6 +20,7 @@ from netspec.passes.arguments import Use
 from netspec.passes.clauses import Clauses, read_clauses, read_pattern
 from netspec.passes.context import Context
 from netspec.passes.line import bind_line, is_setting, not_yet
+from netspec.passes.misfit import short
 from netspec.passes.settings import bind_training
 from netspec.source import Span
 from netspec.syntax import tree
@@ -78,14 +79,23 @@ class _Bind:
                 label = Label(self.context.span(statement), f"after {len(self.bound.layers):,} layers")
                 self.context.diagnostics.report("N505", f"the network has more than {limit:,} layers", label)
                 break
-            if isinstance(statement, tree.Command) and is_setting(statement.head.text):
-                self.strays.append(statement)
+            if self.context.is_enough(statement):
+                break
+            if self.is_stray(statement):
                 continue
             self.report_strays()
             self.after_empty_train = False
             self.statement(statement, first=index == 0)
         self.report_strays()
         return self.bound
+
+    def is_stray(self, statement: tree.Statement) -> bool:
+        """The statement is a setting outside of `train:`, which is kept to be reported with its neighbours."""
+        match statement:
+            case tree.Command(head=tree.Name(text=word), body=None) if is_setting(word):
+                self.strays.append(statement)
+                return True
+        return False
 
     def statement(self, statement: tree.Statement, *, first: bool) -> None:
         match statement:
@@ -100,7 +110,7 @@ class _Bind:
             case tree.Command(head=head, body=tuple(body)) if catalog.find("layer", head.text):
                 self.layer_with_body(statement, body)
             case tree.Command(head=head):
-                not_yet(self.context, head, f"the block `{head.text}:`")
+                not_yet(self.context, head, f"the block `{short(head.text)}:`")
                 self.fail(statement)
             case _:
                 what, holds_layers = _PLANNED[type(statement)]
@@ -115,7 +125,7 @@ class _Bind:
             case (tree.Number(value=1),):
                 message = "the edition stands on the first line"
             case _:
-                written = self.context.text(statement)
+                written = short(self.context.text(statement))
                 message = (
                     f"this version reads edition {EDITION}, written `netspec {EDITION}`; found `{written}`"
                 )
@@ -126,7 +136,7 @@ class _Bind:
     def train(self, statement: tree.Command, body: tuple[tree.Statement, ...]) -> None:
         span = self.context.span(statement.head)
         for item in statement.items:
-            what = self.context.text(item)
+            what = short(self.context.text(item))
             message = f"`train:` takes no arguments, and `{what}` stands there"
             self.context.diagnostics.report("N104", message, self.context.span(item))
         if self.bound.train_span:
@@ -193,7 +203,7 @@ class _Bind:
                 n for n in range(2, len(self.reserved) + 3) if f"{name.text}{n}" not in self.reserved
             )
             fix = Fix((Edit(span, f"{name.text}{number}"),), f"`as {name.text}{number}`")
-            message = f"the name `{name.text}` is given twice"
+            message = f"the name `{short(name.text)}` is given twice"
             self.context.diagnostics.report("N109", message, *labels, fixes=(fix,))
             return False
         self.names[name.text] = span
@@ -245,8 +255,10 @@ class _Bind:
             span = self.context.span(name)
             near = did_you_mean(name.text, self.names)
             fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
-            known = ", ".join(f"`{name}`" for name in list(self.names)[:8]) or "none; `as NAME` gives one"
-            message = f"no line above is named `{name.text}`"
+            known = (
+                ", ".join(f"`{short(name)}`" for name in list(self.names)[:8]) or "none; `as NAME` gives one"
+            )
+            message = f"no line above is named `{short(name.text)}`"
             self.context.diagnostics.report("N108", message, span, notes=(f"names: {known}",), fixes=fixes)
         return None if unknown or not names else tuple(name.text for name in names)
 

@@ -9,6 +9,7 @@ from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.shape import Dim, Pattern, Symbol
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, evaluate
+from netspec.passes.misfit import short
 from netspec.syntax import tree
 
 
@@ -59,7 +60,7 @@ def _keep(context: Context, found: Clauses, clause: tree.Item) -> None:
 def _twice(context: Context, name: str, again: tree.Node, first: tree.Node) -> None:
     span = context.span(again)
     labels = Label(span, "again"), Label(context.span(first), "first")
-    fix = Fix((Edit(span, ""),), f"without `{span.text}`")
+    fix = Fix((Edit(span, ""),), f"without `{short(span.text)}`")
     context.diagnostics.report("N106", f"`{name}` stands twice in one line", *labels, fixes=(fix,))
 
 
@@ -82,7 +83,7 @@ def _no_name(context: Context, word: str, value: tree.Node) -> None:
     fixes = (
         (Fix((Edit(span, plain),), f"`{word} {plain}`"),) if re.fullmatch("[a-z_][a-z0-9_]*", plain) else ()
     )
-    message = f"after `{word}` stands a name, in lower case and without dots; found {span.text}"
+    message = f"after `{word}` stands a name, in lower case and without dots; found {short(span.text)}"
     context.diagnostics.report("N105", message, span, fixes=fixes)
 
 
@@ -104,7 +105,7 @@ def read_pattern(context: Context, stated: tree.Result) -> Pattern | None:
         context.diagnostics.report(problem.code, str(problem), context.span(problem.node))
         return None
     span = context.span(stated.size)
-    message = f"after `->` stands a shape such as 28x28x4 or _x_x4; found {span.text}"
+    message = f"after `->` stands a shape such as 28x28x4 or _x_x4; found {short(span.text)}"
     context.diagnostics.report("N105", message, span)
     return None
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from netspec.diagnostics import Diagnostics
+from netspec.diagnostics import Diagnostics, Label
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source, Span
 from netspec.syntax import tree
+from netspec.syntax.parser import MOST_ERRORS
 
 
 @dataclass(slots=True)
@@ -17,6 +18,13 @@ class Context:
     source: Source
     limits: Limits = DEFAULT
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+
+    def is_enough(self, node: tree.Node) -> bool:
+        """So much is wrong that the rest is not looked at; the first time, that is reported at a node."""
+        if len(self.diagnostics) == MOST_ERRORS:
+            label = Label(self.span(node), "from here on nothing was looked at")
+            self.diagnostics.report("N004", f"there are {MOST_ERRORS} mistakes above", label)
+        return len(self.diagnostics) > MOST_ERRORS
 
     def span(self, node: tree.Node) -> Span:
         """The place of a node."""

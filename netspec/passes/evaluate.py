@@ -62,7 +62,7 @@ def evaluate(node: tree.Expression) -> Number:
                 right, left = values.pop(), values.pop()
                 values.append(_apply(part, operator, left, right))
             case tree.Name(text=text) | tree.Symbol(text=text):
-                raise NotConstant(part, f"`{text}` in an expression is not supported yet", "N901")
+                raise NotConstant(part, f"`{text[:40]}` in an expression is not supported yet", "N901")
             case _:
                 raise NotConstant(part, "only numbers and + - * / // % can stand here")
     return values.pop()

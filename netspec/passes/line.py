@@ -128,14 +128,14 @@ def _may_follow(
         extra = context.source.span(values[0].start, end)
         text = context.source.text[statement.start : head.end]
         drop = Fix((Edit(context.source.span(head.end, end), ""),), f"`{short(text, 70)}`")
-        message = f"`{head.text}` takes no value, and {extra.text} stands after it"
+        message = f"`{head.text}` takes no value, and {short(extra.text)} stands after it"
         context.diagnostics.report("N107", message, extra, fixes=(drop,))
         return False
     samples = "" if values else "".join(f" {each.kind.sample}" for each in takes if each.required)
     before = context.source.text[statement.start : head.start].rstrip()
     gap = context.source.span(statement.start + len(before), head.start)
     added = (Edit(context.source.span(end, end), samples),) if samples else ()
-    fix = Fix((Edit(gap, "; "), *added), f"`{short(before, 50)}; {place.text}{samples}`")
+    fix = Fix((Edit(gap, "; "), *added), f"`{short(before, 50)}; {short(place.text)}{samples}`")
     message = (
         f"`{head.text}` takes a value, so it is a layer of its own and cannot follow `{statement.head.text}`"
     )

@@ -43,7 +43,9 @@ def unknown_option(binder: Binder, item: tree.Option | tree.Clause, name: tree.N
     if _belongs_to_earlier(binder, item):
         return
     if isinstance(item, tree.Clause):
-        binder.report("N110", f"`{name.text}` does not belong to `{binder.word}`", item, notes=binder.usage)
+        binder.report(
+            "N110", f"`{short(name.text)}` does not belong to `{binder.word}`", item, notes=binder.usage
+        )
         return
     options = [each.name for each in binder.definition.arguments() if not each.kind.only_words]
     value = binder.context.source.text[name.end : item.end]
@@ -57,7 +59,7 @@ def unknown_option(binder: Binder, item: tree.Option | tree.Clause, name: tree.N
 
 def _unknown(binder: Binder, name: tree.Name, fixes: Sequence[Fix]) -> None:
     what = "no such argument" if binder.definition.arguments() else "no arguments at all"
-    message = f"`{binder.word}` has no argument `{name.text}`"
+    message = f"`{binder.word}` has no argument `{short(name.text)}`"
     binder.surplus = True
     label = Label(binder.context.span(name), what)
     binder.report("N102", message, label, notes=binder.usage, fixes=tuple(fixes))
@@ -76,7 +78,7 @@ def _spelling(binder: Binder, item: tree.Name) -> list[Fix]:
         near = [f"{name}{tail[2]}" for name in did_you_mean(tail[1], options)]
     bare = [word for each in arguments for word in each.kind.words]
     near = near or did_you_mean(item.text, [*bare, *binder.scope.followers()])
-    return [binder.replace(item, word) for word in near]
+    return [binder.replace(item, word, f"`{short(word)}`") for word in near]
 
 
 def _spaced_size(binder: Binder, item: tree.Name) -> list[Fix]:
@@ -116,6 +118,7 @@ def _belongs_to_earlier(binder: Binder, item: tree.Name | tree.Option | tree.Cla
     if owner is None:
         return False
     text = binder.context.text(item)
+    shown = short(text)
     source = binder.context.source
     own_end = max([owner.head.end, *(span.end for span in owner.spans.values())])
     gap = source.span(own_end, own_end)
@@ -126,8 +129,8 @@ def _belongs_to_earlier(binder: Binder, item: tree.Name | tree.Option | tree.Cla
     binder.surplus = True
     binder.report(
         "N110",
-        f"`{text}` belongs to `{owner.word}` and stands before `{binder.word}`",
-        Label(binder.context.span(item), f"`{binder.word}` has no argument `{text}`"),
+        f"`{shown}` belongs to `{owner.word}` and stands before `{binder.word}`",
+        Label(binder.context.span(item), f"`{binder.word}` has no argument `{shown}`"),
         Label(binder.context.span(owner.head), f"an argument of `{owner.word}`"),
         fixes=(fix,),
     )

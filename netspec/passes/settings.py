@@ -35,13 +35,15 @@ class _Settings:
 
     def run(self, body: Sequence[tree.Statement]) -> Training:
         for statement in body:
+            if self.context.is_enough(statement):
+                break
             match statement:
                 case tree.Unread():
                     continue
                 case tree.Command(body=None):
                     self.setting(statement)
                 case tree.Command(head=head):
-                    not_yet(self.context, head, f"a block `{head.text}:` in `train:`")
+                    not_yet(self.context, head, f"a block `{short(head.text)}:` in `train:`")
                 case _:
                     not_yet(self.context, statement, "this setting")
         return Training(self.settings, self.fallback, self.spans)

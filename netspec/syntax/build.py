@@ -188,12 +188,12 @@ class TreeBuilder(Transformer[Token, Any]):
         return (opener,)
 
     def row(self, children: list[Any]) -> tree.Row:
-        comment = children.pop() if isinstance(children[-1], Token) else None
+        comment: Token | None = children.pop() if isinstance(children[-1], Token) else None
         opens = bool(children) and isinstance(children[0], tuple)
         if opens:
             children[0] = children[0][0]
-        start = children[0].start if children else _where(comment)[0]
-        return tree.Row(tuple(children), opens, None if comment is None else str(comment), start)
+        places = [child.start for child in children] or [_where(child)[0] for child in [comment] if child]
+        return tree.Row(tuple(children), opens, None if comment is None else str(comment), places[0])
 
     def file(self, children: list[Any]) -> tuple[tree.Row, ...]:
         return tuple(children)

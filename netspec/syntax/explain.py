@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from lark import Token, UnexpectedInput
-from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+from lark.exceptions import UnexpectedToken
 
 from netspec.diagnostics import Diagnostic, Edit, Fix, Label
 from netspec.source import Source, Span
@@ -77,8 +77,7 @@ def explain(source: Source, line: int, problem: UnexpectedInput) -> Diagnostic:
     span = source.line_span(line)
     if isinstance(problem, UnexpectedToken):
         return _Token(source, span, problem.token, frozenset(problem.accepts)).explain()
-    assert isinstance(problem, UnexpectedCharacters)
-    return _characters(source, problem.pos_in_stream, span.end)
+    return _characters(source, cast(int, problem.pos_in_stream), span.end)
 
 
 class _Token:
@@ -123,7 +122,8 @@ class _Token:
             arguments = re.sub(r"\s*,\s*", " ", match[2].strip())
             fixes = (self.replace(match.start(), match.end(), f"{match[1]} {arguments}".rstrip()),)
         return self.diagnostic(
-            f"what belongs to `{self.token}` stands after it, without parentheses and commas", fixes=fixes
+            f"what belongs to `{_cut(self.token)}` stands after it, without parentheses and commas",
+            fixes=fixes,
         )
 
     def parenthesis(self) -> Diagnostic | None:
@@ -149,9 +149,8 @@ class _Token:
             Label(self.source.span(opened, opened + 1), "opened here"),
             Label(self.span, "`)` is missing before this"),
         )
-        if self.start == self.end:
-            labels = (labels[0],)
-        return self.diagnostic("the parenthesis is not closed", *labels, fixes=(self.replace(at, at, ")"),))
+        shown = labels[:1] if self.start == self.end else labels
+        return self.diagnostic("the parenthesis is not closed", *shown, fixes=(self.replace(at, at, ")"),))
 
     def comma(self) -> Diagnostic | None:
         if self.token.type != "COMMA":

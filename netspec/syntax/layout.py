@@ -12,6 +12,7 @@ from netspec.syntax import tree
 
 STEP = 4
 """Spaces of one level, where nothing else is written."""
+_SHOWN = 40
 
 
 @dataclass(slots=True)
@@ -89,7 +90,7 @@ class _Nest:
         header = block.body.pop()
         end = self.source.span(header.end, header.end)
         body = list(takewhile(lambda each: self.indent(each) > block.inner, islice(self.rows, index, None)))
-        word = self.source.text[header.start : header.end]
+        word = self.source.text[header.start : header.end][:_SHOWN]
         self.diagnostics.report(
             "N005",
             f"a line is indented below `{word}`, which opens no block: there is no `:` after it",
@@ -140,6 +141,6 @@ class _Nest:
             below = self.rows[index:]
             fixes = (self.shifted(below, block.indent + STEP),) if below else ()
             label = Label(self.header_span(block), "its lines stand below it, indented by 4 spaces")
-            word = self.source.text[block.header.start : block.header.end]
+            word = self.source.text[block.header.start : block.header.end][:_SHOWN]
             self.diagnostics.report("N005", f"the block `{word}:` has no lines", label, fixes=fixes)
         self.blocks[-1].body.append(replace(block.header, body=tuple(block.body)))

@@ -142,8 +142,8 @@ def _check_text(source: Source, limits: Limits) -> None:
     for match in _LONG_NUMBER.finditer(text):
         if len(match[0]) > limits.digits:
             _refuse_digits(source, match, limits)
-    if text.count("(") > limits.nesting or text.count("    ") > limits.nesting:
-        _check_nesting(source, limits)
+    _check_parentheses(source, limits)
+    _check_indents(source, limits)
 
 
 def _refuse_digits(source: Source, match: re.Match[str], limits: Limits) -> NoReturn:
@@ -154,7 +154,9 @@ def _refuse_digits(source: Source, match: re.Match[str], limits: Limits) -> NoRe
     )
 
 
-def _check_nesting(source: Source, limits: Limits) -> None:
+def _check_parentheses(source: Source, limits: Limits) -> None:
+    if source.text.count("(") <= limits.nesting:
+        return
     depth = 0
     for match in re.finditer(r"[()\n]", source.text):
         depth = 0 if match[0] == "\n" else depth + 1 if match[0] == "(" else max(depth - 1, 0)
@@ -163,6 +165,11 @@ def _check_nesting(source: Source, limits: Limits) -> None:
             raise SpecError(
                 Diagnostic("N503", f"parentheses are nested more than {limits.nesting} deep", (label,))
             )
+
+
+def _check_indents(source: Source, limits: Limits) -> None:
+    if source.text.count(":") <= limits.nesting:
+        return
     indents: list[int] = []
     for line in range(1, source.line_count() + 1):
         text = source.line_text(line)

@@ -22,7 +22,8 @@ def load_parser(grammar: str, transformer: Transformer[Any, Any]) -> Lark:
     """A parser for the grammar's text, from the stored tables where they are the grammar's own."""
     stored = _stored()
     if stored is not None and stored["key"] == _key(grammar):
-        return Lark._load_from_dict(stored["data"], stored["memo"], transformer=transformer)  # type: ignore[no-any-return]
+        # what Lark's own stand-alone parsers call; its public `load` unpickles
+        return Lark._load_from_dict(stored["data"], stored["memo"], transformer=transformer)  # type: ignore[no-any-return, no-untyped-call]
     return Lark(grammar, transformer=transformer, **OPTIONS)
 
 
