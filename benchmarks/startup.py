@@ -16,11 +16,22 @@ REPEATS = 21
 COMMANDS = {
     "python, nothing imported": [sys.executable, "-c", "pass"],
     "import click, lark": [sys.executable, "-c", "import click, lark"],
-    "import click, lark, pydantic": [sys.executable, "-c", "import click, lark; from pydantic import BaseModel"],
+    "import click, lark, pydantic": [
+        sys.executable,
+        "-c",
+        "import click, lark; from pydantic import BaseModel",
+    ],
     "netspec --help": [sys.executable, "-m", "netspec", "--help"],
     "netspec check specs/lenet.net": [sys.executable, "-m", "netspec", "check", "specs/lenet.net"],
     "netspec shapes specs/lenet.net": [sys.executable, "-m", "netspec", "shapes", "specs/lenet.net"],
-    "netspec fmt --check specs/lenet.net": [sys.executable, "-m", "netspec", "fmt", "--check", "specs/lenet.net"],
+    "netspec fmt --check specs/lenet.net": [
+        sys.executable,
+        "-m",
+        "netspec",
+        "fmt",
+        "--check",
+        "specs/lenet.net",
+    ],
 }
 
 

@@ -98,12 +98,12 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(diagnostics, key=lambda found: found.span.start if found.span else -1)
 
 
-def did_you_mean(word: str, known: Iterable[str], most: int = 1) -> list[str]:
-    """The known words nearest in spelling, best first; empty when nothing is near.
+def did_you_mean(word: str, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:
+    """The known words nearest in spelling, best first; empty when nothing is as like as `likeness` (at most 1).
 
     >>> did_you_mean("covn", ["conv", "dense"])
     ['conv']
     """
     from difflib import get_close_matches
 
-    return get_close_matches(word[:40], list(known), n=most, cutoff=0.6)
+    return get_close_matches(word[:40], list(known), n=most, cutoff=likeness)

@@ -46,26 +46,23 @@ def _excerpt(labels: Sequence[Label], guilty: Callable[[str], str], other: Calla
     places = sorted(enumerate(labels), key=lambda pair: (pair[1].span.line, pair[1].span.column))
     width = max(2, *(len(str(label.span.line)) for label in labels))
     lines: list[str] = []
-    shown, cut = 0, 0
+    shown, cut, visible = 0, 0, ""
     for index, label in places:
         line, at = label.span.line, label.span.column - 1
         text = _visible(label.span.source.line_text(line))
         if line != shown or at >= cut + _LONGEST_LINE:
-            before, cut = (shown, cut), max(0, at - _BEFORE) if len(text) > _LONGEST_LINE else 0
-        else:
-            before = (line, cut)
-        text = text[cut : cut + _LONGEST_LINE]
-        if before != (line, cut):
+            cut = max(0, at - _BEFORE) if len(text) > _LONGEST_LINE else 0
+            visible = text[cut : cut + _LONGEST_LINE]
             if shown and line > shown + 1:
                 lines.append(f"  {' ' * width} :")
-            lines.append(f"  {line:>{width}} | {text}")
+            lines.append(f"  {line:>{width}} | {visible}")
             shown = line
         start = at - cut
-        marked = text[start : start + label.span.end - label.span.start]
+        marked = visible[start : start + label.span.end - label.span.start]
         carets = "^" * max(1, _columns(marked))
         paint = guilty if index == 0 else other
         words = paint(f"{carets} {_visible(label.text)}".rstrip())
-        lines.append(f"  {' ' * width} | {' ' * _columns(text[:start])}{words}")
+        lines.append(f"  {' ' * width} | {' ' * _columns(visible[:start])}{words}")
     return lines
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from netspec.diagnostics import SpecError
+from netspec.diagnostics import Diagnostic, SpecError
 from netspec.limits import Limits
 from netspec.passes import analyse
+from netspec.passes.suggest import apply
 from netspec.render import full
 from netspec.source import Source
-from netspec.syntax.parser import decode
+from netspec.syntax.parser import decode, read_source
 
 FOLDER = Path(__file__).parent / "errors"
 SPECS = sorted(FOLDER.glob("*.net"))
@@ -86,3 +87,32 @@ def test_one_line_gives_one_complaint_and_what_follows_is_silent() -> None:
     with pytest.raises(SpecError) as refused:
         analyse(Source(text))
     assert [found.code for found in refused.value.diagnostics] == ["N101"]
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_what_is_proposed_holds(path: Path) -> None:
+    """Every change that is handed out takes its own complaint away, made by itself."""
+    text = path.read_text("utf-8")
+    before = [(one.code, one.message) for one in complaints(text)]
+    for found in complaints(text):
+        assert bool(found.fixes) == bool(found.tries)
+        for fix in found.fixes:
+            key = (found.code, found.message)
+            after = [(one.code, one.message) for one in complaints(apply(text, fix.edits))]
+            assert after.count(key) == before.count(key) - 1
+
+
+def complaints(text: str) -> tuple[Diagnostic, ...]:
+    try:
+        analyse(Source(text, "a.net"))
+    except SpecError as refused:
+        return refused.diagnostics
+    return ()
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    for path, words in ((tmp_path, "is a folder, not a spec"), (tmp_path / "no.net", "no such file")):
+        with pytest.raises(SpecError) as refused:
+            read_source(path)
+        (found,) = refused.value.diagnostics
+        assert found.code == "N008" and words in found.message

@@ -167,14 +167,12 @@ def test_carets_stand_right_on_a_line_longer_than_the_screen(word: str) -> None:
     assert max(map(len, text.splitlines())) <= 180
 
 
-@pytest.mark.xfail(reason="the second label of a long line is placed as if the line were cut around it")
 @pytest.mark.parametrize("words", [("n007", "n020"), ("n050", "n055"), ("n090", "relu")])
 def test_two_labels_near_each_other_on_a_long_line(words: tuple[str, str]) -> None:
     text = render.full([diagnostic(*(Label(mark(LONG, word), word) for word in words))])
     assert marked(text) == [(word, word) for word in words]
 
 
-@pytest.mark.xfail(reason="the second label of a long line is placed as if the line were cut around it")
 def test_two_labels_far_apart_on_a_long_line() -> None:
     text = render.full([diagnostic(Label(mark(LONG, "dense"), "a"), Label(mark(LONG, "relu"), "b"))])
     assert {("dense", "a"), ("relu", "b")} <= set(marked(text))

@@ -268,7 +268,6 @@ def test_numbers_and_words_at_the_edge(line: str) -> None:
     within(5, f"input 4x4x1\n{line.strip()}\n")
 
 
-@pytest.mark.xfail(reason="digits of any script are read as a number")
 @pytest.mark.parametrize("number", ["٣", "1२", "๓"])
 def test_numbers_are_written_in_ascii_digits(number: str) -> None:
     assert set(examine(f"input 4\ndense {number}\n")) <= {"N002", "N004"}

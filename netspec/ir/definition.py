@@ -41,7 +41,7 @@ class Argument:
             others = [] if self.kind.only_words else [f"{self.name}="]
             return "[" + "|".join([*self.kind.words, *others]) + "]"
         named = f"{self.name} {self.name.upper()}" if self.name in CLAUSES else f"{self.name}="
-        return named if self.required else f"[{named}]"
+        return f"{self.name}=..." if self.required else f"[{named}]"
 
 
 def argument(kind: Kind, meaning: str, default: Any = ...) -> Any:

@@ -19,7 +19,7 @@ class Pair(Kind):
     """Height and width: `3x3`, or `3` for both; `example` is a size that makes sense in its place."""
 
     low: int = 1
-    example: str = "2x2"
+    example: str = "2"
 
     @property
     def phrase(self) -> str:

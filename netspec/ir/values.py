@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from math import ceil, floor
 from typing import Annotated, Any, Literal
 
 from netspec.diagnostics import did_you_mean
@@ -107,8 +108,8 @@ class Whole(Kind):
     def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
         match values:
             case (tree.Number(value=value),) if 0 < abs(value) < 1e15:
-                near = [round(abs(value)), int(abs(value)) + 1] if isinstance(value, float) else [abs(value)]
-                fitting = [min(max(number, self.low), self.high or LARGEST) for number in near]
+                near = dict.fromkeys((floor(abs(value)), ceil(abs(value))))
+                fitting = dict.fromkeys(min(max(number, self.low), self.high or LARGEST) for number in near)
                 return [str(number) for number in fitting]
             case (tree.Size(dimensions=(int(first), *_)),) if first >= self.low:
                 return [str(first)]

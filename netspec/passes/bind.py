@@ -172,11 +172,22 @@ class _Bind:
         word = statement.head.text
         if after.startswith(":"):
             span = self.context.span(statement)
+            colon = statement.end + self.context.source.text[statement.end :].index(":")
+            edits = [Edit(self.context.source.span(colon, colon + 1), "")]
+            edits += [self.moved(each, to=statement) for each in body if not statement.inline]
+            fix = Fix(tuple(edits), f"`{span.text}` without `:`, and what is below it without indentation")
+            label = Label(span, "its `:` would open one")
             message = f"`{word}` is a layer and opens no block"
-            self.context.diagnostics.report("N110", message, span)
+            self.context.diagnostics.report("N110", message, label, fixes=(fix,))
         self.line(statement)
         for each in body:
             self.statement(each, first=False)
+
+    def moved(self, statement: tree.Statement, to: tree.Statement) -> Edit:
+        """The edit that gives a statement at the start of its line the indentation of another."""
+        source = self.context.source
+        start = source.line_start(source.position(statement.start)[0])
+        return Edit(source.span(start, statement.start), " " * (source.position(to.start)[1] - 1))
 
     def line(self, statement: tree.Command) -> None:
         """One layer and its followers."""

@@ -64,6 +64,11 @@ def check_used(context: Context, layers: Sequence[Layer]) -> None:
         context.diagnostics.report("N305", "nothing reads the result of this line", *labels, fixes=fixes)
 
 
+def _first_word(layer: Layer) -> str:
+    """The word that stands for a layer in its line: `softmax` for the dense of `softmax 10`."""
+    return layer.origin.word.text if layer.origin else layer.word
+
+
 def loss_of(net: Net, training: Training | None) -> Loss:
     """The loss that is set, or the one that the output implies: softmax - crossentropy, sigmoid - bce, else mse."""
     loss = training.get("loss") if training else None
@@ -88,7 +93,7 @@ def check_training(context: Context, net: Net, training: Training) -> None:
     _check_loss(context, net, loss_of(net, training), spans)
     reader = settings.get("data")
     if isinstance(reader, Reader):
-        _check_reader(context, net.outputs[-1], reader, spans["data"])
+        _check_reader(context, net, reader, spans["data"])
 
 
 def _check_loss(context: Context, net: Net, loss: Loss, spans: Mapping[str, Span]) -> None:
@@ -107,9 +112,9 @@ def _check_loss(context: Context, net: Net, loss: Loss, spans: Mapping[str, Span
     context.diagnostics.report("N403", message, *labels, fixes=fixes)
 
 
-def _check_reader(context: Context, output: Layer, reader: Reader, span: Span) -> None:
+def _check_reader(context: Context, net: Net, reader: Reader, span: Span) -> None:
     """As many probabilities as the data have classes."""
-    target = reader.target_shape()
+    target, output = reader.target_shape(), net.outputs[-1]
     classes = target.of if target else None
     if (
         classes is None
@@ -119,9 +124,12 @@ def _check_reader(context: Context, output: Layer, reader: Reader, span: Span) -
     ):
         return
     width = output.shape.dims[-1]
-    units = output.origin.arguments.get("units")
+    maker = output
+    while maker.inputs and net.by_name[maker.inputs[0]].shape == output.shape:
+        maker = net.by_name[maker.inputs[0]]
+    units = maker.origin.arguments.get("units") if maker.origin else None
     what = f"{width} classes" if len(output.shape.dims) == 1 else str(output.shape)
     labels = Label(units or output.origin.statement, f"gives {what}"), Label(span, f"{classes} classes")
-    fixes = (Fix((Edit(units, str(classes)),), f"`{output.word} {classes}`"),) if units else ()
+    fixes = (Fix((Edit(units, str(classes)),), f"`{_first_word(maker)} {classes}`"),) if units else ()
     message = f"`{reader.word}` has {classes} classes, and the output has {width}"
     context.diagnostics.report("N404", message, *labels, fixes=fixes)

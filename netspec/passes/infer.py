@@ -120,7 +120,7 @@ class _Infer:
             raise Problem(
                 "N506",
                 f"the network has {self.parameters:,} parameters up to here, and the limit is {limits.parameters:,}",
-                label=f"{own:,} of them",
+                label=f"{own:,} of them are its own",
                 notes=["`--limit parameters=NUMBER` raises the limit"],
             )
         if self.entries * BYTES > limits.activations:
@@ -128,7 +128,7 @@ class _Infer:
             raise Problem(
                 "N507",
                 f"the layers up to here take {size:,} bytes for one example, and the limit is {most:,}",
-                label=f"{entries * BYTES:,} of them",
+                label=f"{entries * BYTES:,} bytes",
                 because=f"{' * '.join(str(dim) for dim in shape.dims)} numbers of {BYTES} bytes",
                 notes=["`--limit activations=NUMBER` raises the limit"],
             )

@@ -85,7 +85,8 @@ def _definition(context: Context, head: tree.Name, own: frozenset[str]) -> type[
     report = context.diagnostics.report
     if head.text in SECTIONS:
         fix = Fix((Edit(span, f"{head.text}:"),), f"`{head.text}:` with its settings indented below")
-        report("N101", f"`{head.text}` opens a block and needs a `:`", span, fixes=(fix,))
+        label = Label(span, "its settings stand below it, indented by 4 spaces")
+        report("N101", f"`{head.text}` opens a block and needs a `:`", label, fixes=(fix,))
     elif head.text in own:
         pass  # what defines it has been reported
     elif catalog.is_planned("layer", head.text):

@@ -77,7 +77,10 @@ def _spelling(binder: Binder, item: tree.Name) -> list[Fix]:
         options = [each.name for each in arguments if not each.kind.only_words]
         near = [f"{name}{tail[2]}" for name in did_you_mean(tail[1], options)]
     bare = [word for each in arguments for word in each.kind.words]
-    near = near or did_you_mean(item.text, [*bare, *binder.scope.followers()])
+    # where a value is expected, a word that only resembles a follower was not meant for one
+    likeness = 0.75 if binder.next_positional() else 0.6
+    near = near or did_you_mean(item.text, bare)
+    near = near or did_you_mean(item.text, binder.scope.followers(), likeness=likeness)
     return [binder.replace(item, word, f"`{short(word)}`") for word in near]
 
 
@@ -162,12 +165,14 @@ def surplus(binder: Binder, item: tree.Item) -> None:
         binder.report("N004", "words are written in lower case", item, fixes=(fix,))
         return
     count = sum(each.positional and not each.kind.words for each in binder.definition.arguments())
-    takes = f"{count or 'no'} value{'s' * (count != 1)} without a name"
+    takes = f"{count or 'no'} value{'s' * (count != 1)}"
+    if any(not each.positional and not each.kind.only_words for each in binder.definition.arguments()):
+        takes = f"{takes} without a name"
     found = f"there {'is' if len(extra) == 1 else 'are'} {len(extra)} more"
     place = tree.Node(extra[0].start, extra[-1].end)
     label = Label(binder.context.span(place), "too many" if len(extra) > 1 else "one too many")
     drop = Fix((Edit(binder.context.span(place), ""),), f"without `{short(binder.context.text(place))}`")
-    fixes = (*_one_size(binder, extra), *_called(binder, item), drop)
+    fixes = (*_one_size(binder, extra), *_called(binder, item), *_named(binder, item), drop)
     message = f"`{binder.word}` takes {takes}, and {found}"
     binder.report("N104", message, label, notes=binder.usage, fixes=fixes)
 
@@ -180,6 +185,15 @@ def _one_size(binder: Binder, extra: Sequence[tree.Item]) -> list[Fix]:
         return []
     text = "x".join(binder.context.text(each) for each in numbers)
     return [binder.replace(tree.Node(numbers[0].start, numbers[-1].end), text)]
+
+
+def _named(binder: Binder, item: tree.Item) -> list[Fix]:
+    """`clip 1` where `clip norm=1` was meant: an option that must be given."""
+    required = [each for each in binder.definition.arguments() if each.required and not each.positional]
+    text = binder.context.text(item)
+    return [
+        binder.replace(item, f"{each.name}={text}") for each in required if each.name not in binder.values
+    ]
 
 
 def _called(binder: Binder, item: tree.Item) -> list[Fix]:

@@ -81,7 +81,8 @@ class _Settings:
                 return bind_arguments(self.context, definition, head, rest).instance
         known = catalog.words(kind)
         end = self.context.source.span(statement.head.end, statement.head.end)
-        fixes = tuple(Fix((Edit(end, f" {word}"),), f"`{kind} {word}`") for word in known[:3])
+        after = short(self.context.source.text[statement.head.end : statement.end])
+        fixes = tuple(Fix((Edit(end, f" {word}"),), f"`{kind} {word}{after}`") for word in known[:3])
         message = f"`{kind}` needs a name: {', '.join(known)}"
         self.context.diagnostics.report("N405", message, self.context.span(statement), fixes=fixes)
         return None

@@ -6,7 +6,6 @@ comes up elsewhere may only be of a later stage, which the complaint had silence
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -64,15 +63,23 @@ def _try(source: Source, fix: Fix, mine: Diagnostic, found: Sequence[Diagnostic]
         return None
     line = fix.edits[0].span.line
     mended = {edit.span.line for edit in fix.edits}
-    before = Counter((other.code, other.message) for other in found if other is not mine)
+    others = [other for other in found if other is not mine]
     for diagnostic in left:
-        key = (diagnostic.code, diagnostic.message)
-        if before[key]:
-            before[key] -= 1
+        same = next((other for other in others if _is_same(other, diagnostic)), None)
+        if same:
+            others.remove(same)
         elif diagnostic.span is None or diagnostic.span.line in mended or not _silenced(mine, diagnostic):
             return None
     on_line = [layer for layer in layers if layer.origin and layer.origin.statement.line == line]
     return str(on_line[-1].shape) if on_line else ""
+
+
+def _is_same(one: Diagnostic, other: Diagnostic) -> bool:
+    """It is the same complaint in the changed text: of the same line, or in the same words."""
+    if one.code != other.code:
+        return False
+    lines = [each.span.source.line_text(each.span.line) for each in (one, other) if each.span]
+    return one.message == other.message or (len(lines) == 2 and lines[0] == lines[1])
 
 
 def _silenced(mine: Diagnostic, other: Diagnostic) -> bool:

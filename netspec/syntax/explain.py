@@ -44,6 +44,15 @@ TERMINALS: Final = {
     "_NEWLINE": "the end of the line",
 }
 
+# What is missing where a line ends with a sign or a joining word.
+_AFTER: Final = {
+    "->": "a shape",
+    "=": "a value",
+    "as": "a name",
+    "from": "a name",
+    "of": "a number",
+    ",": "a value",
+}
 _VALUE: Final = frozenset({"WORD", "NUMBER", "SIZE"})
 
 # Signs of other alphabets and keyboards, and what the language writes in their place.
@@ -184,9 +193,10 @@ class _Token:
     def generic(self) -> Diagnostic:
         could = could_stand(self.accepts)
         if self.token.type == "$END":
-            return self.diagnostic(
-                "the line ends too early", Label(self.span, f"{could} is missing" if could else "")
-            )
+            last = re.findall(r"->|\w+|[^\w\s]", _code(self.line.text))[-1:]
+            lacks = _AFTER.get("".join(last), could)
+            label = Label(self.span, f"{lacks} is missing" if lacks else "")
+            return self.diagnostic("the line ends too early", label)
         label = Label(self.span, f"here could stand {could}" if could else "")
         if self.start == self.first:
             label = Label(self.span, "a line starts with a word: a layer, a setting or a block")
@@ -248,13 +258,15 @@ def _characters(source: Source, start: int, end: int) -> Diagnostic:
     if found.isascii():
         return told(len(found), f"`{_cut(found)}` cannot stand here")
     if found not in _SIGNS:
-        return told(len(found), f"{_name(found)} cannot stand in a spec", code="N002")
-    instead = "".join(_SIGNS.get(sign, sign) for sign in _code(rest).rstrip())
+        letters = ": words are written with the letters a to z" if found.isalpha() else ""
+        return told(len(found), f"{_name(found)} cannot stand in a spec{letters}", code="N002")
+    code = _code(rest).rstrip()
+    instead = "".join(_SIGNS.get(sign, sign) for sign in code)
     message = f"{_name(found)} cannot stand in a spec"
     if _SIGNS[found].strip():
         message = f"{message}: the language writes `{_SIGNS[found]}`"
     span = source.span(start, start + 1)
-    fix = Fix((Edit(source.span(start, start + len(instead)), instead),), f"`{_cut(instead.strip())}`")
+    fix = Fix((Edit(source.span(start, start + len(code)), instead),), f"`{_cut(instead.strip())}`")
     return Diagnostic("N002", message, (Label(span),), fixes=(fix,))
 
 

@@ -22,7 +22,7 @@ from netspec.syntax.explain import explain
 from netspec.syntax.layout import nest
 from netspec.syntax.tables import load_parser, place
 
-MOST_ERRORS: Final = 50
+MOST_ERRORS: Final = 25
 """Bad lines reported in one run; a file with more is not a spec."""
 
 _INDENT = re.compile(r"^[ \t]+(?=[^\s])", re.MULTILINE)
@@ -50,28 +50,23 @@ def decode(data: bytes, name: str, limits: Limits = DEFAULT) -> Source:
     try:
         return Source(data.decode("utf-8-sig"), name)
     except UnicodeDecodeError as reason:
-        kind = _kind_of(data)
         line = data.count(b"\n", 0, reason.start) + 1
         where = f"byte 0x{data[reason.start]:02x} at offset {reason.start} (line {line}) is not UTF-8"
-        raise error("N001", f"{name} is {kind}: {where}") from None
+        kind = next((kind for mark, kind in _KINDS if data.startswith(mark)), f"not text: {where}")
+        raise error("N001", f"{name} is {kind}") from None
 
 
 # The first bytes of files that are no text, and what they are.
 _KINDS: Final = (
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"\x1f\x8b", "gzip data"),
-    (b"PK\x03\x04", "a zip archive"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"%PDF", "a PDF document"),
+    (b"\x89PNG", "a PNG picture, not a spec"),
+    (b"\xff\xd8\xff", "a JPEG picture, not a spec"),
+    (b"\x1f\x8b", "gzip data, not a spec"),
+    (b"PK\x03\x04", "a zip archive, not a spec"),
+    (b"\x93NUMPY", "a NumPy array, not a spec"),
+    (b"%PDF", "a PDF document, not a spec"),
+    (b"\xff\xfe", "text in UTF-16, and a spec is saved as UTF-8"),
+    (b"\xfe\xff", "text in UTF-16, and a spec is saved as UTF-8"),
 )
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
-
-
-def _kind_of(data: bytes) -> str:
-    if data.startswith(_UTF16):
-        return "in UTF-16 and has to be saved as UTF-8"
-    return next((f"{kind}, not a spec" for mark, kind in _KINDS if data.startswith(mark)), "not text")
 
 
 def parse(source: Source, diagnostics: Diagnostics, limits: Limits = DEFAULT) -> tree.File:
@@ -161,7 +156,7 @@ def _check_parentheses(source: Source, limits: Limits) -> None:
     for match in re.finditer(r"[()\n]", source.text):
         depth = 0 if match[0] == "\n" else depth + 1 if match[0] == "(" else max(depth - 1, 0)
         if depth > limits.nesting:
-            label = Label(source.span(*match.span()), f"number {depth} that is open")
+            label = Label(source.span(*match.span()), "one too many")
             raise SpecError(
                 Diagnostic("N503", f"parentheses are nested more than {limits.nesting} deep", (label,))
             )
@@ -180,8 +175,11 @@ def _check_indents(source: Source, limits: Limits) -> None:
             indents.pop()
         indents.append(indent)
         if len(indents) > limits.nesting:
-            span = source.line_span(line)
-            raise error("N503", f"blocks are nested more than {limits.nesting} deep", span)
+            start = source.line_start(line) + indent
+            label = Label(source.span(start, start + len(text.strip())), "one too many")
+            raise SpecError(
+                Diagnostic("N503", f"blocks are nested more than {limits.nesting} deep", (label,))
+            )
 
 
 def _check_tabs(source: Source, diagnostics: Diagnostics) -> None:

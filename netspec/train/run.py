@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from netspec.backends import Program, available, compile_net
+from netspec.backends import Program, available, compile_net, load_backend
 from netspec.data import Loaded
 from netspec.diagnostics import SpecError, error
 from netspec.ir.net import Net
@@ -79,6 +79,7 @@ def run(net: Net, options: Options, setup: Setup, shown: Observer, tell: Callabl
     SIGINT and SIGTERM end it after the step, with `last/` saved.  Raises `SpecError`; after N704 the folder is left
     with what was reached.
     """
+    load_backend(setup.backend)  # a backend that is not there is told before any data are fetched
     loaded = load_data(net, options, setup.folder)
     if loaded.note:
         tell(f"warning: {loaded.note}")

@@ -66,7 +66,9 @@ def broken() -> dict[str, dict[str, object]]:
         "name that is code": lambda document: document["layers"][1].update(name="x = 1\nimport os"),
         "wrong shape": lambda document: document["layers"][1].update(shape="1x1x1"),
         "no input": lambda document: document["layers"].pop(0),
-        "kernel too large": lambda document: document["layers"][1]["arguments"].update(kernel=[99, 99], pad="valid"),
+        "kernel too large": lambda document: document["layers"][1]["arguments"].update(
+            kernel=[99, 99], pad="valid"
+        ),
     }.items():
         document = copy.deepcopy(good)
         change(document)

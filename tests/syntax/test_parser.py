@@ -48,14 +48,22 @@ def test_what_is_not_built_yet_is_no_syntax_error() -> None:
 def test_arguments_of_every_form() -> None:
     found = statement("conv 4 5x5 stride2 pad=1,2 x=(3*4) -> 28x_xT")
     assert isinstance(found, tree.Command)
-    assert [type(item).__name__ for item in found.items] == ["Number", "Size", "Name", "Option", "Option", "Result"]
+    assert [type(item).__name__ for item in found.items] == [
+        "Number",
+        "Size",
+        "Name",
+        "Option",
+        "Option",
+        "Result",
+    ]
     result = found.items[-1]
     assert isinstance(result, tree.Result) and isinstance(result.size, tree.Size)
     assert result.size.dimensions == (28, None, "T")
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("12", 12), ("0.5", 0.5), ("1e-3", 1e-3), ("70k", 70_000), ("1.5M", 1_500_000), ("0.25k", 250)]
+    ("text", "value"),
+    [("12", 12), ("0.5", 0.5), ("1e-3", 1e-3), ("70k", 70_000), ("1.5M", 1_500_000), ("0.25k", 250)],
 )
 def test_numbers(text: str, value: float) -> None:
     assert number(text) == value and type(number(text)) is type(value)
@@ -76,7 +84,11 @@ def test_operators_bind_as_in_arithmetic() -> None:
 
     found = statement("if a != 1 + 2 * 3 and not b or (c - 1) - 2 < -3: relu")
     assert isinstance(found, tree.Condition)
-    expected = ("or", ("and", ("!=", "a", ("+", 1, ("*", 2, 3))), ("not", "b")), ("<", ("-", ("-", "c", 1), 2), ("-", 3)))
+    expected = (
+        "or",
+        ("and", ("!=", "a", ("+", 1, ("*", 2, 3))), ("not", "b")),
+        ("<", ("-", ("-", "c", 1), 2), ("-", 3)),
+    )
     assert value(found.test) == expected
 
 
@@ -87,7 +99,9 @@ def test_blocks_nest_by_indentation() -> None:
     def outline(statements: tuple[tree.Statement, ...] | None) -> object:
         if statements is None:
             return None
-        return [(found.head.text, outline(found.body)) for found in statements if isinstance(found, tree.Command)]
+        return [
+            (found.head.text, outline(found.body)) for found in statements if isinstance(found, tree.Command)
+        ]
 
     assert outline(file.statements) == [
         ("a", [("b", [("c", None), ("d", None)]), ("e", None)]),
@@ -99,7 +113,14 @@ def test_blocks_nest_by_indentation() -> None:
 def test_every_bad_line_is_reported_and_the_rest_is_read() -> None:
     file, diagnostics = parsed('input 4\nConv 3\ndense 3 =\nrelu\n"\ndense 2\n')
     assert [found.span.line for found in diagnostics if found.span] == [2, 3, 5]
-    assert [isinstance(found, tree.Unread) for found in file.statements] == [False, True, True, False, True, False]
+    assert [isinstance(found, tree.Unread) for found in file.statements] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_line_ends_and_byte_order_mark() -> None:
