@@ -96,7 +96,8 @@ def main(names: list[str]) -> None:
         lines = lines_of(page) | {(row.spec, row.backend): line}
         ordered = [lines[row.spec, row.backend] for row in ROWS if (row.spec, row.backend) in lines]
         head, _, rest = page.partition(BEGIN)
-        heading = "| spec | backend | parameters | epochs | seconds | wanted | test accuracy |\n|---|---|---|---|---|---|---|"
+        titles = ["spec", "backend", "parameters", "epochs", "seconds", "wanted", "test accuracy"]
+        heading = f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|"
         table = "\n".join([BEGIN, heading, *ordered, END])
         PAGE.write_text(f"{head}{table}{rest.partition(END)[2]}", "utf-8")
     print(f"{platform.machine()}, Python {platform.python_version()}")

@@ -1,4 +1,4 @@
-"""`python -m netspec.cli.reference` writes what is published of the definitions: `docs/layers.md`, `docs/net.schema.json`."""
+"""`python -m netspec.cli.reference` writes what `docs/` publishes of the definitions: the layers, the JSON Schema."""
 
 from __future__ import annotations
 

@@ -103,6 +103,10 @@ def _rows(parser: Lark, source: Source, diagnostics: Diagnostics) -> tuple[tree.
         span = source.line_span(line)
         if not span.text.strip():
             continue
+        if bad >= MOST_ERRORS:
+            label = Label(span, "the lines from here on were not read")
+            diagnostics.append(Diagnostic("N004", f"there are {bad} bad lines above", (label,)))
+            break
         try:
             row = parser.parse(TextSlice(source.text, span.start, span.end), start="row")
             rows.append(cast(tree.Row, row))
@@ -110,10 +114,6 @@ def _rows(parser: Lark, source: Source, diagnostics: Diagnostics) -> tuple[tree.
             diagnostics.append(explain(source, line, problem))
             rows.append(_unread(span))
             bad += 1
-            if bad >= MOST_ERRORS:
-                label = Label(span, "the lines from here on were not read")
-                diagnostics.append(Diagnostic("N004", f"there are {MOST_ERRORS} bad lines", (label,)))
-                break
     return tuple(rows)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from netspec import render
 from netspec.cli import COMMANDS, options
-from netspec.cli.pages import all_pages, as_markdown, as_text
+from netspec.cli.pages import all_pages, as_text
 from netspec.cli.reference import DOCS, PUBLISHED
 from netspec.codes import CODES
 from netspec.ir.catalog import words

@@ -1,0 +1,31 @@
+"""What README shows is what the commands print."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, Run
+
+README = (ROOT / "README.md").read_text("utf-8")
+SHOWN = dict(re.findall(r"```console\n\$ netspec (.*)\n((?:.*\n)*?)```", README))
+
+
+def test_both_examples_are_found() -> None:
+    assert list(SHOWN) == ["shapes specs/lenet.net", "check deep.net"]
+
+
+def test_shapes_of_lenet(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert run("shapes", "specs/lenet.net").stdout == SHOWN["shapes specs/lenet.net"]
+
+
+def test_a_mistake(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1] / "golden" / "readme")
+    result = run("check", "deep.net")
+    assert result.exit_code == 1
+    assert result.stderr == SHOWN["check deep.net"]
+
+
+def test_the_spec_is_the_one_that_ships() -> None:
+    assert (ROOT / "specs" / "lenet.net").read_text("utf-8") in README
