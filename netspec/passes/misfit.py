@@ -27,11 +27,21 @@ def unknown_word(binder: Binder, item: tree.Name) -> None:
     if _belongs_to_earlier(binder, item):
         return
     upcoming, fixes = binder.next_positional(), _spelling(binder, item)
-    if upcoming and not fixes:
-        unreadable(binder, upcoming, (item,), item, "")
-        binder.values[upcoming.name] = None
+    choice = _open_choice(binder)
+    expected = upcoming or choice
+    if expected and (not fixes or (expected is choice and choice.required)):
+        unreadable(binder, expected, (item,), item, "")
+        binder.values[expected.name] = None
         return
     _unknown(binder, item, fixes)
+
+
+def _open_choice(binder: Binder) -> Argument | None:
+    """The positional argument that is one of a few words and was not given: `max` or `avg`."""
+    for each in binder.definition.arguments():
+        if each.positional and each.kind.only_words and each.name not in binder.values:
+            return each
+    return None
 
 
 def unknown_option(binder: Binder, item: tree.Option | tree.Clause, name: tree.Name) -> None:
