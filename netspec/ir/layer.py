@@ -121,6 +121,8 @@ class Operation(Definition):
     examples: ClassVar[tuple[Example, ...]] = ()
     random: ClassVar[bool] = False
     """It draws random numbers while training."""
+    implies_loss: ClassVar[str] = "mse"
+    """The loss of a network that ends in this layer, unless one is set."""
     reads_nothing: ClassVar[bool] = False
     """It starts a network instead of reading a layer."""
     may_be_dropped: ClassVar[bool] = False

@@ -35,6 +35,8 @@ class Loss(Definition):
 
     fuses: ClassVar[str] = ""
     """The output word whose function the loss takes in: it then reads logits."""
+    targets: ClassVar[str] = "numbers"
+    """What a target is: `numbers` like the output, a class for each place (`classes`), or yes and no (`answers`)."""
 
 
 class Optimizer(Definition):

@@ -33,6 +33,7 @@ class Softmax(Probability):
         Whole(2, example=10), "number of classes, the outputs of the dense layer before it", default=None
     )
 
+    implies_loss: ClassVar[str] = "crossentropy"
     formula: ClassVar[str] = "y_i = exp(x_i) / sum_j exp(x_j), over the last axis"
     examples: ClassVar[tuple[Example, ...]] = (
         Example("84", "softmax 10", "10"),
@@ -49,6 +50,7 @@ class Sigmoid(Probability):
 
     units: int | None = argument(Whole(1), "number of outputs of the dense layer before it", default=None)
 
+    implies_loss: ClassVar[str] = "bce"
     formula: ClassVar[str] = "y = 1 / (1 + exp(-x))"
     examples: ClassVar[tuple[Example, ...]] = (
         Example("30", "sigmoid 1", "1"),

@@ -70,12 +70,11 @@ def _first_word(layer: Layer) -> str:
 
 
 def loss_of(net: Net, training: Training | None) -> Loss:
-    """The loss that is set, or the one that the output implies: softmax - crossentropy, sigmoid - bce, else mse."""
+    """The loss that is set, or the one that the output implies."""
     loss = training.get("loss") if training else None
     if isinstance(loss, Loss):
         return loss
-    word = net.outputs[-1].word
-    implied = find("loss", {"softmax": "crossentropy", "sigmoid": "bce"}.get(word, "mse"))
+    implied = find("loss", net.outputs[-1].operation.implies_loss)
     assert implied is not None
     made = implied()
     assert isinstance(made, Loss)
@@ -90,9 +89,10 @@ def check_training(context: Context, net: Net, training: Training) -> None:
         labels = Label(steps, "counts steps"), Label(epochs, "counts passes over the data")
         message = "the length is set by `epochs` or by `steps`, not by both"
         context.diagnostics.report("N406", message, *labels, fixes=drops(steps, epochs))
-    _check_loss(context, net, loss_of(net, training), spans)
+    loss = loss_of(net, training)
+    _check_loss(context, net, loss, spans)
     reader = settings.get("data")
-    if isinstance(reader, Reader):
+    if isinstance(reader, Reader) and loss.targets == "classes":
         _check_reader(context, net, reader, spans["data"])
 
 
@@ -116,12 +116,7 @@ def _check_reader(context: Context, net: Net, reader: Reader, span: Span) -> Non
     """As many probabilities as the data have classes."""
     target, output = reader.target_shape(), net.outputs[-1]
     classes = target.of if target else None
-    if (
-        classes is None
-        or output.word != "softmax"
-        or output.shape.dims == (classes,)
-        or output.origin is None
-    ):
+    if classes is None or output.shape.dims == (classes,) or output.origin is None:
         return
     width = output.shape.dims[-1]
     maker = output

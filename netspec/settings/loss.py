@@ -13,6 +13,7 @@ class Crossentropy(Loss):
     """Of classes that exclude one another: -log of the probability of the right one."""
 
     fuses: ClassVar[str] = "softmax"
+    targets: ClassVar[str] = "classes"
 
 
 @word("bce")
@@ -20,6 +21,7 @@ class Bce(Loss):
     """Binary cross-entropy, of yes and no: -(y log p + (1 - y) log(1 - p))."""
 
     fuses: ClassVar[str] = "sigmoid"
+    targets: ClassVar[str] = "answers"
 
 
 @word("mse")

@@ -73,12 +73,12 @@ class Case:
         net = self.net
         shape = net.shapes_for(_sized(net.inputs[0].shape, steps))[net.outputs[-1].name]
         random = generator(batch, f"{self.name}/targets")
-        fuses = loss_of(net, net.training).fuses
-        if fuses == "softmax":
+        wanted = loss_of(net, net.training).targets
+        if wanted == "classes":
             *places, classes = shape.known
             return random.integers(0, classes, (batch, *places))
         dims = (batch, *Shape(shape.channels_first).known)
-        drawn = random.random(dims) if fuses == "sigmoid" else random.normal(size=dims)
+        drawn = random.random(dims) if wanted == "answers" else random.normal(size=dims)
         return drawn.astype(dtype)
 
     def start(self, dtype: str) -> dict[str, Array]:

@@ -59,7 +59,7 @@ class Predictor:
     def __init__(self, restored: Restored, program: Program) -> None:
         self.net: Net = restored.net
         self.restored, self.program = restored, program
-        self.fuses = loss_of(self.net, self.net.training).fuses
+        self.targets = loss_of(self.net, self.net.training).targets
 
     @classmethod
     def load(
@@ -85,17 +85,17 @@ class Predictor:
     def read(self, output: Array, file: str, index: int) -> Prediction:
         """What an output means."""
         chosen, probabilities = self._choose(output)
-        names = self.restored.classes or (YES_OR_NO if self.fuses == "sigmoid" else ())
+        names = self.restored.classes or (YES_OR_NO if self.targets == "answers" else ())
         classes = tuple(names[each] if each < len(names) else str(each) for each in chosen)
         return Prediction(file, index, classes, probabilities, output.tolist())
 
     def _choose(self, output: Array) -> tuple[tuple[int, ...], tuple[float, ...]]:
         """The number of the class at each place, and its probability."""
-        if self.fuses == "softmax":
+        if self.targets == "classes":
             flat = output.reshape(-1, output.shape[-1])
             best = flat.argmax(axis=1)
             return tuple(map(int, best)), tuple(map(float, flat[np.arange(len(best)), best]))
-        if self.fuses == "sigmoid":
+        if self.targets == "answers":
             yes = output.reshape(-1)
             return tuple(map(int, yes >= 0.5)), tuple(map(float, np.where(yes >= 0.5, yes, 1 - yes)))
         return (), ()
