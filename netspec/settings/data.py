@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import isfinite
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
+from netspec.frozen import frozen
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.shape import Shape
 from netspec.ir.training import Reader
@@ -49,7 +49,7 @@ def condition(text: str) -> Condition | None:
     return Condition(column, operator, written)
 
 
-@dataclass(frozen=True)
+@frozen
 class Target(String):
     """A column, or a condition on one; held as its text."""
 
@@ -85,7 +85,7 @@ class Target(String):
         return Annotated[super().annotation(), AfterValidator(checked)]
 
 
-@dataclass(frozen=True)
+@frozen
 class Columns(String):
     """Names of columns, separated by commas."""
 
