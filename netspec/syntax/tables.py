@@ -41,7 +41,12 @@ def _stored() -> dict[str, Any] | None:
     stored = place(NAME)
     if not stored.is_file():
         return None
-    return json.loads(stored.read_text("utf-8"), object_pairs_hook=_with_numbers)  # type: ignore[no-any-return]
+    tables: dict[str, Any] = json.loads(stored.read_text("utf-8"))
+    tables["memo"] = _numbered(tables["memo"])
+    parser = tables["data"]["parser"]["parser"]
+    parser["tokens"] = _numbered(parser["tokens"])
+    parser["states"] = {int(state): _numbered(row) for state, row in parser["states"].items()}
+    return tables
 
 
 def place(name: str) -> Path:
@@ -51,9 +56,9 @@ def place(name: str) -> Path:
     return packaged if packaged.is_file() else package.parent / "grammars" / name
 
 
-def _with_numbers(pairs: list[tuple[str, Any]]) -> dict[str | int, Any]:
+def _numbered(table: dict[str, Any]) -> dict[int, Any]:
     """JSON has no numbers for keys; Lark's tables do."""
-    return {int(key) if key.isdigit() else key: value for key, value in pairs}
+    return {int(key): value for key, value in table.items()}
 
 
 if __name__ == "__main__":
