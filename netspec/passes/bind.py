@@ -74,11 +74,6 @@ class _Bind:
 
     def run(self) -> Bound:
         for index, statement in enumerate(self.statements):
-            if len(self.bound.layers) > self.context.limits.layers:
-                limit = self.context.limits.layers
-                label = Label(self.context.span(statement), f"after {len(self.bound.layers):,} layers")
-                self.context.diagnostics.report("N505", f"the network has more than {limit:,} layers", label)
-                break
             if self.context.is_enough(statement):
                 break
             if self.is_stray(statement):
@@ -86,6 +81,13 @@ class _Bind:
             self.report_strays()
             self.after_empty_train = False
             self.statement(statement, first=index == 0)
+            if len(self.bound.layers) > self.context.limits.layers:
+                limit, span = self.context.limits.layers, self.context.span(statement)
+                message = f"the network has more than {limit:,} layers"
+                label = Label(span, f"makes {len(self.bound.layers):,}")
+                note = "`--limit layers=NUMBER` raises the limit"
+                self.context.diagnostics.report("N505", message, label, notes=(note,))
+                break
         self.report_strays()
         return self.bound
 
