@@ -44,6 +44,8 @@ class Restored:
     classes: tuple[str, ...]
     preprocessing: Preprocessing | None
     overrides: tuple[str, ...]
+    trained_on: str = ""
+    """The data that the weights were trained on, as a spec names them; empty where the file does not say."""
 
 
 def metadata_of(
@@ -112,7 +114,7 @@ def restore(path: Path, limits: Limits = DEFAULT) -> Restored:
             preprocessing = Preprocessing.from_json(json.loads(metadata["preprocessing"]))
         except (ValueError, RecursionError):
             refuse(path, "the preprocessing in its header cannot be read")
-    return Restored(net, arrays, classes, preprocessing, overrides)
+    return Restored(net, arrays, classes, preprocessing, overrides, metadata.get("data", ""))
 
 
 def _texts(path: Path, key: str, metadata: Mapping[str, str]) -> tuple[str, ...]:

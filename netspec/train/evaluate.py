@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,18 +110,24 @@ def evaluate_file(
 ) -> Evaluation:
     """Test loss and metrics of a weight file, on its spec's data or on those of a line such as `digits`.
 
-    The files of the spec's data are looked for where the spec lay (as the run's record says), beside the weights and
-    in the current folder; those of `data`, which the user wrote, anywhere.
+    The files of the spec's data are looked for beside the weights, in the current folder and in the folder of the
+    data sets; no path that a run's record names is followed.  Those of `data`, which the user wrote, may lie anywhere.
     """
     restored = restore(path, limits)
     overrides = [*restored.overrides, *([f"train.data={data}"] if data else [])]
     options = resolve(restored.net, overrides)
-    folders = [Path()] if data else _folders(path)
+    folders = [Path()] if data else [path.parent, Path()]
     loaded = _load_from(restored.net, options, folders, allow_outside=data is not None)
     program = compile_net(restored.net, backend, device=device, parameters=restored.arrays)
     program.begin(options.training)
     figures = evaluate(program, Prepared.of(loaded.test), options.metrics, 2 * options.batch)
-    return Evaluation(restored.net, figures, loaded.used, loaded.note, program.device)
+    note = loaded.note
+    if restored.trained_on not in ("", loaded.used):
+        note = (
+            note
+            or f"the weights were trained on {restored.trained_on}, and these are figures on {loaded.used}"
+        )
+    return Evaluation(restored.net, figures, loaded.used, note, program.device)
 
 
 def _load_from(net: Net, options: Options, folders: Sequence[Path], *, allow_outside: bool) -> Loaded:
@@ -135,15 +140,3 @@ def _load_from(net: Net, options: Options, folders: Sequence[Path], *, allow_out
             if any(found.code != "N701" for found in refused.diagnostics):
                 raise
     return load_data(net, options, folders[0], allow_outside=allow_outside)
-
-
-def _folders(path: Path) -> list[Path]:
-    """Where the data of a run's spec may lie."""
-    folders = []
-    for record in (path.parent / "settings.json", path.parent.parent / "settings.json"):
-        try:
-            spec = json.loads(record.read_text("utf-8"))["spec"]
-            folders.append(Path(spec).parent)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
-    return [*folders, path.parent, Path()]

@@ -57,6 +57,19 @@ def test_a_run_leaves_its_folder(spec: Path, netspec: Run, capsys: pytest.Captur
     assert json.loads((folder / "environment.json").read_text())["versions"]["numpy"] == np.__version__
 
 
+def test_figures_on_other_data_are_said_to_be_that(
+    spec: Path, netspec: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert netspec("train", spec, "--backend", "numpy") == 0
+    weights = Path("runs/plane-001/best.safetensors")
+    assert netspec("eval", weights, "--backend", "numpy") == 0
+    assert "warning" not in capsys.readouterr().err
+    Path("others.npz").write_bytes(Path("points.npz").read_bytes())
+    assert netspec("eval", weights, "--backend", "numpy", "--data", 'npz "others.npz"') == 0
+    expected = 'the weights were trained on npz "points.npz", and these are figures on npz "others.npz"'
+    assert expected in capsys.readouterr().err
+
+
 def test_the_rows_are_the_same_in_both_forms(spec: Path, netspec: Run) -> None:
     assert netspec("train", spec, "--backend", "numpy", "--quiet") == 0
     folder = Path("runs/plane-001")
