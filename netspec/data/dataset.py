@@ -99,11 +99,12 @@ def _are_classes(targets: Array) -> bool:
 def fit(array: Array, shape: Shape) -> Array:
     """The examples `array` (n, *dims) as inputs of `shape`; raises N404 with both shapes.
 
-    An image feeds an image of its size, a sequence or a vector of as many entries, channel by channel (C, H, W); a
-    vector feeds any shape of as many entries. No entry is changed; integers become float32 unless `shape` is `of` N.
+    An image feeds an image of its size, a vector of as many entries, channel by channel (C, H, W), and, where it has
+    one channel, the sequence of its rows; a vector feeds any shape of as many entries.  As many entries in another
+    order of axes are no fit: 1x28x28 is an image of 28 channels. Integers become float32 unless `shape` is `of` N.
     """
     dims = _bound(shape.dims, array.shape[1:])
-    if dims is None:
+    if dims is None or not _same_picture(array.shape[1:], dims):
         raise _misfit(array, shape)
     if shape.of is not None:
         if array.dtype.kind not in "iu":
@@ -124,6 +125,12 @@ def fit(array: Array, shape: Shape) -> Array:
         if array.ndim > 3:
             array = np.moveaxis(array, -3, -1)
     return _as_float32(array, "the input") if shape.of is None else np.ascontiguousarray(array, np.int64)
+
+
+def _same_picture(have: tuple[int, ...], want: tuple[int, ...]) -> bool:
+    """The same numbers in the same order of axes: as they are, as a vector, a number a step, or one image a step."""
+    rows = [dims[:-1] if len(dims) == 3 and dims[-1] == 1 else dims for dims in (have, want)]
+    return rows[0] == rows[1] or 1 in (len(have), len(want)) or want in ((prod(have), 1), (1, *have))
 
 
 def _as_float32(array: Array, name: str) -> Array:

@@ -92,8 +92,8 @@ def check_training(context: Context, net: Net, training: Training) -> None:
     loss = loss_of(net, training)
     _check_loss(context, net, loss, spans)
     reader = settings.get("data")
-    if isinstance(reader, Reader) and loss.targets == "classes":
-        _check_reader(context, net, reader, spans["data"])
+    if isinstance(reader, Reader) and not context.diagnostics:
+        _check_reader(context, net, reader, loss, spans["data"])
 
 
 def _check_loss(context: Context, net: Net, loss: Loss, spans: Mapping[str, Span]) -> None:
@@ -112,12 +112,43 @@ def _check_loss(context: Context, net: Net, loss: Loss, spans: Mapping[str, Span
     context.diagnostics.report("N403", message, *labels, fixes=fixes)
 
 
-def _check_reader(context: Context, net: Net, reader: Reader, span: Span) -> None:
-    """As many probabilities as the data have classes."""
+def _check_reader(context: Context, net: Net, reader: Reader, loss: Loss, span: Span) -> None:
+    """As many probabilities as the data have classes, once for each example."""
     target, output = reader.target_shape(), net.outputs[-1]
     classes = target.of if target else None
-    if classes is None or output.shape.dims == (classes,) or output.origin is None:
+    if classes is None or output.origin is None:
         return
+    if loss.targets != "classes":
+        _no_classes(context, output, reader, classes, span)
+    elif len(output.shape.dims) > 1 and output.shape.dims[-1] == classes:
+        statement = output.origin.statement
+        before = statement.source.span(statement.start, statement.start)
+        fix = Fix((Edit(before, "last; "),), f"`last; {statement.text}`")
+        message = (
+            f"`{reader.word}` has one class for each example, and the output {output.shape} one for each step"
+        )
+        labels = Label(statement, f"gives {output.shape}"), Label(span, "one class for each example")
+        context.diagnostics.report("N404", message, *labels, fixes=(fix,))
+    elif output.shape.dims != (classes,):
+        _wrong_count(context, net, output, reader, classes, span)
+
+
+def _no_classes(context: Context, output: Layer, reader: Reader, classes: int, span: Span) -> None:
+    assert output.origin is not None
+    statement = output.origin.statement
+    word = "softmax" if output.shape.dims == (classes,) else f"softmax {classes}"
+    end = statement.source.span(statement.end, statement.end)
+    fix = Fix((Edit(end, f"; {word}"),), f"`{statement.text}; {word}`")
+    message = f"`{reader.word}` has {classes} classes, and the output gives no probabilities of classes"
+    labels = (
+        Label(statement, f"gives {output.shape}, no probabilities of classes"),
+        Label(span, f"{classes} classes"),
+    )
+    context.diagnostics.report("N404", message, *labels, fixes=(fix,))
+
+
+def _wrong_count(context: Context, net: Net, output: Layer, reader: Reader, classes: int, span: Span) -> None:
+    assert output.origin is not None
     width = output.shape.dims[-1]
     maker = output
     while maker.inputs and net.by_name[maker.inputs[0]].shape == output.shape:

@@ -106,6 +106,9 @@ def restore(path: Path, limits: Limits = DEFAULT) -> Restored:
     text, metadata, arrays = load(path)
     net = analyse(Source(text, f"{metadata.get('name', 'net')}.net"), limits)
     check_values(net, arrays)
+    broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if broken:
+        refuse(path, f"`{broken[0]}` holds numbers that are not finite")
     classes = _texts(path, "classes", metadata)
     overrides = _texts(path, "overrides", metadata)
     preprocessing = None

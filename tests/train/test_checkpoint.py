@@ -110,3 +110,11 @@ def test_weights_of_another_network_are_refused(weights: Path) -> None:
 def test_a_file_that_is_none(tmp_path: Path, name: str) -> None:
     with pytest.raises(SpecError, match="N703"):
         load(tmp_path / name)
+
+
+def test_weights_that_are_no_numbers_are_refused(weights: Path) -> None:
+    broken = {name: value.copy() for name, value in initial(NET).items()}
+    broken["dense2.bias"][1] = np.nan
+    save(weights, broken, metadata_of(NET))
+    with pytest.raises(SpecError, match=r"N703: .*`dense2\.bias` holds numbers that are not finite"):
+        restore(weights)
