@@ -14,6 +14,7 @@ from typing import ClassVar, TypeAlias
 from netspec.frozen import frozen
 from netspec.ir.definition import Definition
 from netspec.ir.shape import Pattern, Shape
+from netspec.ir.values import Reference
 from netspec.source import Span
 
 Shapes: TypeAlias = Sequence[Shape]
@@ -45,7 +46,7 @@ Initialiser: TypeAlias = Uniform | Normal | Constant
 
 @frozen
 class Param:
-    """A parameter of a layer, in PyTorch's name, order of axes and gate order.
+    """A parameter of a layer, in PyTorch's name (dotted in a layer with inner parts), order of axes and gate order.
 
     A parameter that is not `trainable` is state (a running mean), saved with the weights and not counted among them.
     """
@@ -63,11 +64,15 @@ class Param:
 
 @frozen
 class Example:
-    """A worked example of a layer: `text` on an input of shape `input` gives `output`.  Every test runs it."""
+    """A worked example of a layer: `text` on an input of shape `input` gives `output`.  Every test runs it.
+
+    `others` are further inputs that the text names: pairs of a name and a shape.
+    """
 
     input: str
     text: str
     output: str
+    others: tuple[tuple[str, str], ...] = ()
 
 
 @frozen
@@ -113,7 +118,11 @@ class Operation(Definition):
     """A layer's definition.  Every number of the layer comes from here and from nowhere else."""
 
     takes: ClassVar[tuple[str, ...]] = ("vector", "sequence", "image", "sequence of images")
-    """The kinds of input (`ir.shape.KINDS`) that the layer can work on."""
+    """The kinds of first input (`ir.shape.KINDS`) that the layer can work on."""
+    joins: ClassVar[bool] = False
+    """It reads two layers or more: branches, or the layers named by its `References`."""
+    lends: ClassVar[str] = ""
+    """How a `tied` dense layer uses this layer's `weight`: `as is` or `transposed`; empty where it cannot."""
     flattens: ClassVar[bool] = False
     """An image is made a vector before this layer."""
     formula: ClassVar[str] = "output = input"
@@ -130,6 +139,16 @@ class Operation(Definition):
     names_itself: ClassVar[bool] = False
     """A word right after its own is the name of its result: `input words T of 8000`."""
 
+    def references(self) -> tuple[str, ...]:
+        """The results that its arguments name, in order; they follow the other inputs."""
+        return tuple(
+            value
+            for each in self.arguments()
+            if isinstance(each.kind, Reference)
+            and not each.kind.weights
+            and isinstance(value := getattr(self, each.name), str)
+        )
+
     def parts(self) -> tuple[Operation, ...]:
         """The core operations that this one stands for, in order."""
         return (self,)
@@ -138,9 +157,17 @@ class Operation(Definition):
         """The output's shape; raises `Problem` where there is none."""
         return inputs[0]
 
+    def extras(self, inputs: Shapes) -> Mapping[str, Shape]:
+        """Further results by name, read as `layer.name`: a recurrent layer's `state`."""
+        return {}
+
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         """The parameters, in PyTorch's layout."""
         return ()
+
+    def borrows(self, inputs: Shapes) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+        """Weights of other layers that it uses: its own name for each, that layer's name, the shape it needs."""
+        return {}
 
     def multiply_adds(self, inputs: Shapes) -> int:
         """Multiply-adds of one example's forward pass, the products of weights and inputs only."""
@@ -173,12 +200,17 @@ class Origin:
 
 @frozen
 class Layer:
-    """One core layer of a network: an operation, the names of the layers that it reads, its output's shape."""
+    """One core layer of a network: an operation, the results that it reads, its output's shape.
+
+    A result is named by its layer, further results (`Operation.extras`) by `layer.extra`.  Where `shares` names
+    another layer, this one is a further use of it and has no parameters of its own.
+    """
 
     name: str
     operation: Operation
     inputs: tuple[str, ...] = ()
     shape: Shape = Shape(())
+    shares: str = ""
     stated: Pattern | None = field(default=None, compare=False)
     origin: Origin | None = field(default=None, compare=False, repr=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,22 @@ from netspec.ir.training import Training
 
 VERSION = 1
 """The version of the JSON form."""
+
+
+@frozen
+class Weight:
+    """A parameter in use: its full name, and whether the layer works with it transposed."""
+
+    name: str
+    transposed: bool = False
+
+
+def add_results(shapes: dict[str, Shape], layer: Layer, inputs: Sequence[Shape], shape: Shape) -> None:
+    """Enter the results of a layer into a table of shapes by name."""
+    shapes[layer.name] = shape
+    if layer.inputs:
+        for extra, extra_shape in layer.operation.extras(inputs).items():
+            shapes[f"{layer.name}.{extra}"] = extra_shape
 
 
 @frozen
@@ -42,7 +58,7 @@ class Net:
     @cached_property
     def outputs(self) -> tuple[Layer, ...]:
         """The layers whose result nothing else reads."""
-        read = {name for layer in self.layers for name in layer.inputs}
+        read = {name.partition(".")[0] for layer in self.layers for name in layer.inputs}
         return tuple(layer for layer in self.layers if layer.name not in read)
 
     def shapes_for(self, dims: tuple[int, ...]) -> dict[str, Shape]:
@@ -53,16 +69,38 @@ class Net:
         shapes = {self.inputs[0].name: Shape(dims, given.of)}
         for layer in self.layers:
             if layer.inputs:
-                shapes[layer.name] = layer.operation.result([shapes[name] for name in layer.inputs])
+                inputs = [shapes[name] for name in layer.inputs]
+                add_results(shapes, layer, inputs, layer.operation.result(inputs))
+        return shapes
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every result, further results (`lstm1.state`) included."""
+        shapes: dict[str, Shape] = {}
+        for layer in self.layers:
+            add_results(shapes, layer, [shapes[name] for name in layer.inputs], layer.shape)
         return shapes
 
     def shapes_into(self, layer: Layer) -> list[Shape]:
         """The shapes that a layer reads."""
-        return [self.by_name[name].shape for name in layer.inputs]
+        return [self.shapes[name] for name in layer.inputs]
 
     def parameters_of(self, layer: Layer) -> tuple[Param, ...]:
-        """The parameters of one layer under their short names."""
-        return layer.operation.parameters(self.shapes_into(layer)) if layer.inputs else ()
+        """The parameters that a layer has of its own, under their short names; a further use of a layer has none."""
+        return () if layer.shares or not layer.inputs else layer.operation.parameters(self.shapes_into(layer))
+
+    def weights_of(self, layer: Layer) -> dict[str, Weight]:
+        """All parameters that a layer works with under their short names, those of other layers included."""
+        if not layer.inputs:
+            return {}
+        shapes, owner = self.shapes_into(layer), layer.shares or layer.name
+        weights = {
+            param.name: Weight(f"{owner}.{param.name}") for param in layer.operation.parameters(shapes)
+        }
+        for name, (lender, _) in layer.operation.borrows(shapes).items():
+            other = self.by_name[lender]
+            weights[name] = Weight(f"{other.shares or lender}.weight", other.operation.lends == "transposed")
+        return weights
 
     @cached_property
     def parameters(self) -> dict[str, Param]:

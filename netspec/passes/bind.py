@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean
@@ -16,6 +16,7 @@ from netspec.ir import catalog
 from netspec.ir.layer import Layer, Operation, Origin
 from netspec.ir.shape import Pattern
 from netspec.ir.training import Training
+from netspec.ir.values import Reference, References
 from netspec.passes.arguments import Use
 from netspec.passes.clauses import Clauses, read_clauses, read_pattern
 from netspec.passes.context import Context
@@ -230,6 +231,8 @@ class _Bind:
             assert isinstance(use.instance, Operation)
             parts += [(part, head, use) for part in use.instance.parts()]
         inputs = () if parts[0][0].reads_nothing else self.resolve(clauses, parts[0][1])
+        if inputs is not None:
+            parts, inputs = self.referred(parts, inputs)
         if inputs is None:
             self.bound.layers.append(
                 Layer(self.name(parts[-1][0], name), Unknown(), origin=Origin(statement, statement, {}))
@@ -247,6 +250,20 @@ class _Bind:
             self.bound.layers.append(layer)
             inputs = (layer.name,)
         self.above = layer.name
+
+    def referred(
+        self, parts: list[tuple[Operation, tree.Name, Use]], inputs: tuple[str, ...]
+    ) -> tuple[list[tuple[Operation, tree.Name, Use]], tuple[str, ...]]:
+        """The first part with the results that its references name among its inputs."""
+        operation, head, use = parts[0]
+        for argument in type(operation).arguments():
+            value = getattr(operation, argument.name)
+            if isinstance(argument.kind, References) and value:
+                inputs = (*(() if len(value) > 1 else inputs), *value)
+                operation = replace(operation, **{argument.name: ()})
+            elif isinstance(argument.kind, Reference) and value and not argument.kind.weights:
+                inputs = (*inputs, value)
+        return [(operation, head, use), *parts[1:]], inputs
 
     def origin(self, statement: Span, head: tree.Name, use: Use, clauses: Clauses, *, last: bool) -> Origin:
         arguments = dict(use.arguments)

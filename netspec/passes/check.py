@@ -10,7 +10,7 @@ from netspec.ir.catalog import find
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 from netspec.ir.training import Loss, Reader, Training
-from netspec.passes.bind import Bound, Unknown
+from netspec.passes.bind import Bound
 from netspec.passes.context import Context
 from netspec.passes.settings import drops
 from netspec.source import Span
@@ -27,14 +27,6 @@ def check_structure(context: Context, bound: Bound) -> None:
         note = "a spec starts with a line such as  input 28x28x1"
         context.diagnostics.report("N006", message, *_first_line(context), notes=(note,))
         return
-    inputs = [layer for layer in layers if layer.operation.reads_nothing and _is_known(layer)]
-    if len(inputs) > 1:
-        first, second = (layer.origin for layer in inputs[:2])
-        assert first is not None and second is not None
-        labels = Label(second.statement, "again"), Label(first.statement, "first")
-        message = f"one input is expected and there are {len(inputs)}; several are not supported yet"
-        fixes = drops(second.statement) if len(inputs) == 2 else ()
-        context.diagnostics.report("N302", message, *labels, fixes=fixes)
 
 
 def _first_line(context: Context) -> list[Label]:
@@ -46,13 +38,9 @@ def _first_line(context: Context) -> list[Label]:
     return [Label(span, "comments alone" if span.text.lstrip().startswith("#") else "settings alone")]
 
 
-def _is_known(layer: Layer) -> bool:
-    return not isinstance(layer.operation, Unknown)
-
-
 def check_used(context: Context, layers: Sequence[Layer]) -> None:
     """Every result but the last is read."""
-    read = {name for layer in layers for name in layer.inputs}
+    read = {name.partition(".")[0] for layer in layers for name in layer.inputs}
     for layer, following in pairwise(layers):
         if layer.name in read or layer.origin is None or following.origin is None:
             continue

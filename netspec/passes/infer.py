@@ -13,6 +13,7 @@ from typing import Final
 
 from netspec.ir.catalog import find
 from netspec.ir.layer import Layer, Operation, Problem, Shapes
+from netspec.ir.net import add_results
 from netspec.ir.shape import Shape, SymbolicArithmetic, described_kind
 from netspec.passes.bind import Unknown
 from netspec.passes.context import Context
@@ -33,6 +34,7 @@ class _Infer:
         self.layers = layers
         self.names = {layer.name for layer in layers}
         self.done: dict[str, Layer] = {}
+        self.results: dict[str, Shape] = {}
         self.stated: dict[str, Shape] = {}
         """What the text says of layers whose `->` is wrong, and what follows from that: lines that agree with it
         are not wrong a second time."""
@@ -41,7 +43,7 @@ class _Infer:
 
     def run(self) -> tuple[Layer, ...]:
         for layer in self.layers:
-            if not isinstance(layer.operation, Unknown) and all(name in self.done for name in layer.inputs):
+            if not isinstance(layer.operation, Unknown) and all(name in self.results for name in layer.inputs):
                 self.layer(layer)
         return tuple(self.done.values())
 
@@ -64,10 +66,11 @@ class _Infer:
             report_problem(self.context, self.chain(layer), Problem("N901", message, notes=[note]))
             return
         self.done[layer.name] = layer = replace(layer, shape=shape)
+        add_results(self.results, layer, inputs, shape)
         self.check_result(layer)
 
     def shapes(self, layer: Layer) -> list[Shape]:
-        return [self.done[name].shape for name in layer.inputs]
+        return [self.results[name] for name in layer.inputs]
 
     def flattened(self, layer: Layer, image: Shape) -> Layer:
         """The layer reading a flattened image, the flatten put in before it."""
@@ -79,14 +82,15 @@ class _Infer:
         operation = flatten()
         origin = layer.origin and replace(layer.origin, implicit=True, result=None)
         self.done[name] = Layer(name, operation, layer.inputs, operation.result([image]), origin=origin)
+        self.results[name] = self.done[name].shape
         if layer.inputs[0] in self.stated:
             self.stated[name] = operation.result([self.stated[layer.inputs[0]]])
         return replace(layer, inputs=(name,))
 
     @staticmethod
     def check_inputs(operation: Operation, inputs: Shapes) -> None:
-        """One input, of a kind that the layer takes."""
-        if len(inputs) > 1:
+        """One input, or for a join and what has references several, the first of a kind that the layer takes."""
+        if len(inputs) > 1 + len(operation.references()) and not operation.joins:
             raise Problem(
                 "N304",
                 f"`{operation.word}` reads one layer, and {len(inputs)} are named",
@@ -95,7 +99,7 @@ class _Infer:
             )
         if not inputs or inputs[0].kind in operation.takes:
             return
-        (shape,) = inputs
+        shape = inputs[0]
         about_integers = "integers" in (shape.kind, *operation.takes)
         wanted = " or ".join(described_kind(kind) for kind in operation.takes)
         if operation.takes == Operation.takes:
@@ -145,7 +149,7 @@ class _Infer:
         return True
 
     def believed(self, layer: Layer) -> list[Shape]:
-        return [self.stated.get(name, self.done[name].shape) for name in layer.inputs]
+        return [self.stated.get(name, self.results[name]) for name in layer.inputs]
 
     def check_result(self, layer: Layer) -> None:
         """The shape is as stated; a line that is wrong only because one above is, is not reported."""
@@ -165,5 +169,5 @@ class _Infer:
         """The layers from the input to this one."""
         chain = [layer]
         while chain[-1].inputs:
-            chain.append(self.done[chain[-1].inputs[0]])
+            chain.append(self.done[chain[-1].inputs[0].partition(".")[0]])
         return chain[::-1]

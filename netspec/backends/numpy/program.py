@@ -132,7 +132,7 @@ class NumpyProgram:
         """See `Program.gradient_norms`."""
         norms: dict[str, float] = {}
         for name, view in self.store.gradient_views.items():
-            layer = name.rpartition(".")[0]
+            layer = name.partition(".")[0]
             norms[layer] = norms.get(layer, 0.0) + float(np.vdot(view, view))
         return {layer: norm**0.5 for layer, norm in norms.items()}
 

@@ -52,5 +52,5 @@ class Store:
 def _of(layer: str, views: Mapping[str, Array]) -> dict[str, Array]:
     prefix = f"{layer}."
     return {
-        name.removeprefix(prefix): view for name, view in views.items() if name.rpartition(".")[0] == layer
+        name.removeprefix(prefix): view for name, view in views.items() if name.partition(".")[0] == layer
     }

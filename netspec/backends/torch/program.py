@@ -66,7 +66,7 @@ class TorchProgram:
         self.device = str(self.torch_device)
         self.module = build(net).to(self.torch_device, self.dtype)
         names = attributes(net)
-        split = {name: name.rpartition(".") for name in net.parameters}
+        split = {name: name.partition(".") for name in net.parameters}
         self._keys = {name: f"{names[layer]}.{short}" for name, (layer, _, short) in split.items()}
         self._prepare(Training({}))
 
@@ -173,7 +173,7 @@ class TorchProgram:
         """See `Program.gradient_norms`."""
         norms: dict[str, float] = {}
         for name, parameter in self._named(dict(self.module.named_parameters())).items():
-            layer = name.rpartition(".")[0]
+            layer = name.partition(".")[0]
             squares = 0.0 if parameter.grad is None else float(parameter.grad.square().sum())
             norms[layer] = norms.get(layer, 0.0) + squares
         return {layer: norm**0.5 for layer, norm in norms.items()}

@@ -120,7 +120,7 @@ def _docstring(net: Net) -> list[str]:
 def renamed(net: Net) -> dict[str, str]:
     """Layers with parameters whose attribute could not bear their name, and the attribute."""
     names = attributes(net)
-    holders = dict.fromkeys(name.rpartition(".")[0] for name in net.parameters)
+    holders = dict.fromkeys(name.partition(".")[0] for name in net.parameters)
     return {layer: names[layer] for layer in holders if names[layer] != layer}
 
 
