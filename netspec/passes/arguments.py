@@ -36,7 +36,7 @@ class Use:
 
 
 @dataclass(slots=True)
-class Scope:
+class Around:
     """What may stand after the arguments of a word, and what stood before the word."""
 
     follows: Callable[[str], bool] = lambda _word: False
@@ -52,10 +52,10 @@ def bind_arguments(
     definition: type[Definition],
     head: tree.Name,
     items: Sequence[tree.Item],
-    scope: Scope | None = None,
+    around: Around | None = None,
 ) -> Use:
     """Give a definition its arguments; reports what does not fit."""
-    return Binder(context, definition, head, scope or Scope()).run(items)
+    return Binder(context, definition, head, around or Around()).run(items)
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Binder:
     context: Context
     definition: type[Definition]
     head: tree.Name
-    scope: Scope = field(default_factory=Scope)
+    around: Around = field(default_factory=Around)
     values: dict[str, Any] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
     items: Sequence[tree.Item] = ()
@@ -159,7 +159,7 @@ class Binder:
     def starts_follower(self, item: tree.Name) -> bool:
         """The word is none of this word's own."""
         own = self.knows(item) or self.word_argument() is not None
-        return not own and self.scope.follows(item.text)
+        return not own and self.around.follows(item.text)
 
     def item(self, item: tree.Item) -> None:
         """Bind one item."""
