@@ -43,7 +43,9 @@ class _Infer:
 
     def run(self) -> tuple[Layer, ...]:
         for layer in self.layers:
-            if not isinstance(layer.operation, Unknown) and all(name in self.results for name in layer.inputs):
+            if not isinstance(layer.operation, Unknown) and all(
+                name in self.results for name in layer.inputs
+            ):
                 self.layer(layer)
         return tuple(self.done.values())
 
