@@ -47,6 +47,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.reshape": "flatten reshape identity",
         "netspec.layers.embedding": "embed",
         "netspec.layers.recurrent": "rnn lstm gru last first",
+        "netspec.layers.join": "add mul mean concat",
     },
     "data": {"netspec.settings.data": "mnist digits csv npz"},
     "loss": {"netspec.settings.loss": "crossentropy bce mse"},
@@ -59,7 +60,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 # Words of the language that are designed and read, but not built.
 PLANNED: Final[dict[str, frozenset[str]]] = {
     "layer": frozenset(
-        "conv1d unpool prelu groupnorm rmsnorm lrn repeat_vector position attention add mul concat mean sample "
+        "conv1d unpool prelu groupnorm rmsnorm lrn repeat_vector position attention sample "
         "shortcut residual path repeat block network output".split()
     ),
     "data": frozenset("idx images text pairs series".split()),

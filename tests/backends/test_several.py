@@ -18,6 +18,7 @@ from netspec.layers.activation import Relu, Tanh
 from netspec.layers.conv import Conv
 from netspec.layers.dense import Dense
 from netspec.layers.input import Input
+from netspec.layers.join import Add, Concat, Mean, Mul
 from netspec.layers.norm import Batchnorm
 from netspec.layers.output import Softmax
 from netspec.settings.optimizer import Adamw
@@ -111,3 +112,40 @@ def test_source(golden: object) -> None:
         golden(f"torch/{name}.py", text)  # type: ignore[operator]
         with torch.random.fork_rng():
             exec(compile(text, name, "exec"), {"__name__": "__main__"})
+
+
+def joined(word: type, *shapes: str) -> Net:
+    """Several inputs, joined."""
+    names = [f"given{number}" for number in range(len(shapes))]
+    given = [
+        Layer(name, Input(tuple(map(int, dims.split("x"))))) for name, dims in zip(names, shapes, strict=True)
+    ]
+    return net(*given, Layer("joined", word(), tuple(names)), Layer("dense", Dense(2), ("joined",)))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        joined(Add, "5x4", "5x4", "4"),
+        joined(Add, "4", "5x4", "4"),
+        joined(Mul, "6", "6", "6", "6"),
+        joined(Mean, "3x4", "3x4", "3x4"),
+        joined(Concat, "5x2", "5x1", "5x3"),
+    ],
+    ids=lambda case: f"{case.layers[-2].word} of {len(case.inputs)}",
+)
+def test_three_and_more_are_joined(case: Net) -> None:
+    assert check_gradients(case) == []
+    assert run(Case(case.name, case), "torch") == []
+
+
+def test_one_result_read_twice() -> None:
+    twice = net(
+        Layer("given", Input((4,))),
+        Layer("dense", Dense(3), ("given",)),
+        Layer("square", Mul(), ("dense", "dense")),
+        Layer("double", Add(), ("square", "dense", "square")),
+        Layer("last", Dense(2), ("double",)),
+    )
+    assert check_gradients(twice) == []
+    assert run(Case("twice", twice), "torch") == []
