@@ -47,6 +47,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.reshape": "flatten reshape identity",
         "netspec.layers.embedding": "embed",
         "netspec.layers.recurrent": "rnn lstm gru last first",
+        "netspec.layers.join": "add mul mean concat",
     },
     "data": {"netspec.settings.data": "mnist digits csv npz"},
     "loss": {"netspec.settings.loss": "crossentropy bce mse"},
@@ -59,8 +60,8 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 # Words of the language that are designed and read, but not built.
 PLANNED: Final[dict[str, frozenset[str]]] = {
     "layer": frozenset(
-        "conv1d unpool prelu groupnorm rmsnorm lrn repeat_vector position attention add mul concat mean sample "
-        "shortcut residual path repeat block network output".split()
+        "conv1d prelu groupnorm rmsnorm lrn repeat_vector position attention sample "
+        "unpool".split()
     ),
     "data": frozenset("idx images text pairs series".split()),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),

@@ -65,12 +65,13 @@ class Net:
             layer for layer in self.layers if layer.name not in read or layer.name in self.named_outputs
         )
 
-    def shapes_for(self, dims: tuple[int, ...]) -> dict[str, Shape]:
-        """The shape of every layer where the input has these dimensions; the net's own where all are known."""
-        given = self.inputs[0].shape
-        if given.is_known:
-            return {layer.name: layer.shape for layer in self.layers}
-        shapes = {self.inputs[0].name: Shape(dims, given.of)}
+    def shapes_for(self, *dims: tuple[int, ...]) -> dict[str, Shape]:
+        """The shape of every result where the inputs have these dimensions; the net's own where all are known."""
+        if all(layer.shape.is_known for layer in self.inputs):
+            return self.shapes
+        shapes = {
+            layer.name: Shape(each, layer.shape.of) for layer, each in zip(self.inputs, dims, strict=True)
+        }
         for layer in self.layers:
             if layer.inputs:
                 inputs = [shapes[name] for name in layer.inputs]

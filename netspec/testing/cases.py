@@ -6,12 +6,14 @@ on a small network.  Knows no layer, loss or optimiser by itself, and no backend
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from netspec.backends import Arrays, as_given
 from netspec.init import generator, initial
 from netspec.ir.catalog import definitions, find
 from netspec.ir.layer import Constant, Example, Operation
@@ -57,21 +59,16 @@ class Case:
         """Its output is numbers, so that there is a loss."""
         return self.net.outputs[-1].shape.of is None
 
-    def inputs(self, batch: int, dtype: str, steps: int = SOME_STEPS, purpose: str = "inputs") -> Array:
+    def inputs(self, batch: int, dtype: str, steps: int = SOME_STEPS, purpose: str = "inputs") -> Arrays:
         """A batch as the spec writes it.  Its first example is all zeros: activations meet their kinks there."""
-        shape = self.net.inputs[0].shape
         random = generator(batch, f"{self.name}/{purpose}")
-        dims = (batch, *_sized(shape, steps))
-        if shape.of is not None:
-            return random.integers(0, shape.of, dims)
-        array = random.normal(size=dims)
-        array[0] = 0
-        return array.astype(dtype)
+        return as_given([_drawn(layer.shape, batch, dtype, steps, random) for layer in self.net.inputs])
 
     def targets(self, batch: int, dtype: str, steps: int = SOME_STEPS) -> Array:
         """Targets for a batch, prepared: classes, probabilities or numbers, as the loss wants them."""
         net = self.net
-        shape = net.shapes_for(_sized(net.inputs[0].shape, steps))[net.outputs[-1].name]
+        shapes = net.shapes_for(*(_sized(layer.shape, steps) for layer in net.inputs))
+        shape = shapes[net.outputs[-1].name]
         random = generator(batch, f"{self.name}/targets")
         wanted = loss_of(net, net.training).targets
         if wanted == "classes":
@@ -92,6 +89,15 @@ class Case:
             if name == "before.bias":
                 values[name] = np.zeros(param.shape)
         return {name: value.astype(dtype) for name, value in values.items()}
+
+
+def _drawn(shape: Shape, batch: int, dtype: str, steps: int, random: np.random.Generator) -> Array:
+    dims = (batch, *_sized(shape, steps))
+    if shape.of is not None:
+        return random.integers(0, shape.of, dims)
+    array = random.normal(size=dims)
+    array[0] = 0
+    return array.astype(dtype)
 
 
 def _sized(shape: Shape, steps: int) -> tuple[int, ...]:
@@ -121,28 +127,40 @@ def cases(*nets: Net, batch: int = 3) -> Iterator[Case]:
         yield Case(f"spec {net.name}", net, batch)
 
 
+def example_text(example: Example, starts: bool = False, before: str = "", after: str = "") -> str:
+    """A worked example as a network, its further inputs first; `starts`: its own text says what comes in."""
+    others = [f"input {name} {shape}" for name, shape in example.others]
+    given = [] if starts else [f"input {example.input}"]
+    return "\n".join(line for line in (*others, *given, before, example.text, after) if line)
+
+
 def layer_cases(example: Example, *, starts: bool = False) -> Iterator[Case]:
     """The cases of one worked example: alone, between layers with weights, and on sequences of any length."""
-    line = f"\n{example.text}"
-    title = f"{example.text} on {example.input}"
-    alone = example.text if starts else f"input {example.input}{line}"
-    net = _net(alone)
+    with_others = " and ".join([example.input, *(shape for _, shape in example.others)])
+    title = f"{example.text} on {with_others}"
+    net = _net(example_text(example, starts))
     yield Case(title, net, stated=example.output)
-    given, made = net.inputs[0].shape, net.outputs[-1].shape
-    before = (
-        ""
-        if starts or given.kind not in _BEFORE
-        else f"\n{_BEFORE[given.kind].format(given.dims[-1])} as before"
-    )
-    after = f"\n{_AFTER[made.kind]}" if made.kind in _AFTER else ""
-    yield Case(
-        f"{title}, between layers", _net(f"input {example.input}{before}{'' if starts else line}{after}")
-    )
+    given, made = net.inputs[-1].shape, net.outputs[-1].shape
+    before = "" if starts else _BEFORE.get(given.kind, "").format(given.dims[-1])
+    before, after = before and f"{before} as before", _AFTER.get(made.kind, "")
+    yield Case(f"{title}, between layers", _net(example_text(example, starts, before, after)))
     if given.kind in ("sequence", "integers") and not starts:
-        size = example.input.removeprefix(str(given.dims[0]))
-        any_length, diagnostics = run(Source(f"input T{size}{before}{line}{after}", "net"))
+        text = example_text(_any_length(example), False, before, after)
+        any_length, diagnostics = run(Source(text, "net"))
         if any_length is not None and not diagnostics:  # else the layer needs to know the length
             yield Case(f"{title}, any length", any_length)
+
+
+def _any_length(example: Example) -> Example:
+    """The example with T for the number of steps, in all inputs that have as many."""
+    steps = re.match(r"\d+", example.input)
+    assert steps is not None
+
+    def symbolic(shape: str) -> str:
+        return re.sub(rf"^{steps[0]}\b|^{steps[0]}(?=x)", "T", shape)
+
+    others = tuple((name, symbolic(shape)) for name, shape in example.others)
+    return replace(example, input=symbolic(example.input), others=others)
 
 
 def _settings() -> Iterator[Case]:

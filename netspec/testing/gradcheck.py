@@ -17,7 +17,7 @@ from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
 from netspec.init import generator, initial
 from netspec.ir.net import Net
-from netspec.ir.shape import Symbol
+from netspec.ir.shape import Shape, Symbol
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -44,20 +44,22 @@ class Mismatch:
 
 
 class GradientCheck:
-    """The numbers of one check: a plan for `net` in float64, an input, and the functional's coefficients `c`."""
+    """The numbers of one check: a plan for `net` in float64, inputs, and the functional's coefficients `c`."""
 
     def __init__(self, net: Net, seed: int = 0, *, training: bool = True) -> None:
         self.net, self.seed, self.training = net, seed, training
         self.store = Store(net, "float64")
         self.store.load(_spread(initial(net, seed, "float64"), seed))
         self.states = {name: self.store.views[name].copy() for name in self._states()}
-        shape = net.inputs[0].shape
-        dims = (BATCH, *(SOME_STEPS if isinstance(dim, Symbol) else dim for dim in shape.dims))
-        self.x = _input(dims, shape.of, seed)
+        sizes = [_sized(layer.shape) for layer in net.inputs]
+        self.xs = [
+            _input(dims, layer.shape.of, seed + number)
+            for number, (layer, dims) in enumerate(zip(net.inputs, sizes, strict=True))
+        ]
         self.random = generator(seed, "layers")
         self.start = self.random.bit_generator.state
-        self.plan = Plan(net, dims, self.store, self.random, net.outputs[-1].name)
-        result_shape = self.plan.forward(self.x, training=False).shape
+        self.plan = Plan(net, sizes, self.store, self.random, net.outputs[-1].name)
+        result_shape = self.plan.forward(self.xs, training=False).shape
         self.c: Array = np.asarray(generator(seed, "functional").normal(size=result_shape))
 
     def _states(self) -> list[str]:
@@ -68,17 +70,18 @@ class GradientCheck:
         self.random.bit_generator.state = self.start
         for name, value in self.states.items():
             self.store.views[name][...] = value
-        return float(np.vdot(self.c, self.plan.forward(self.x, training=self.training)))
+        return float(np.vdot(self.c, self.plan.forward(self.xs, training=self.training)))
 
     def gradients(self) -> dict[str, tuple[Array, Array]]:
-        """For the input (if it is numbers) and every parameter: the array itself and the gradient of L."""
+        """For the inputs (if they are numbers) and every parameter: the array itself and the gradient of L."""
         self.value()
         self.plan.backward(self.c.copy())
         found = {
             name: (self.store.views[name], view.copy()) for name, view in self.store.gradient_views.items()
         }
-        if self.net.inputs[0].shape.of is None:
-            found["input"] = (self.x, self.plan.input_gradient.copy())
+        for layer, x, gradient in zip(self.net.inputs, self.xs, self.plan.input_gradients, strict=True):
+            if layer.shape.of is None:
+                found[layer.name] = (x, gradient.copy())
         return found
 
     def run(self) -> list[Mismatch]:
@@ -113,6 +116,10 @@ def _spread(values: dict[str, Array], seed: int) -> dict[str, Array]:
         name: value + 0.3 * generator(seed, f"spread/{name}").random(value.shape)
         for name, value in values.items()
     }
+
+
+def _sized(shape: Shape) -> tuple[int, ...]:
+    return (BATCH, *(SOME_STEPS if isinstance(dim, Symbol) else dim for dim in shape.dims))
 
 
 def _input(dims: tuple[int, ...], of: int | None, seed: int) -> Array:

@@ -21,6 +21,7 @@ from netspec.init import initial
 from netspec.ir import catalog
 from netspec.ir.layer import Operation
 from netspec.ir.net import Net
+from netspec.testing.cases import example_text
 
 BATCH = 3
 PRECISION = 1e-12
@@ -44,11 +45,12 @@ class Layer:
         self.store.load(initial(self.net, 0, dtype))
         self.random = np.random.default_rng(1)
         result = self.net.outputs[-1]
-        shape = self.net.inputs[0].shape
-        self.plan = Plan(self.net, (BATCH, *shape.known), self.store, self.random, result.name)
-        self.values = self.store.values_of(result.name)
-        self.gradients = self.store.gradients_of(result.name)
-        self.x = inputs(self.net, dtype)
+        self.xs = inputs(self.net, dtype)
+        shapes = [(BATCH, *layer.shape.known) for layer in self.net.inputs]
+        self.plan = Plan(self.net, shapes, self.store, self.random, result.name)
+        weights = self.net.weights_of(result)
+        self.values = self.store.values_of(weights)
+        self.gradients = self.store.gradients_of(weights)
 
     def tensors(self) -> dict[str, Tensor]:
         """Copies of the parameters that take gradients."""
@@ -58,27 +60,40 @@ class Layer:
         }
 
     def agrees(self, function: Callable[..., Tensor], *, training: bool = True) -> None:
-        """Output and all gradients are those of `function(x, **parameters)`."""
-        integers = self.x.dtype.kind == "i"
-        x, parameters = torch.tensor(self.x, requires_grad=not integers), self.tensors()
-        wanted = function(x, **parameters)
-        found = self.plan.forward(self.x, training=training)
+        """Output and all gradients are those of `function(*inputs, **parameters)`."""
+        xs = [torch.tensor(x, requires_grad=x.dtype.kind != "i") for x in self.xs]
+        parameters = self.tensors()
+        wanted = function(*xs, **parameters)
+        found = self.plan.forward(self.xs, training=training)
         close(found, wanted)
         dy = np.random.default_rng(2).normal(size=found.shape)
         wanted.backward(torch.tensor(dy))
         self.plan.backward(dy)
         for name, gradient in self.gradients.items():
             close(gradient, parameters[name].grad)
-        if not integers:
-            close(self.plan.input_gradient, x.grad)
+        for x, found in zip(xs, self.plan.input_gradients, strict=True):
+            if x.requires_grad:
+                close(found, x.grad)
+
+    @property
+    def x(self) -> Array:
+        """The only input."""
+        (x,) = self.xs
+        return x
+
+    @x.setter
+    def x(self, array: Array) -> None:
+        self.xs = (array,)
 
 
-def inputs(net: Net, dtype: str = "float64") -> Array:
-    shape, random = net.inputs[0].shape, np.random.default_rng(3)
-    size = (BATCH, *shape.known)
-    if shape.of is not None:
-        return channels_first(random.integers(0, shape.of, size))
-    return channels_first(random.normal(size=size)).astype(dtype)
+def inputs(net: Net, dtype: str = "float64") -> tuple[Array, ...]:
+    random = np.random.default_rng(3)
+    found = []
+    for shape in (layer.shape for layer in net.inputs):
+        size = (BATCH, *shape.known)
+        drawn = random.normal(size=size) if shape.of is None else random.integers(0, shape.of, size)
+        found.append(channels_first(drawn).astype(dtype if shape.of is None else drawn.dtype))
+    return tuple(found)
 
 
 def close(found: Array, wanted: Tensor | None) -> None:
@@ -314,7 +329,7 @@ def test_erf_is_accurate_to_the_last_digits() -> None:
 
 def examples() -> list[str]:
     return [
-        f"input {example.input}\n{example.text}"
+        example_text(example)
         for definition in catalog.definitions("layer")
         if issubclass(definition, Operation) and not definition.reads_nothing
         for example in definition.examples
@@ -325,13 +340,15 @@ def examples() -> list[str]:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_kernels_keep_to_their_type_and_leave_their_input_alone(text: str, dtype: str) -> None:
     layer = Layer(text, dtype)
-    layer.x.flags.writeable = False
+    for x in layer.xs:
+        x.flags.writeable = False
     for training in (False, True):
-        y = layer.plan.forward(layer.x, training=training)
-        assert {str(value.dtype) for name, value in layer.plan.values.items() if name != "input1"} <= {dtype}
+        y = layer.plan.forward(layer.xs, training=training)
+        made = {name: value for name, value in layer.plan.values.items() if name not in layer.plan.sources}
+        assert {str(value.dtype) for value in made.values()} <= {dtype}
     dy = np.ones_like(y)
     dy.flags.writeable = False
     layer.plan.backward(dy)
-    assert layer.plan.input_gradient.dtype == dtype
-    assert layer.plan.input_gradient.shape == layer.x.shape
+    for x, dx in zip(layer.xs, layer.plan.input_gradients, strict=True):
+        assert (dx.dtype, dx.shape) == (dtype, x.shape)
     assert {gradient.dtype for gradient in layer.gradients.values()} <= {np.dtype(dtype)}
