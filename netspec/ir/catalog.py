@@ -60,8 +60,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 # Words of the language that are designed and read, but not built.
 PLANNED: Final[dict[str, frozenset[str]]] = {
     "layer": frozenset(
-        "conv1d prelu groupnorm rmsnorm lrn repeat_vector position attention sample "
-        "unpool".split()
+        "conv1d prelu groupnorm rmsnorm lrn repeat_vector position attention sample unpool".split()
     ),
     "data": frozenset("idx images text pairs series".split()),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),
