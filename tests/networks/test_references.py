@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .published import CONV, PUBLISHED, RESNET50_SHAPES, VGG16_SHAPES
-from .reference_language import Attention
+from .reference_language import Attention, DecoderLayer, EncoderLayer
 from .reference_vision import Residual
 
 STEPS = {"S": 9, "T": 7}
@@ -106,17 +106,65 @@ def test_stages_of_resnet50_come_as_often_as_the_table_says() -> None:
     assert [widths.count(width) for width in (256, 512, 1024, 2048)] == [3, 4, 6, 3]
 
 
-@pytest.mark.parametrize("causal", [False, True])
-def test_attention_is_that_of_pytorch(causal: bool) -> None:
-    torch.manual_seed(0)
-    ours, theirs = Attention(12, 3, causal), nn.MultiheadAttention(12, 3, batch_first=True)
+def copy_attention(ours: Attention, theirs: nn.MultiheadAttention) -> None:
     projections = (ours.query, ours.key, ours.value)
     with torch.no_grad():
         theirs.in_proj_weight.copy_(torch.cat([each.weight for each in projections]))
         theirs.in_proj_bias.copy_(torch.cat([each.bias for each in projections]))
         theirs.out_proj.load_state_dict(ours.output.state_dict())
+
+
+def shaken(module: nn.Module) -> nn.Module:
+    """Ready to predict, with normalisations that are not the identity."""
+    for each in module.modules():
+        if isinstance(each, nn.LayerNorm):
+            nn.init.uniform_(each.weight, 0.5, 1.5)
+            nn.init.normal_(each.bias)
+    return module.eval()
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_is_that_of_pytorch(causal: bool) -> None:
+    torch.manual_seed(0)
+    ours, theirs = Attention(12, 3, causal), nn.MultiheadAttention(12, 3, batch_first=True)
+    copy_attention(ours, theirs)
     x, memory = torch.randn(2, 5, 12), torch.randn(2, 7, 12)
     mask = torch.ones(5, 5, dtype=torch.bool).triu(1) if causal else None
     torch.testing.assert_close(ours(x), theirs(x, x, x, attn_mask=mask)[0])
     if not causal:
         torch.testing.assert_close(ours(x, memory), theirs(x, memory, memory)[0])
+
+
+def test_encoder_is_that_of_pytorch() -> None:
+    torch.manual_seed(0)
+    ours = shaken(EncoderLayer(12, 3, 20, nn.ReLU(), 1e-5))
+    theirs = nn.TransformerEncoderLayer(12, 3, 20, batch_first=True).eval()
+    copy_attention(ours.attention, theirs.self_attn)
+    for mine, other in (
+        (ours.norm1, theirs.norm1),
+        (ours.feed_forward[0], theirs.linear1),
+        (ours.feed_forward[2], theirs.linear2),
+        (ours.norm2, theirs.norm2),
+    ):
+        other.load_state_dict(mine.state_dict())
+    x = torch.randn(2, 5, 12)
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+def test_decoder_is_that_of_pytorch() -> None:
+    torch.manual_seed(0)
+    ours = shaken(DecoderLayer(12, 3, 20))
+    theirs = nn.TransformerDecoderLayer(12, 3, 20, batch_first=True).eval()
+    copy_attention(ours.attention, theirs.self_attn)
+    copy_attention(ours.cross, theirs.multihead_attn)
+    for mine, other in (
+        (ours.norm1, theirs.norm1),
+        (ours.norm2, theirs.norm2),
+        (ours.feed_forward[0], theirs.linear1),
+        (ours.feed_forward[2], theirs.linear2),
+        (ours.norm3, theirs.norm3),
+    ):
+        other.load_state_dict(mine.state_dict())
+    x, memory = torch.randn(2, 5, 12), torch.randn(2, 7, 12)
+    mask = torch.ones(5, 5, dtype=torch.bool).triu(1)
+    torch.testing.assert_close(ours(x, memory), theirs(x, memory, tgt_mask=mask))
