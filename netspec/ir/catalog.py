@@ -40,11 +40,13 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.dense": "dense linear",
         "netspec.layers.conv": "conv depthwise upconv upsample",
         "netspec.layers.pool": "pool global",
-        "netspec.layers.activation": ("relu tanh gelu silu elu selu softplus leaky_relu hardswish activate"),
+        "netspec.layers.activation": (
+            "relu relu6 tanh gelu silu elu selu softplus leaky_relu hardswish activate"
+        ),
         "netspec.layers.output": "softmax sigmoid",
         "netspec.layers.norm": "batchnorm layernorm",
         "netspec.layers.dropout": "dropout noise",
-        "netspec.layers.reshape": "flatten reshape identity",
+        "netspec.layers.reshape": "flatten reshape crop identity",
         "netspec.layers.embedding": "embed",
         "netspec.layers.recurrent": "rnn lstm gru last first",
         "netspec.layers.join": "add mul mean concat",

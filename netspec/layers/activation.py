@@ -26,6 +26,14 @@ class Relu(Activation):
     examples: ClassVar[tuple[Example, ...]] = _example("relu")
 
 
+@word("relu6")
+class Relu6(Activation):
+    """A relu that stops at 6, which networks for small numbers use (Krizhevsky 2010)."""
+
+    formula: ClassVar[str] = "y = min(max(x, 0), 6)"
+    examples: ClassVar[tuple[Example, ...]] = _example("relu6")
+
+
 @word("tanh")
 class Tanh(Activation):
     """The hyperbolic tangent: S-shaped, from -1 to 1."""

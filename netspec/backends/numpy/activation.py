@@ -48,6 +48,15 @@ def _gelu_slope(x: Array, y: Array, out: Array) -> None:
     out += density
 
 
+def _relu6(x: Array, y: Array) -> None:
+    np.maximum(x, 0, out=y)
+    np.minimum(y, 6, out=y)
+
+
+def _relu6_slope(x: Array, y: Array, out: Array) -> None:
+    np.multiply(x > 0, x < 6, out=out, casting="unsafe")
+
+
 def _silu(x: Array, y: Array) -> None:
     sigmoid(x, y)
     y *= x
@@ -117,6 +126,7 @@ def _hardswish_slope(x: Array, y: Array, out: Array) -> None:
 Function: TypeAlias = Callable[[Array, Array], None]
 Slope: TypeAlias = Callable[[Array, Array, Array], None]
 TABLE: Final[dict[type[Activation], tuple[Function, Slope]]] = {
+    layers.Relu6: (_relu6, _relu6_slope),
     layers.Tanh: (_tanh, _tanh_slope),
     layers.Gelu: (_gelu, _gelu_slope),
     layers.Silu: (_silu, _silu_slope),
