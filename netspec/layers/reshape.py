@@ -9,6 +9,7 @@ from netspec.ir.definition import argument, word
 from netspec.ir.layer import Change, Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Dims
+from netspec.ir.values import Whole
 
 
 @word("flatten")
@@ -58,6 +59,20 @@ class Reshape(Operation):
                 changes=changes,
             )
         return shape
+
+
+@word("repeat_vector")
+class RepeatVector(Operation):
+    """Makes a sequence of a vector: the same at every step."""
+
+    steps: int = argument(Whole(1, example=10), "number of steps")
+
+    takes: ClassVar[tuple[str, ...]] = ("vector",)
+    formula: ClassVar[str] = "output = steps x input"
+    examples: ClassVar[tuple[Example, ...]] = (Example("4", "repeat_vector 3", "3x4"),)
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape((self.steps, *inputs[0].dims))
 
 
 @word("identity")
