@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
 from netspec.source import Source
+from netspec.syntax.files import Folder
 from netspec.syntax.parser import decode, read_source
 from netspec.train.header import read_header
 
@@ -51,13 +52,14 @@ def read(text: str, limits: Limits = DEFAULT) -> Source:
     if text == STDIN:
         if sys.stdin is None:
             raise error("N008", "standard input is closed")
-        return decode(sys.stdin.buffer.read(limits.source + 1), "<stdin>", limits)
+        source = decode(sys.stdin.buffer.read(limits.source + 1), "<stdin>", limits)
+        return Source(source.text, source.name, Folder(Path()))
     path = find_spec(text)
     if path.suffix == WEIGHTS and path.is_file():
         header = read_header(path)
         return decode(header.text.encode("utf-8", "surrogatepass"), str(path), limits)
     source = read_source(path, limits)
-    return source if str(path) == text else Source(source.text, path.name)
+    return Source(source.text, text if str(path) == text else path.name, Folder(path.parent), path.name)
 
 
 def spec_files(paths: Iterable[str], found: list[Diagnostic]) -> list[str]:
@@ -81,14 +83,16 @@ def _inside(folder: str) -> Iterable[str]:
         yield from (str(Path(place, name)) for name in sorted(names) if name.endswith(SUFFIX))
 
 
-def compile_all(paths: Sequence[str], limits: Limits) -> tuple[list[tuple[str, Net]], list[Diagnostic]]:
+def compile_all(
+    paths: Sequence[str], limits: Limits, values: Mapping[str, str] | None = None
+) -> tuple[list[tuple[str, Net]], list[Diagnostic]]:
     """The networks of the specs that are right, each with its name for people, and the diagnostics of the others."""
     nets: list[tuple[str, Net]] = []
     found: list[Diagnostic] = []
     for file in spec_files(paths, found):
         try:
             source = read(file, limits)
-            nets.append((source.name, analyse(source, limits)))
+            nets.append((source.name, analyse(source, limits, values)))
         except SpecError as wrong:
             found.extend(wrong.diagnostics)
     return nets, found

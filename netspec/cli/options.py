@@ -61,6 +61,25 @@ def _read_limits(_ctx: click.Context, _option: click.Parameter, values: tuple[st
     return DEFAULT.raised(**wanted)
 
 
+def _read_values(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    wanted = {}
+    for text in values:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not sign or not name or not value:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE, as in width=128.")
+        wanted[name] = value
+    return wanted
+
+
+values = click.option(
+    "--set",
+    "values",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_read_values,
+    help="Give a `param` of the spec another value.",
+)
+
 _format = click.option(
     "--format",
     type=click.Choice(FORMATS),

@@ -64,7 +64,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 
 # Words of the language that are designed and read, but not built.
 PLANNED: Final[dict[str, frozenset[str]]] = {
-    "layer": frozenset("unpool attention shortcut residual path repeat block network output".split()),
+    "layer": frozenset(["attention", "unpool"]),
     "data": frozenset("idx images text pairs series".split()),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),
     "schedule": frozenset("warmup onecycle plateau".split()),

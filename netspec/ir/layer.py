@@ -6,8 +6,9 @@ backends, documentation and tests ask it for shapes, numbers and words, and know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
+from fractions import Fraction
 from math import prod
 from typing import ClassVar, TypeAlias
 
@@ -18,6 +19,8 @@ from netspec.ir.values import Reference
 from netspec.source import Span
 
 Shapes: TypeAlias = Sequence[Shape]
+Step: TypeAlias = tuple[tuple[int, int | Fraction], tuple[int, int | Fraction]]
+"""For height and width: pixels from the first to the last that one result sees, and pixels between neighbours."""
 
 
 @frozen
@@ -173,6 +176,14 @@ class Operation(Definition):
         """Multiply-adds of one example's forward pass, the products of weights and inputs only."""
         return 0
 
+    def uncounted(self, inputs: Shapes, convention: str) -> int:
+        """Trained parameters that another convention of counting (`keras`, `paper`) does not have."""
+        return 0
+
+    def step(self, inputs: Shapes) -> Step | None:
+        """Reach and stride in height and in width, for the receptive field; None where it sees its whole input."""
+        return (1, 1), (1, 1)
+
     def padding(self, inputs: Shapes) -> tuple[int, int, int, int] | None:
         """Rows and columns added at top, bottom, left and right; None where the layer does not pad."""
         return None
@@ -194,6 +205,30 @@ class Operation(Definition):
 
 
 @frozen
+class Frame:
+    """One use of something that holds lines: a block, a network, a branch, one turn of a repetition.
+
+    `text` is the statement with its values worked out: `residual 128 stride=2`.
+    """
+
+    kind: str
+    text: str
+    statement: Span
+    outer: Frame | None = None
+    turn: int = 0
+    turns: int = 1
+    reads: str = ""
+    """The shape that comes in, where it is known."""
+
+    def chain(self) -> Iterator[Frame]:
+        """This use and those around it, innermost first."""
+        frame: Frame | None = self
+        while frame is not None:
+            yield frame
+            frame = frame.outer
+
+
+@frozen
 class Origin:
     """Where a layer was written: the statement, the word, the arguments, the stated result."""
 
@@ -203,6 +238,10 @@ class Origin:
     result: Span | None = None
     implicit: bool = False
     """Nobody wrote it: it was put in between."""
+    frame: Frame | None = None
+    """What the statement stands in; None on the top level."""
+    text: str = ""
+    """The statement with the values of names worked out, where it holds any."""
 
 
 @frozen

@@ -42,6 +42,8 @@ class Net:
     name: str
     layers: tuple[Layer, ...]
     training: Training | None = None
+    named_outputs: tuple[str, ...] = ()
+    """The results that the text names as outputs; that of the last line is one without being named."""
     text: str = field(default="", compare=False, repr=False)
     """The text that it was read from, empty where it was not."""
 
@@ -57,9 +59,11 @@ class Net:
 
     @cached_property
     def outputs(self) -> tuple[Layer, ...]:
-        """The layers whose result nothing else reads."""
+        """The layers whose result nothing else reads, and those named as outputs; the main one is the last."""
         read = {name.partition(".")[0] for layer in self.layers for name in layer.inputs}
-        return tuple(layer for layer in self.layers if layer.name not in read)
+        return tuple(
+            layer for layer in self.layers if layer.name not in read or layer.name in self.named_outputs
+        )
 
     def shapes_for(self, *dims: tuple[int, ...]) -> dict[str, Shape]:
         """The shape of every result where the inputs have these dimensions; the net's own where all are known."""

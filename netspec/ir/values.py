@@ -63,6 +63,11 @@ class Kind:
         """A bare word in this position is a value, whatever it is."""
         return False
 
+    @property
+    def many(self) -> bool:
+        """Any number of values may stand in its position."""
+        return False
+
     def read(self, values: tuple[tree.Value, ...]) -> Any:
         """The value behind the nodes; raises `Unreadable`."""
         raise NotImplementedError
@@ -324,6 +329,10 @@ class Reference(Kind):
 @frozen
 class References(Reference):
     """The names of any number of layers, by position: `add a b`."""
+
+    @property
+    def many(self) -> bool:
+        return True
 
     @property
     def phrase(self) -> str:

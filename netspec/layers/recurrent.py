@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, shared, word
@@ -28,6 +29,8 @@ class Recurrent(Operation):
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
     gates: ClassVar[int] = 1
+    biases: ClassVar[Mapping[str, int]] = {"keras": 1, "paper": 1}
+    """Biases of each gate, of the two that PyTorch has, that another convention lacks."""
     formula: ClassVar[str] = (
         "output = T x units, 2 * units if bidirectional, without T if last; "
         "parameters = gates * units * (features + units + 2) for each direction"
@@ -37,6 +40,9 @@ class Recurrent(Operation):
     def directions(self) -> int:
         """2 where it reads both ways."""
         return 2 if self.bidirectional else 1
+
+    def step(self, inputs: Shapes) -> None:
+        return None
 
     def result(self, inputs: Shapes) -> Shape:
         features = self.units * self.directions
@@ -55,6 +61,10 @@ class Recurrent(Operation):
                 ("bias_hh", (rows,)),
             )
         )
+
+    def uncounted(self, inputs: Shapes, convention: str) -> int:
+        """One bias a gate in the papers and in Keras, whose `GRU` resets after the product and has two as well."""
+        return self.biases[convention] * self.directions * self.gates * self.units
 
     def multiply_adds(self, inputs: Shapes) -> int:
         steps, features = inputs[0].known
@@ -108,6 +118,7 @@ class Gru(Recurrent):
     `bidirectional` those of both readings side by side.
     """
 
+    biases: ClassVar[Mapping[str, int]] = {"keras": 0, "paper": 1}
     gates: ClassVar[int] = 3
     examples: ClassVar[tuple[Example, ...]] = _examples("gru")
 

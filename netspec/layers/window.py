@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from netspec.frozen import frozen
-from netspec.ir.layer import Change, Problem
+from netspec.ir.layer import Change, Problem, Step
 from netspec.ir.shape import Shape
 from netspec.ir.sizes import Sides
 
@@ -31,6 +31,12 @@ class Window:
         """Rows and columns from the first to the last that the window touches: dilation * (kernel - 1) + 1."""
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         return dh * (kh - 1) + 1, dw * (kw - 1) + 1
+
+    @property
+    def step(self) -> Step:
+        """Reach and stride in height and in width."""
+        (reach_h, reach_w), (stride_h, stride_w) = self.reach, self.stride
+        return (reach_h, stride_h), (reach_w, stride_w)
 
     def padding(self, image: Shape) -> Sides:
         """Rows and columns to add at top, bottom, left and right.

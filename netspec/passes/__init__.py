@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -11,6 +11,7 @@ from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.bind import bind
+from netspec.passes.budget import check_budgets
 from netspec.passes.check import check_structure, check_training, check_used
 from netspec.passes.context import Context
 from netspec.passes.infer import infer
@@ -19,23 +20,28 @@ from netspec.source import Source
 from netspec.syntax.parser import parse
 
 
-def analyse(source: Source, limits: Limits = DEFAULT) -> Net:
-    """The network of a text; raises `SpecError` with every diagnostic of the text and its verified suggestions."""
-    net, diagnostics = run(source, limits)
+def analyse(source: Source, limits: Limits = DEFAULT, values: Mapping[str, str] | None = None) -> Net:
+    """The network of a text; raises `SpecError` with every diagnostic of the text and its verified suggestions.
+
+    `values` stand in place of those that the text gives its parameters.
+    """
+    net, diagnostics = run(source, limits, values)
     if not diagnostics and net is not None:
         return net
 
     def check(changed: Source) -> tuple[Sequence[Layer], Diagnostics]:
-        context = Context(changed, limits)
+        context = Context(changed, limits, values or {})
         found = _run(context)
         return (found.layers if found else ()), context.diagnostics
 
     raise SpecError(*suggest(source, diagnostics, check))
 
 
-def run(source: Source, limits: Limits = DEFAULT) -> tuple[Net | None, list[Diagnostic]]:
+def run(
+    source: Source, limits: Limits = DEFAULT, values: Mapping[str, str] | None = None
+) -> tuple[Net | None, list[Diagnostic]]:
     """The network as far as it could be made, and the diagnostics in order; nothing is raised."""
-    context = Context(source, limits)
+    context = Context(source, limits, values or {})
     net = None
     try:
         net = _run(context)
@@ -49,10 +55,11 @@ def _run(context: Context) -> Net | None:
     file = parse(context.source, diagnostics, context.limits)
     bound = bind(context, file.statements)
     check_structure(context, bound)
-    layers = infer(context, bound.layers)
-    net = Net(_name(context.source), layers, bound.training, context.source.text)
+    net = Net(_name(context.source), bound.layers, bound.training, tuple(bound.outputs), context.source.text)
     if not diagnostics:
-        check_used(context, layers)
+        check_used(context, bound)
+    if not diagnostics:
+        check_budgets(context, net, bound.budgets, bound.values)
     if not diagnostics and bound.training:
         check_training(context, net, bound.training)
     return net
@@ -70,7 +77,7 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
     context = Context(draft.source, limits)
     layers = infer(context, draft.layers)
     context.diagnostics.raise_if_any()
-    net = Net(draft.name, layers, draft.training)
+    net = Net(draft.name, layers, draft.training, draft.outputs)
     for layer in layers:
         stated = draft.shapes.get(layer.name, str(layer.shape))
         if stated != str(layer.shape) and layer.origin:

@@ -36,7 +36,7 @@ class Use:
 
 
 @dataclass(slots=True)
-class Scope:
+class Around:
     """What may stand after the arguments of a word, and what stood before the word."""
 
     follows: Callable[[str], bool] = lambda _word: False
@@ -52,10 +52,10 @@ def bind_arguments(
     definition: type[Definition],
     head: tree.Name,
     items: Sequence[tree.Item],
-    scope: Scope | None = None,
+    around: Around | None = None,
 ) -> Use:
     """Give a definition its arguments; reports what does not fit."""
-    return Binder(context, definition, head, scope or Scope()).run(items)
+    return Binder(context, definition, head, around or Around()).run(items)
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Binder:
     context: Context
     definition: type[Definition]
     head: tree.Name
-    scope: Scope = field(default_factory=Scope)
+    around: Around = field(default_factory=Around)
     values: dict[str, Any] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
     items: Sequence[tree.Item] = ()
@@ -125,7 +125,8 @@ class Binder:
     def next_positional(self) -> Argument | None:
         """The positional argument that the next value fills."""
         for each in self.definition.arguments():
-            if each.positional and each.name not in self.values and not each.kind.words:
+            is_open = each.name not in self.values or each.kind.many
+            if each.positional and is_open and not each.kind.words:
                 return each
         return None
 
@@ -158,8 +159,9 @@ class Binder:
 
     def starts_follower(self, item: tree.Name) -> bool:
         """The word is none of this word's own."""
-        own = self.knows(item) or self.word_argument() is not None
-        return not own and self.scope.follows(item.text)
+        upcoming = self.word_argument()
+        own = self.knows(item) or (upcoming is not None and not upcoming.kind.many)
+        return not own and self.around.follows(item.text)
 
     def item(self, item: tree.Item) -> None:
         """Bind one item."""
@@ -211,7 +213,9 @@ class Binder:
     def store(self, found: Argument, value: Any, item: tree.Item) -> None:
         """Keep an argument's value; it may be given once."""
         span = self.context.span(item)
-        if found.name in self.values:
+        if found.kind.many and found.name in self.values:
+            value, span = (*self.values[found.name], *value), self.spans[found.name].to(span)
+        elif found.name in self.values:
             labels = Label(span, "again"), Label(self.spans.get(found.name, span), "first")
             drop = Fix((Edit(span, ""),), f"without `{misfit.short(span.text)}`")
             self.report("N106", f"`{found.name}` of `{self.word}` is given twice", *labels, fixes=(drop,))

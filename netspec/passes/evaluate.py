@@ -1,9 +1,13 @@
-"""Compile-time arithmetic: the value of an expression in parentheses."""
+"""Compile-time arithmetic: the value of an expression in parentheses, in a condition, in a budget.
+
+Names have been replaced by their values before (`passes.scope`); a word that is left stands for itself, which only
+`==` and `!=` have a use for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from netspec.syntax import tree
 
@@ -27,7 +31,7 @@ def _divide(left: Number, right: Number) -> Number:
     return left / right
 
 
-_OPERATORS: Final[dict[str, Callable[[Number, Number], Number]]] = {
+_ARITHMETIC: Final[dict[str, Callable[[Number, Number], Number]]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
     "*": lambda left, right: left * right,
@@ -35,16 +39,54 @@ _OPERATORS: Final[dict[str, Callable[[Number, Number], Number]]] = {
     "//": lambda left, right: left // right,
     "%": lambda left, right: left % right,
 }
+_ORDER: Final[dict[str, Callable[[Number, Number], bool]]] = {
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+}
+_EQUALITY: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+}
+_LOGIC: Final[dict[str, Callable[[bool, bool], bool]]] = {
+    "and": lambda left, right: left and right,
+    "or": lambda left, right: left or right,
+}
 _LARGEST = 10**18
 
 
 def evaluate(node: tree.Expression) -> Number:
-    """The number that an expression stands for; raises `NotConstant`.
+    """The number that an expression stands for; raises `NotConstant`."""
+    value = _value(node)
+    if isinstance(value, bool):
+        raise NotConstant(node, "a number is wanted here, and this is a condition")
+    if not isinstance(value, (int, float)):
+        raise NotConstant(node, _no(node))
+    return value
+
+
+def holds(node: tree.Expression) -> bool:
+    """Whether a condition holds; raises `NotConstant` where it is none."""
+    value = _value(node)
+    if not isinstance(value, bool):
+        raise NotConstant(node, "a condition is a comparison, such as `stride != 1`")
+    return value
+
+
+def compare(operator: str, left: Number, right: Number) -> bool:
+    """Whether a comparison of two numbers holds."""
+    found: bool = (_ORDER | _EQUALITY)[operator](left, right)
+    return found
+
+
+def _value(node: tree.Expression) -> Any:
+    """The number, truth or word of an expression.
 
     Operands are computed before their operation by means of a list, not of recursion: a sum may have any length.
     """
-    todo: list[tuple[tree.Expression, bool]] = [(node, False)]
-    values: list[Number] = []
+    todo: list[tuple[Any, bool]] = [(node, False)]
+    values: list[Any] = []
     while todo:
         part, ready = todo.pop()
         match part:
@@ -53,24 +95,51 @@ def evaluate(node: tree.Expression) -> Number:
             case tree.Group(expression=inner):
                 todo.append((inner, False))
             case tree.Operation(operands=operands) if not ready:
-                if part.operator not in _OPERATORS:
-                    raise NotConstant(part, f"`{part.operator}` cannot stand here, only + - * / // %")
                 todo += [(part, True), *((operand, False) for operand in reversed(operands))]
-            case tree.Operation(operator=operator, operands=(_,)):
-                values.append(-values.pop() if operator == "-" else values.pop())
-            case tree.Operation(operator=operator):
+            case tree.Operation(operator="not"):
+                values.append(not _typed(part.operands[0], values.pop(), bool, "yes or no"))
+            case tree.Operation(operator=operator, operands=(operand,)):
+                number = _typed(operand, values.pop(), int | float, "a number")
+                values.append(-number if operator == "-" else number)
+            case tree.Operation():
                 right, left = values.pop(), values.pop()
-                values.append(_apply(part, operator, left, right))
-            case tree.Name(text=text) | tree.Symbol(text=text):
-                raise NotConstant(part, f"`{text[:40]}` in an expression is not supported yet", "N901")
+                values.append(_apply(part, left, right))
+            case tree.Name(text=text):
+                values.append(text)
+            case tree.Symbol(text=text):
+                raise NotConstant(part, f"`{text}` has no number yet; `--bind {text}=NUMBER` gives it one")
+            case tree.Text(value=value):
+                values.append(value)
             case _:
-                raise NotConstant(part, "only numbers and + - * / // % can stand here")
+                raise NotConstant(part, "only numbers, names and + - * / // % can stand here")
     return values.pop()
 
 
-def _apply(node: tree.Node, operator: str, left: Number, right: Number) -> Number:
+def _no(node: tree.Node) -> str:
+    name = f"`{node.text[:40]}` " if isinstance(node, tree.Name) else "this "
+    return f"{name}is no number, and no parameter bears that name"
+
+
+def _typed(node: tree.Node, value: Any, kind: Any, what: str) -> Any:
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    if isinstance(value, str):
+        raise NotConstant(node, _no(node))
+    raise NotConstant(node, f"{what} is wanted here")
+
+
+def _apply(node: tree.Operation, left: Any, right: Any) -> Any:
+    operator, (first, second) = node.operator, node.operands
+    if operator in _EQUALITY:
+        return _EQUALITY[operator](left, right)
+    if operator in _LOGIC:
+        sides = (_typed(first, left, bool, "yes or no"), _typed(second, right, bool, "yes or no"))
+        return _LOGIC[operator](*sides)
+    numbers = (_typed(first, left, int | float, "a number"), _typed(second, right, int | float, "a number"))
+    if operator in _ORDER:
+        return _ORDER[operator](*numbers)
     try:
-        value = _OPERATORS[operator](left, right)
+        value = _ARITHMETIC[operator](*numbers)
     except ZeroDivisionError:
         raise NotConstant(node, "division by zero") from None
     except ArithmeticError as reason:
