@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.catalog import find
-from netspec.ir.definition import argument, word
-from netspec.ir.layer import Example, Operation
+from netspec.ir.definition import argument, flag, word
+from netspec.ir.layer import Constant, Example, Operation, Param, Shapes
+from netspec.ir.shape import Shape
 from netspec.ir.values import Choice, Real
 
 
@@ -44,10 +45,18 @@ class Tanh(Activation):
 
 @word("gelu")
 class Gelu(Activation):
-    """The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact."""
+    """The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact unless `tanh` stands after it.
 
-    formula: ClassVar[str] = "y = x * Phi(x), Phi the normal distribution function"
-    examples: ClassVar[tuple[Example, ...]] = _example("gelu")
+    `gelu tanh` is the approximation that GPT-2 and BERT were trained with.
+    """
+
+    approximate: bool = flag("tanh", "approximate the normal distribution function by a tanh")
+
+    formula: ClassVar[str] = (
+        "y = x * Phi(x), Phi the normal distribution function; "
+        "tanh: y = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))"
+    )
+    examples: ClassVar[tuple[Example, ...]] = (*_example("gelu"), *_example("gelu tanh"))
 
 
 @word("silu")
@@ -100,7 +109,39 @@ class Hardswish(Activation):
     examples: ClassVar[tuple[Example, ...]] = _example("hardswish")
 
 
-NAMES = ("relu", "sigmoid", "tanh", "gelu", "silu", "elu", "selu", "softplus", "leaky_relu", "hardswish")
+@word("prelu")
+class Prelu(Operation):
+    """A leaky relu whose slope is learned, one for each channel (He et al. 2015)."""
+
+    slope: float = argument(Real(), "slope on the negative side to start with", default=0.25)
+    shared: bool = flag("shared", "one slope for all channels", default=False)
+
+    formula: ClassVar[str] = "y = x where x > 0, else weight * x"
+    examples: ClassVar[tuple[Example, ...]] = (
+        *_example("prelu"),
+        *_example("prelu 0.1 shared"),
+        Example("4x3x2", "prelu", "4x3x2"),
+        Example("5", "prelu", "5"),
+    )
+
+    def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
+        channels = 1 if self.shared else Shape(inputs[0].dims[-1:]).size
+        return (Param("weight", (channels,), Constant(self.slope)),)
+
+
+NAMES = (
+    "relu",
+    "sigmoid",
+    "tanh",
+    "gelu",
+    "silu",
+    "elu",
+    "selu",
+    "softplus",
+    "leaky_relu",
+    "prelu",
+    "hardswish",
+)
 
 
 @word("activate")

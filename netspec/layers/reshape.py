@@ -9,6 +9,7 @@ from netspec.ir.definition import argument, word
 from netspec.ir.layer import Change, Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Dims, Pair
+from netspec.ir.values import Whole
 from netspec.layers.adapters import to_image
 
 
@@ -100,6 +101,20 @@ class Crop(Operation):
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         return to_image(given)
+
+
+@word("repeat_vector")
+class RepeatVector(Operation):
+    """Makes a sequence of a vector: the same at every step."""
+
+    steps: int = argument(Whole(1, example=10), "number of steps")
+
+    takes: ClassVar[tuple[str, ...]] = ("vector",)
+    formula: ClassVar[str] = "output = steps x input"
+    examples: ClassVar[tuple[Example, ...]] = (Example("4", "repeat_vector 3", "3x4"),)
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape((self.steps, *inputs[0].dims))
 
 
 @word("identity")

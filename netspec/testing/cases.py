@@ -111,7 +111,10 @@ def quiet(net: Net) -> Net:
     nothing = identity()
     assert isinstance(nothing, Operation)
     layers = tuple(
-        replace(layer, operation=nothing) if layer.operation.random else layer for layer in net.layers
+        replace(layer, operation=layer.operation.at_prediction() or nothing)
+        if layer.operation.random
+        else layer
+        for layer in net.layers
     )
     return replace(net, layers=layers)
 

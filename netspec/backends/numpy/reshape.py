@@ -1,10 +1,10 @@
-"""Layers that only change the shape: views of channels-first arrays."""
+"""Layers that only change the shape, views of channels-first arrays, and those that repeat."""
 
 from __future__ import annotations
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.ir.layer import Operation
-from netspec.layers.reshape import Crop, Flatten, Identity, Reshape
+from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
 
 
 @rule(Flatten, Reshape, Identity)
@@ -34,3 +34,19 @@ class CropKernel(Kernel[Crop]):
     def backward(self, dy: Array) -> Array:
         self.dx[self.middle] = dy
         return self.dx
+
+
+@rule(RepeatVector)
+class RepeatVectorKernel(Kernel[RepeatVector]):
+    """x at every step."""
+
+    def prepare(self) -> None:
+        self.y = self.site.empty(*self.site.output_shape())
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.y[...] = x[:, None]
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        dx: Array = dy.sum(axis=1)
+        return dx

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.torch.code import Code, Site, call, rule
-from netspec.layers.reshape import Crop, Flatten, Identity, Reshape
+from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
 
 
 @rule(Flatten)
@@ -17,6 +17,12 @@ def reshape(site: Site[Reshape]) -> Code:
     """Of channels-first arrays."""
     dims = ", ".join(str(dim) for dim in site.output.channels_first)
     return call(f"{{x}}.reshape(-1, {dims})")
+
+
+@rule(RepeatVector)
+def repeat_vector(site: Site[RepeatVector]) -> Code:
+    """Without copying."""
+    return call(f"{{x}}[:, None].expand(-1, {site.operation.steps}, -1)")
 
 
 @rule(Identity)
