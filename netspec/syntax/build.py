@@ -142,7 +142,7 @@ class TreeBuilder:
 
     def command(self, children: list[Any]) -> tree.Command:
         head = children[0]
-        return tree.Command(head.start, children[-1].end, head, tuple(children[1:]))
+        return tree.Command(head.start, children[-1].end, head, tuple(children[1:]), body=None, inline=False)
 
     def parameter(self, children: list[Any]) -> tree.Parameter:
         name = children[0]
@@ -150,32 +150,33 @@ class TreeBuilder:
 
     def block(self, children: list[Any]) -> tree.Block:
         keyword, name, *rest = children  # the rest: parameters in their parentheses
-        return tree.Block(keyword.start, children[-1].end, name, tuple(rest[1:-1]))
+        return tree.Block(keyword.start, children[-1].end, name, tuple(rest[1:-1]), body=None, inline=False)
 
     def condition(self, children: list[Any]) -> tree.Condition:
         keyword, test = children
-        return tree.Condition(keyword.start, test.end, test)
+        return tree.Condition(keyword.start, test.end, test, body=None, inline=False)
 
     def loop(self, children: list[Any]) -> tree.Loop:
         keyword, name, values = children
-        return tree.Loop(keyword.start, values[-1].end, name, values)
+        return tree.Loop(keyword.start, values[-1].end, name, values, body=None, inline=False)
 
     def importation(self, children: list[Any]) -> tree.Import:
         keyword, *names, path = children
-        return tree.Import(keyword.start, path.end, tuple(names), path)
+        return tree.Import(keyword.start, path.end, tuple(names), path, body=None, inline=False)
 
     def expectation(self, children: list[Any]) -> tree.Expect:
         keyword, *tests = children
-        return tree.Expect(keyword.start, tests[-1].end, tuple(tests))
+        return tree.Expect(keyword.start, tests[-1].end, tuple(tests), body=None, inline=False)
 
     def binding(self, children: list[Any]) -> tree.Let:
         keyword, name, value = children
-        return tree.Let(keyword.start, value.end, name, value)
+        return tree.Let(keyword.start, value.end, name, value, body=None, inline=False)
 
     def update(self, children: list[Any]) -> tree.Update:
         keyword, network, loss, *optimizer = children
+        follows = optimizer[0] if optimizer else None
         return tree.Update(
-            keyword.start, children[-1].end, network, loss, optimizer[0] if optimizer else None
+            keyword.start, children[-1].end, network, loss, follows, body=None, inline=False
         )
 
     def header(self, children: list[Any]) -> tuple[tree.Statement, ...]:

@@ -143,7 +143,7 @@ def _unread(line: Span) -> tree.Row:
     """The place of a bad line, which may have opened a block."""
     start = line.end - len(line.text.lstrip())
     opens = line.text.partition("#")[0].rstrip().endswith(":")
-    return tree.Row((tree.Unread(start, line.end),), opens, None, start)
+    return tree.Row((tree.Unread(start, line.end, body=None, inline=False),), opens, None, start)
 
 
 def _check_text(source: Source, limits: Limits) -> None:
