@@ -15,12 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 MOST: Final = 20_000
 """Stacks that are remembered at most; a text that nests in so many ways is read as before, only slower."""
 END: Final = "$END"
 _END_OF_TEXT: Final = r"\Z"
+_ANY: Final = r"[\s\S]"
 
 Tables: TypeAlias = dict[str, Any]
 Reduction: TypeAlias = tuple[Callable[[list[Any]], Any] | None, int]
@@ -61,54 +62,53 @@ class Driver:
         self._leaves |= dict.fromkeys(tables["silent"])
         self._tables = tables
         self._ignored = frozenset(tables["ignored"])
+        self._ends = {end for _, end in tables["starts"].values()}
         self._roots: dict[str, _Stack] = {}
         self._own: dict[int, re.Pattern[str]] = {}
         self._made = 0
 
     def parse(self, text: str, start: str, begin: int, end: int) -> Any:
         """What the builder makes of `text[begin:end]` by a start rule; raises `Refused`."""
-        stack, match = self._root(start), self._pattern.match
+        stack, tokens = self._root(start), self._pattern.finditer(text, begin, end)
         keyword: Callable[[str, int], int | str] = self._keywords.get
         values: list[Any] = []
         marks = {1: 0}  # how many values there were below the symbol at a depth of the stack
-        at = begin
         while True:
-            found = match(text, at, end)
-            move = None
-            if found is not None:
-                kind: Any = found.lastindex
-                first, after = found.span(kind)
-                word = text[first:after]
-                move = stack.get(keyword(word, kind))
+            found = next(tokens)
+            kind: Any = found.lastindex
+            word: str = found[kind]
+            move = stack.get(keyword(word, kind))
             if move is None:
-                move, first, after = self._learn(stack, found, text, at, end)
+                move, first, after = self._learn(stack, found, text, end)
                 word = text[first:after]
-            at = after
-            for make, depth in move[0]:
+                tokens = self._pattern.finditer(text, after, end)
+            else:
+                after = found.end()
+            reductions, shifted, leaf, stack = move
+            for make, depth in reductions:
                 low = marks[depth]
                 if make is None:
                     del values[low]
                 else:
                     values[low:] = (make(values[low:]),)
-            _, depth, leaf, stack = move
-            marks[depth] = len(values)
+            marks[shifted] = len(values)
             if leaf is not None:
-                values.append(leaf(first, at, word))
-            elif not depth:
+                values.append(leaf(after - len(word), after, word))
+            elif not shifted:
                 return values[-1]
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        """All terminals, after blanks; the group that matched tells which."""
+        """All terminals, the end and any other character, after blanks; the group that matched tells which."""
         blank, patterns = self._tables["blank"], self._tables["patterns"]
         groups = (f"(?P<{name}>{patterns[name]})" for name in self._tables["order"] if name != blank)
-        return re.compile(f"(?:{patterns[blank]})?(?:{'|'.join(groups)}|({_END_OF_TEXT}))")
+        return re.compile(f"(?:{patterns[blank]})?(?:{'|'.join(groups)}|({_END_OF_TEXT})|({_ANY}))")
 
     @cached_property
     def _names(self) -> dict[int, str]:
         """The terminals by their groups."""
         names = {group: name for name, group in self._pattern.groupindex.items()}
-        return names | {self._pattern.groups: END}
+        return names | {self._pattern.groups - 1: END, self._pattern.groups: ""}
 
     @cached_property
     def _keywords(self) -> dict[str, str]:
@@ -120,28 +120,22 @@ class Driver:
             self._roots[start] = _Stack(None, self._tables["starts"][start][0])
         return self._roots[start]
 
-    def _learn(
-        self, stack: _Stack, found: re.Match[str] | None, text: str, at: int, end: int
-    ) -> tuple[Move, int, int]:
-        """The move of what stands at a place, and the place itself; the move is remembered where it always holds."""
+    def _learn(self, stack: _Stack, found: re.Match[str], text: str, end: int) -> tuple[Move, int, int]:
+        """The move of what was found, and its place; the move is remembered where it always holds."""
         accepted = self._states[stack.state]
         while True:
-            if found is not None and found.lastindex is not None:
-                first, after = found.span(found.lastindex)
-                key = self._keywords.get(text[first:after], found.lastindex)
-                terminal = self._terminal(key, accepted)
-                if terminal in self._ignored:
-                    at = after
-                    found = self._pattern.match(text, at, end)
-                    continue
-                if terminal in accepted:
-                    stack[key] = move = self._move(stack, terminal)
-                    return move, first, after
-            terminal, first, after = self._find(stack.state, text, at, end)
+            group = found.lastindex or 0
+            first, after = found.span(group)
+            key = self._keywords.get(found[group], group)
+            terminal = self._terminal(key, accepted)
+            if terminal in accepted:
+                stack[key] = move = self._move(stack, terminal)
+                return move, first, after
+            if terminal not in self._ignored:
+                terminal, first, after = self._find(stack.state, text, first, end)
             if terminal not in self._ignored:
                 return self._move(stack, terminal), first, after
-            at = after
-            found = self._pattern.match(text, at, end)
+            found = cast("re.Match[str]", self._pattern.match(text, after, end))
 
     def _terminal(self, key: int | str, accepted: dict[str, int]) -> str:
         """The terminal that a state's lexer finds where the pattern of all finds a group or a keyword.
@@ -155,7 +149,7 @@ class Driver:
         return "" if word not in accepted else key if key in accepted else word
 
     def _find(self, state: int, text: str, at: int, end: int) -> tuple[str, int, int]:
-        """The next terminal by a state's own lexer; raises `Refused` where there is none."""
+        """The terminal at a place by a state's own lexer; raises `Refused` where there is none."""
         if at >= end:
             return END, end, end
         number = self._tables["lexer"][state]
@@ -175,7 +169,6 @@ class Driver:
         """What a terminal does on a stack; raises `Refused` where it cannot stand."""
         if self._made > MOST:
             self._forget(stack)
-        ends = {end for _, end in self._tables["starts"].values()}
         reductions: list[Reduction] = []
         while True:
             action = self._states[stack.state].get(terminal)
@@ -192,7 +185,7 @@ class Driver:
             if make is not None:
                 reductions.append((make, stack.depth + 1))
             stack = self._push(stack, self._states[stack.state][origin])
-            if terminal == END and stack.state in ends:
+            if terminal == END and stack.state in self._ends:
                 return tuple(reductions), 0, None, stack
 
     def _push(self, stack: _Stack, state: int) -> _Stack:
