@@ -6,6 +6,7 @@ Holds no state and is shared by every parse.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from netspec.syntax import tree
@@ -35,8 +36,9 @@ def _dimension(text: str) -> int | str | None:
     return int(text) if text.isdigit() else None if text == "_" else text
 
 
-def _dimensions(text: str) -> list[int | str | None]:
-    return [_dimension(part) for part in _SEPARATOR.split(text) if part]
+@lru_cache(1024)
+def _dimensions(text: str) -> tuple[int | str | None, ...]:
+    return tuple(_dimension(part) for part in _SEPARATOR.split(text) if part)
 
 
 class Sign:
@@ -64,7 +66,7 @@ class TreeBuilder:
         return tree.Text(start, end, text[1:-1])
 
     def SIZE(self, start: int, end: int, text: str) -> tree.Size:
-        return tree.Size(start, end, tuple(_dimensions(text)))
+        return tree.Size(start, end, _dimensions(text))
 
     def negative(self, children: list[Any]) -> tree.Number:
         minus, value = children

@@ -70,14 +70,14 @@ class Driver:
     def parse(self, text: str, start: str, begin: int, end: int) -> Any:
         """What the builder makes of `text[begin:end]` by a start rule; raises `Refused`."""
         stack, tokens = self._root(start), self._pattern.finditer(text, begin, end)
-        keyword: Callable[[str, int], int | str] = self._keywords.get
+        plain, keyword = self._plain, self._keywords.get
         values: list[Any] = []
         marks = {1: 0}  # how many values there were below the symbol at a depth of the stack
         while True:
             found = next(tokens)
             kind: Any = found.lastindex
             word: str = found[kind]
-            move = stack.get(keyword(word, kind))
+            move = stack.get(keyword(word, kind) if kind == plain else kind)
             if move is None:
                 move, first, after = self._learn(stack, found, text, end)
                 word = text[first:after]
@@ -111,6 +111,11 @@ class Driver:
         return names | {self._pattern.groups - 1: END, self._pattern.groups: ""}
 
     @cached_property
+    def _plain(self) -> int:
+        """The group of words, some of which are keywords."""
+        return self._pattern.groupindex[self._tables["word"]]
+
+    @cached_property
     def _keywords(self) -> dict[str, str]:
         keywords: dict[str, str] = self._tables["keywords"]
         return keywords
@@ -126,7 +131,7 @@ class Driver:
         while True:
             group = found.lastindex or 0
             first, after = found.span(group)
-            key = self._keywords.get(found[group], group)
+            key = self._keywords.get(found[group], group) if group == self._plain else group
             terminal = self._terminal(key, accepted)
             if terminal in accepted:
                 stack[key] = move = self._move(stack, terminal)
