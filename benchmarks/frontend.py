@@ -83,7 +83,11 @@ def _image_line(index: int, width: int) -> tuple[str, int, list[Module]]:
     match index % 8:
         case 0:
             conv = _conv(width, wide, 3, bias=False)
-            return f"conv {wide} 3x3 same nobias batchnorm relu as c{index}", wide, [conv, norm(wide), nn.ReLU]
+            return (
+                f"conv {wide} 3x3 same nobias batchnorm relu as c{index}",
+                wide,
+                [conv, norm(wide), nn.ReLU],
+            )
         case 1:
             conv = _conv(width, wide, 5)
             return f"conv {wide} 5x5 same stride1 relu as c{index} -> 16x16x{wide}", wide, [conv, nn.ReLU]

@@ -64,7 +64,7 @@ def frozen(cls: type[C]) -> type[C]:
     for name, method in own.items():
         setattr(made, name, method)
     if "__init__" not in vars(cls):
-        made.__init__ = _constructor(made)  # type: ignore[misc]
+        made.__init__ = _constructor(made)  # type: ignore[method-assign]
     return made
 
 
@@ -73,7 +73,7 @@ def _constructor(cls: type) -> Callable[..., None]:
     slotted = all("__slots__" in vars(base) for base in cls.__mro__[:-1])
     names: dict[str, Any] = {"_missing": MISSING}
     lines = [] if slotted else ["_values = self.__dict__"]
-    for each in fields(cls):  # type: ignore[arg-type]
+    for each in fields(cls):
         name = each.name
         value = name
         if each.default is not MISSING:
@@ -87,7 +87,7 @@ def _constructor(cls: type) -> Callable[..., None]:
         lines.append(f"_set_{name}(self, {value})" if slotted else f"_values[{name!r}] = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
-    exec(f"def __init__(self{_parameters(fields(cls), names)}):\n " + "\n ".join(lines or ["pass"]), names)  # type: ignore[arg-type]
+    exec(f"def __init__(self{_parameters(fields(cls), names)}):\n " + "\n ".join(lines or ["pass"]), names)
     made: Callable[..., None] = names["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     return made

@@ -177,24 +177,18 @@ class TreeBuilder:
     def update(self, children: list[Any]) -> tree.Update:
         keyword, network, loss, *optimizer = children
         follows = optimizer[0] if optimizer else None
-        return tree.Update(
-            keyword.start, children[-1].end, network, loss, follows, body=None, inline=False
-        )
+        return tree.Update(keyword.start, children[-1].end, network, loss, follows, body=None, inline=False)
 
     def header(self, children: list[Any]) -> tuple[tree.Statement, ...]:
         return tuple(children)
 
     def row(self, children: list[Any]) -> tree.Row:
-        start = comment = None
-        if isinstance(children[-1], Sign):
-            sign = children.pop()
-            start, comment = sign.start, sign.text
+        comment: Any = children.pop() if isinstance(children[-1], Sign) else None
         opens = bool(children) and isinstance(children[0], tuple)
         if opens:
             children[0] = children[0][0]
-        if children:
-            start = children[0].start
-        return tree.Row(tuple(children), opens, comment, start)
+        first = children[0] if children else comment
+        return tree.Row(tuple(children), opens, comment and comment.text, first.start)
 
     def file(self, children: list[Any]) -> tuple[tree.Row, ...]:
         return tuple(children)

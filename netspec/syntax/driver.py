@@ -58,7 +58,9 @@ class Driver:
             (origin, size, None if origin.startswith("_") else getattr(builder, origin), out)
             for origin, size, out in tables["rules"]
         ]
-        self._leaves: dict[str, Leaf | None] = {name: getattr(builder, name, other) for name in tables["patterns"]}
+        self._leaves: dict[str, Leaf | None] = {
+            name: getattr(builder, name, other) for name in tables["patterns"]
+        }
         self._leaves |= dict.fromkeys(tables["silent"])
         self._tables = tables
         self._ignored = frozenset(tables["ignored"])

@@ -1,12 +1,16 @@
 """Parsing: text to `tree.File`, every bad line reported, nothing thrown.
 
 The whole text is parsed in one go.  Only when that fails is each line parsed by itself, so that one run reports every
-bad line; Lark is loaded then, and is asked what is wrong with a line.  What is cheap to refuse (size, bytes that are not text, nesting) is refused before.
+bad line; Lark is loaded then, and is asked what is wrong with a line.  What is cheap to refuse (size, bytes that are
+not text, nesting) is refused before.
 """
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, cast
@@ -17,6 +21,7 @@ from netspec.source import Source, Span
 from netspec.syntax import tree
 from netspec.syntax.build import Sign, TreeBuilder
 from netspec.syntax.driver import Driver, Refused
+from netspec.syntax.explain import explain
 from netspec.syntax.layout import nest
 from netspec.syntax.tables import ForLark, load_driver_tables, load_parser, place
 
@@ -73,6 +78,23 @@ def parse(source: Source, diagnostics: Diagnostics, limits: Limits = DEFAULT) ->
     """The syntax tree of a text.  Bad lines are reported and left out; raises `SpecError` where nothing can be read."""
     _check_text(source, limits)
     _check_tabs(source, diagnostics)
+    with _collector_paused():
+        return _parse(source, diagnostics)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Nothing that a parse makes is garbage before its end, and looking for some takes as long as the parse."""
+    ran = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if ran:
+            gc.enable()
+
+
+def _parse(source: Source, diagnostics: Diagnostics) -> tree.File:
     text = source.text
     try:
         rows: tuple[tree.Row, ...] = driver().parse(text, "file", 0, len(text))
@@ -129,8 +151,6 @@ def _refused(source: Source, line: int, span: Span) -> tuple[Diagnostic | None, 
     """What Lark says of a line, and its row."""
     from lark import TextSlice, UnexpectedInput
 
-    from netspec.syntax.explain import explain
-
     try:
         row = lark_parser().parse(TextSlice(source.text, span.start, span.end), start="row")
         return None, cast(tree.Row, row)
@@ -185,7 +205,9 @@ def _check_parentheses(source: Source, limits: Limits) -> None:
 
 
 def _check_indents(source: Source, limits: Limits) -> None:
-    if source.text.count(":") <= limits.nesting or not re.search(rf"\n[^\S\n]{{{limits.nesting}}}", source.text):
+    if source.text.count(":") <= limits.nesting or not re.search(
+        rf"\n[^\S\n]{{{limits.nesting}}}", source.text
+    ):
         return  # in a block nested too deeply, a line is indented by a space for each block at least
     indents: list[int] = []
     for line in range(1, source.line_count() + 1):

@@ -46,7 +46,7 @@ def load_parser(grammar: str, builder: ForLark) -> Lark:
     if stored is not None and stored["key"] == _lark_key(grammar):
         # what Lark's own stand-alone parsers call; its public `load` unpickles
         return Lark._load_from_dict(stored["data"], stored["memo"], transformer=builder)  # type: ignore[no-any-return, no-untyped-call]
-    return Lark(grammar, transformer=builder, **OPTIONS)  # type: ignore[arg-type]
+    return Lark(grammar, transformer=builder, **OPTIONS)
 
 
 def load_driver_tables(grammar: str) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def driver_tables(grammar: str) -> dict[str, Any]:
     for rule in rules:
         assert not (rule.alias or rule.options.expand1), f"the driver knows no `->` and no `?`: {rule}"
         assert rule.expansion or rule.origin.name in OPTIONS["start"], f"an empty rule: {rule}"
-    ends = [symbol for rule in rules for symbol in rule.expansion if symbol.is_term]
+    ends: list[Any] = [symbol for rule in rules for symbol in rule.expansion if symbol.is_term]
     kept = {symbol.name for symbol in ends if not symbol.filter_out}
     distinct = list({id(lexer): lexer for lexer in lexers.values()}.values())
     numbers = {id(lexer): number for number, lexer in enumerate(distinct)}
@@ -130,8 +130,7 @@ def _left_out(rule: Any, kept: set[str]) -> list[int]:
 
 
 def _keywords(lexer: Any, word: str) -> dict[str, str]:
-    lexer.scanner  # makes its callbacks
-    found = lexer.callback.get(word)
+    found = lexer.callback.get(word) if lexer.scanner else None  # the scanner makes the callbacks
     return {each.pattern.value: each.name for each in found.scanner.terminals} if found else {}
 
 

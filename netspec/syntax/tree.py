@@ -18,7 +18,7 @@ CLAUSES: Final = ("from", "as", "of", "on", "else", "in")
 class Node:
     """Anything that stands at a place in the text."""
 
-    __slots__ = ("start", "end")
+    __slots__ = ("end", "start")
 
     start: int
     end: int
@@ -82,7 +82,7 @@ class Group(Node):
 class Operation(Node):
     """An operator with its operands: `+ - * / // % < <= > >= == != and or not`."""
 
-    __slots__ = ("operator", "operands")
+    __slots__ = ("operands", "operator")
 
     operator: str
     operands: tuple[Expression, ...]
@@ -92,7 +92,7 @@ class Operation(Node):
 class Call(Node):
     """`name(argument, ...)`; `keywords` are its `name=value` arguments."""
 
-    __slots__ = ("function", "arguments", "keywords")
+    __slots__ = ("arguments", "function", "keywords")
 
     function: Name
     arguments: tuple[Expression | Apply, ...]
@@ -103,7 +103,7 @@ class Call(Node):
 class Apply(Node):
     """Words side by side inside a call: `normal 100`, `stop fake`."""
 
-    __slots__ = ("function", "arguments")
+    __slots__ = ("arguments", "function")
 
     function: Name
     arguments: tuple[Expression, ...]
@@ -132,7 +132,7 @@ class Option(Node):
 class Clause(Node):
     """A joining word and what follows it: `from a, b`, `as c`, `of 8000`, `on val.loss`, `else digits`, `in {1, 2}`."""
 
-    __slots__ = ("word", "values")
+    __slots__ = ("values", "word")
 
     word: Name
     values: tuple[Value, ...]
@@ -178,7 +178,7 @@ class Command(Statement):
 class Parameter(Node):
     """A parameter of a block, with its default."""
 
-    __slots__ = ("name", "default")
+    __slots__ = ("default", "name")
 
     name: Name
     default: Value | None
@@ -246,7 +246,7 @@ class Let(Statement):
 class Update(Statement):
     """`update NETWORK: LOSS OPTIMIZER`."""
 
-    __slots__ = ("network", "loss", "optimizer")
+    __slots__ = ("loss", "network", "optimizer")
 
     network: Name
     loss: Expression
@@ -264,7 +264,7 @@ class Unread(Statement):
 class Row:
     """One line of text: its statements, whether the first opens a block, and its comment."""
 
-    __slots__ = ("statements", "opens", "comment", "start")
+    __slots__ = ("comment", "opens", "start", "statements")
 
     statements: tuple[Statement, ...]
     opens: bool

@@ -32,10 +32,81 @@ ROOT = Path(__file__).parents[2]
 WHOLE = Path(__file__).with_name("whole_language.net")
 TEXTS = [WHOLE, *sorted((ROOT / "specs").glob("*.net")), *sorted((ROOT / "tests" / "errors").glob("*.net"))]
 PIECES = [
-    *("conv", "relu", "block", "if", "for", "import", "expect", "let", "update", "from", "as", "of", "on", "else"),
-    *("in", "or", "and", "not", "inner", "f(", "stop(", "(", ")", "{", "}", "->", "+", "-", "*", "//", "/", "%"),
-    *("<=", ">=", "==", "!=", "<", ">", "=", ",", ";", ":", "3", "0.5", "1e-3", "70k", "3x3", "28×28", "Tx_", "_x3"),
-    *("x3", "2x", "2x(", ")x(", ")x3", "T", "Conv", '"a b"', '"', "# said", "\n", "\r\n", "\r", "\t", "\f", " ", "  "),
+    *(
+        "conv",
+        "relu",
+        "block",
+        "if",
+        "for",
+        "import",
+        "expect",
+        "let",
+        "update",
+        "from",
+        "as",
+        "of",
+        "on",
+        "else",
+    ),
+    *(
+        "in",
+        "or",
+        "and",
+        "not",
+        "inner",
+        "f(",
+        "stop(",
+        "(",
+        ")",
+        "{",
+        "}",
+        "->",
+        "+",
+        "-",
+        "*",
+        "//",
+        "/",
+        "%",
+    ),
+    *(
+        "<=",
+        ">=",
+        "==",
+        "!=",
+        "<",
+        ">",
+        "=",
+        ",",
+        ";",
+        ":",
+        "3",
+        "0.5",
+        "1e-3",
+        "70k",
+        "3x3",
+        "28×28",
+        "Tx_",
+        "_x3",
+    ),
+    *(
+        "x3",
+        "2x",
+        "2x(",
+        ")x(",
+        ")x3",
+        "T",
+        "Conv",
+        '"a b"',
+        '"',
+        "# said",
+        "\n",
+        "\r\n",
+        "\r",
+        "\t",
+        "\f",
+        " ",
+        "  ",
+    ),
     *("a.b", ".", "é", "\u2028", "9" * 30),
 ]
 
@@ -100,7 +171,13 @@ def test_any_text(text: str) -> None:
 
 
 def test_words_that_are_keywords_elsewhere() -> None:
-    for text in ("conv in 3 and 4", "for in in 1: relu", "for x inner", "if a and b or not c: relu", "a and=1"):
+    for text in (
+        "conv in 3 and 4",
+        "for in in 1: relu",
+        "for x inner",
+        "if a and b or not c: relu",
+        "a and=1",
+    ):
         agree(text)
     found = by_driver("conv and 3", "row", 0, 10)
     assert isinstance(found, tree.Row) and isinstance(found.statements[0], tree.Command)
