@@ -51,7 +51,9 @@ class Blocks:
             first = items[0]
             assert isinstance(first, tree.Name)
             tail = [each for each in read.statement.items if ends_line(each)]
-            return tree.Command(first.start, read.statement.end, first, (*items[1:], *tail))
+            return tree.Command(
+                first.start, read.statement.end, first, (*items[1:], *tail), body=None, inline=False
+            )
         assert place.above is not None
         if read.clauses.name:
             self.lines.alias(place, read.clauses.name, place.above)
