@@ -35,6 +35,9 @@ class Blocks:
         """Unfold a block or network; layers that follow it on its line come back."""
         defined = place.room.words.get(head.text) or standard(self.context, head.text)
         assert defined is not None
+        if defined.is_missing:
+            self.lines.fail(place, read.statement, read.clauses.name)
+            return None
         bound = bind_use(self.context, place, defined, head, read.clauses.items)
         sources = self.lines.sources(place, read.clauses, head)
         if bound is None or sources is None or not self.may_open(defined, head):
