@@ -27,7 +27,7 @@ def bundled() -> dict[str, Path]:
     package = Path(__file__).parents[1]
     for folder in (package / "specs", package.parent / "specs"):
         if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+            return {path.stem: path for path in sorted(folder.rglob(f"*{SUFFIX}"))}
     return {}
 
 

@@ -42,13 +42,13 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.conv1d": "conv1d",
         "netspec.layers.pool": "pool global",
         "netspec.layers.activation": (
-            "relu tanh gelu silu elu selu softplus leaky_relu prelu hardswish activate"
+            "relu relu6 tanh gelu silu elu selu softplus leaky_relu prelu hardswish activate"
         ),
         "netspec.layers.output": "softmax sigmoid",
         "netspec.layers.norm": "batchnorm layernorm groupnorm rmsnorm lrn",
         "netspec.layers.dropout": "dropout noise",
         "netspec.layers.sample": "sample",
-        "netspec.layers.reshape": "flatten reshape identity repeat_vector",
+        "netspec.layers.reshape": "flatten reshape crop identity repeat_vector",
         "netspec.layers.position": "position",
         "netspec.layers.embedding": "embed",
         "netspec.layers.recurrent": "rnn lstm gru last first",

@@ -27,6 +27,14 @@ class Relu(Activation):
     examples: ClassVar[tuple[Example, ...]] = _example("relu")
 
 
+@word("relu6")
+class Relu6(Activation):
+    """A relu that stops at 6, which networks for small numbers use (Krizhevsky 2010)."""
+
+    formula: ClassVar[str] = "y = min(max(x, 0), 6)"
+    examples: ClassVar[tuple[Example, ...]] = _example("relu6")
+
+
 @word("tanh")
 class Tanh(Activation):
     """The hyperbolic tangent: S-shaped, from -1 to 1."""
@@ -37,18 +45,18 @@ class Tanh(Activation):
 
 @word("gelu")
 class Gelu(Activation):
-    """The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact unless `tanh` stands after it.
+    """The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact unless `approximate` stands after it.
 
-    `gelu tanh` is the approximation that GPT-2 and BERT were trained with.
+    `gelu approximate` is the formula by a tanh that GPT-2 was trained with.
     """
 
-    approximate: bool = flag("tanh", "approximate the normal distribution function by a tanh")
+    approximate: bool = flag("approximate", "approximate the normal distribution function by a tanh")
 
     formula: ClassVar[str] = (
         "y = x * Phi(x), Phi the normal distribution function; "
-        "tanh: y = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))"
+        "approximate: y = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))"
     )
-    examples: ClassVar[tuple[Example, ...]] = (*_example("gelu"), *_example("gelu tanh"))
+    examples: ClassVar[tuple[Example, ...]] = (*_example("gelu"), *_example("gelu approximate"))
 
 
 @word("silu")

@@ -124,7 +124,7 @@ class Lrn(Operation):
     channels that do not exist count as 0.  AlexNet multiplies the sum itself by 1e-4: `lrn 5 alpha=5e-4 k=2`.
     """
 
-    size: int = argument(Whole(1, example=5), "number of channels in the window")
+    size: int = argument(Whole(1, example=5), "number of channels in the window", default=5)
     alpha: float = option(Real(0, example=0.0001), "factor of the mean square", default=0.0001)
     beta: float = option(Real(0, example=0.75), "the power", default=0.75)
     k: float = option(Real(0, open_low=True, example=1), "added to the mean square", default=1.0)

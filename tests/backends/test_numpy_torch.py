@@ -382,7 +382,7 @@ def test_prelu_and_the_approximate_gelu() -> None:
     Layer("input 4x3x2\nprelu").agrees(lambda x, weight: F.prelu(x, weight))
     Layer("input 4x3\nprelu").agrees(lambda x, weight: F.prelu(x.mT, weight).mT)
     Layer("input 4x3\nprelu 0.1 shared").agrees(lambda x, weight: F.prelu(x, weight))
-    Layer("input 4x3\ngelu tanh").agrees(lambda x: F.gelu(x, approximate="tanh"))
+    Layer("input 4x3\ngelu approximate").agrees(lambda x: F.gelu(x, approximate="tanh"))
 
 
 def test_sinusoids_step_by_step() -> None:

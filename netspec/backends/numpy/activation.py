@@ -49,6 +49,15 @@ def _gelu_slope(x: Array, y: Array, out: Array) -> None:
     out += density
 
 
+def _relu6(x: Array, y: Array) -> None:
+    np.maximum(x, 0, out=y)
+    np.minimum(y, 6, out=y)
+
+
+def _relu6_slope(x: Array, y: Array, out: Array) -> None:
+    np.multiply(x > 0, x < 6, out=out, casting="unsafe")
+
+
 def _inner(x: Array) -> Array:
     """The argument of the tanh that stands for the normal distribution function."""
     inner = np.square(x)
@@ -151,6 +160,7 @@ def _hardswish_slope(x: Array, y: Array, out: Array) -> None:
 Function: TypeAlias = Callable[[Array, Array], None]
 Slope: TypeAlias = Callable[[Array, Array, Array], None]
 TABLE: Final[dict[type[Activation], tuple[Function, Slope]]] = {
+    layers.Relu6: (_relu6, _relu6_slope),
     layers.Tanh: (_tanh, _tanh_slope),
     layers.Silu: (_silu, _silu_slope),
     layers.Elu: (_elu, _elu_slope),

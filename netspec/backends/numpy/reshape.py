@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.ir.layer import Operation
-from netspec.layers.reshape import Flatten, Identity, RepeatVector, Reshape
+from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
 
 
 @rule(Flatten, Reshape, Identity)
@@ -16,6 +16,24 @@ class ReshapeKernel(Kernel[Operation]):
 
     def backward(self, dy: Array) -> Array:
         return dy.reshape(self.site.input_shape())
+
+
+@rule(Crop)
+class CropKernel(Kernel[Crop]):
+    """A view of the middle."""
+
+    def prepare(self) -> None:
+        top, left = self.operation.start(self.site.inputs[0])
+        height, width = self.operation.size
+        self.middle = (..., slice(top, top + height), slice(left, left + width))
+        self.dx = self.site.zeros(*self.site.input_shape())
+
+    def forward(self, x: Array, training: bool) -> Array:
+        return x[self.middle]
+
+    def backward(self, dy: Array) -> Array:
+        self.dx[self.middle] = dy
+        return self.dx
 
 
 @rule(RepeatVector)

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
 from netspec.ir.layer import Operation
-from netspec.layers.activation import Elu, Gelu, Hardswish, LeakyRelu, Prelu, Relu, Selu, Silu, Softplus, Tanh
+from netspec.layers.activation import (
+    Elu,
+    Gelu,
+    Hardswish,
+    LeakyRelu,
+    Prelu,
+    Relu,
+    Relu6,
+    Selu,
+    Silu,
+    Softplus,
+    Tanh,
+)
 
 
-@rule(Elu, Hardswish, Relu, Selu, Silu, Softplus)
+@rule(Elu, Hardswish, Relu, Relu6, Selu, Silu, Softplus)
 def function(site: Site[Operation]) -> Code:
     """The function of `torch.nn.functional` with the word's own name and PyTorch's defaults."""
     return call(f"F.{site.operation.word}({{x}})", follows=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.backends.torch.code import Code, Site, call, rule
-from netspec.layers.reshape import Flatten, Identity, RepeatVector, Reshape
+from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
 
 
 @rule(Flatten)
@@ -29,3 +29,11 @@ def repeat_vector(site: Site[RepeatVector]) -> Code:
 def identity(site: Site[Identity]) -> Code:
     """The input itself."""
     return call("{x}")
+
+
+@rule(Crop)
+def crop(site: Site[Crop]) -> Code:
+    """A slice of height and width."""
+    top, left = site.operation.start(site.inputs[0])
+    height, width = site.operation.size
+    return call(f"{{x}}[..., {top}:{top + height}, {left}:{left + width}]")
