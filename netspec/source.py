@@ -12,6 +12,9 @@ from typing import NamedTuple, Protocol
 class Files(Protocol):
     """The files that a text may import from: a folder on disk, or texts that were kept."""
 
+    texts: dict[str, str]
+    """The texts that were read, or are kept, by path."""
+
     def read(self, path: str, most: int) -> "Source":
         """The file at a relative path of at most so many bytes; raises `SpecError`."""
 

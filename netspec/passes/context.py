@@ -22,6 +22,10 @@ class Context:
     values: Mapping[str, str] = field(default_factory=dict)
     """Values for the text's parameters, in place of those it gives them."""
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    given: list[tuple[int, int, str]] = field(default_factory=list)
+    """Where the text's own values stand that were replaced, and by what."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """The other texts that were read, by path."""
     library: dict[str, Any] = field(default_factory=dict)
     """The blocks of the standard library that were used."""
     later_input: tree.Statement | None = None

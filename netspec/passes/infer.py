@@ -17,6 +17,7 @@ from netspec.ir.layer import Layer, Operation, Origin, Problem, Shapes
 from netspec.ir.net import add_results
 from netspec.ir.shape import Pattern, Shape, SymbolicArithmetic, described_kind
 from netspec.passes.context import Context
+from netspec.passes.joins import report_join
 from netspec.passes.shapes import history, report_problem, report_result
 from netspec.source import Span
 
@@ -87,7 +88,11 @@ class Graph:
             shape = layer.operation.result(inputs)
             self.count(layer, inputs, shape)
         except Problem as problem:
-            if not self.follows_from_stated(layer):
+            if self.follows_from_stated(layer):
+                return
+            if layer.operation.joins and problem.code == "N204":
+                report_join(self.context, layer, self.chains(layer), problem)
+            else:
                 report_problem(self.context, self.chain(layer), problem)
             return
         except SymbolicArithmetic as symbol:

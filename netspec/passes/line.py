@@ -46,7 +46,7 @@ def bind_line(
         assert isinstance(first, tree.Name)
         head = first
         if is_block(head.text, own):
-            rest = tree.Command(head.start, statement.end, head, tuple(items))
+            rest = tree.Command(head.start, statement.end, head, tuple(items), body=None, inline=False)
             return (uses, name, rest) if all(each.instance is not None for _, each in uses) else None
         definition = _definition(context, head, own)
         if definition is not None and not _may_follow(context, definition, statement, head, items):

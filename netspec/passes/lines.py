@@ -44,6 +44,8 @@ class Lines:
         self.graph = graph
         self.known: dict[tuple[object, ...], tuple[list[Part], tree.Name | None, tree.Command | None]] = {}
         """Lines that were bound before with the same values: in a repetition, most."""
+        self.mentions: dict[int, tuple[frozenset[str], tree.Command]] = {}
+        """The names in statements by the statement's identity; keeping it keeps the identity its own."""
 
     # --- reading
 
@@ -60,7 +62,10 @@ class Lines:
         self, place: Place, statement: tree.Command
     ) -> tuple[tuple[tree.Item, ...], str, tuple[str, ...]] | None:
         """The items with names replaced, the line's text so, and the new texts; None after a report."""
-        names = mentioned(statement)
+        found = self.mentions.get(id(statement))
+        if found is None:
+            found = self.mentions[id(statement)] = (mentioned(statement), statement)
+        names, _ = found
         if not names & place.scope.values.keys() and not any(name.startswith("in.") for name in names):
             return statement.items, "", ()
         work = Replacement(place.scope)

@@ -23,6 +23,8 @@ def parameters(context: Context, statements: Sequence[tree.Statement]) -> dict[s
             _parameter(context, statement, found, places)
     for name, text in context.values.items():
         if name in found:
+            place = found[name]
+            context.given.append((place.start, place.end, text))
             found[name] = _given(name, text)
         else:
             near = did_you_mean(name, found)

@@ -27,6 +27,8 @@ class Defined:
     words: Mapping[str, Defined]
     values: Mapping[str, tree.Value]
     is_network: bool = False
+    is_missing: bool = False
+    """Its import failed, which has been reported: its uses are silent."""
     uses: int = 0
     made: list[Layer] = field(default_factory=list)
     """The layers of a network's first use, whose parameters its later uses share."""

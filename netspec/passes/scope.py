@@ -8,7 +8,7 @@ point at what was written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from netspec.ir.shape import Dim, Shape
@@ -70,20 +70,10 @@ def constant(value: tree.Value) -> tree.Value:
     return value
 
 
-_MENTIONED: Final = "mentioned"
-
-
-def mentioned(node: tree.Node) -> frozenset[str]:
-    """The names in a statement's own line that may stand for a value; found once for every node."""
-    known: frozenset[str] | None = node.__dict__.get(_MENTIONED)
-    if known is None:
-        known = frozenset(_names(node))
-        node.__dict__[_MENTIONED] = known
-    return known
-
-
-def _names(node: tree.Node) -> list[str]:
-    found, todo = [], [node]
+def mentioned(statement: tree.Statement) -> frozenset[str]:
+    """The names in a statement's own line that may stand for a value."""
+    found: list[str] = []
+    todo: list[tree.Node] = [statement]
     while todo:
         part = todo.pop()
         match part:
@@ -101,7 +91,7 @@ def _names(node: tree.Node) -> list[str]:
                 todo += operands
             case tree.Size(dimensions=dimensions):
                 todo += [dim for dim in dimensions if isinstance(dim, tree.Group)]
-    return found
+    return frozenset(found)
 
 
 class Replacement:
@@ -179,11 +169,7 @@ class Replacement:
 
 def placed(value: tree.Value, node: tree.Node) -> tree.Value:
     """A value at the place of a node."""
-    copy = object.__new__(type(value))
-    for each in fields(value):
-        copy.__dict__[each.name] = getattr(value, each.name)
-    copy.__dict__.update(start=node.start, end=node.end)
-    return copy
+    return replace(value, start=node.start, end=node.end)
 
 
 def spliced(text: str, start: int, done: Sequence[tuple[int, int, str]]) -> str:

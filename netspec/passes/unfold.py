@@ -11,7 +11,6 @@ and the limit is met first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean
 from netspec.ir import catalog
@@ -25,7 +24,7 @@ from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, holds
 from netspec.passes.infer import Enough, Graph
 from netspec.passes.line import is_block, not_yet
-from netspec.passes.lines import Lines
+from netspec.passes.lines import Lines, Read
 from netspec.passes.misfit import short
 from netspec.passes.place import Place
 from netspec.passes.scope import Replacement, Unknown, constant, shown
@@ -114,7 +113,7 @@ class Unfold:
             return
         rest: tree.Command | None = read.statement
         while rest is not None:
-            read = read if rest is read.statement else replace(read, statement=rest, clauses=_clauses(rest))
+            read = read if rest is read.statement else _part(read, rest)
             if is_block(rest.head.text, place.room.words):
                 rest = self.blocks.use(rest.head, read, place)
             else:
@@ -298,6 +297,11 @@ class Unfold:
         reads = self.graph.results.get(place.above) if place.above else None
         span = self.context.span(statement)
         return Frame(kind, text, span, place.frame, turn, turns, str(reads) if reads else "")
+
+
+def _part(read: Read, rest: tree.Command) -> Read:
+    """What is left of a line."""
+    return Read(rest, _clauses(rest), read.text, (*read.key, rest.start))
 
 
 def _joins(word: str) -> bool:
