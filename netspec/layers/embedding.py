@@ -19,6 +19,7 @@ class Embed(Operation):
         "scaled", "vectors times the square root of their length, as in Vaswani et al. (2017)"
     )
 
+    lends: ClassVar[str] = "as is"
     takes: ClassVar[tuple[str, ...]] = ("integers",)
     formula: ClassVar[str] = "output = (..., features); parameters = integers * features"
     examples: ClassVar[tuple[Example, ...]] = (

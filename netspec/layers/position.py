@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.ir.definition import option, word
+from netspec.ir.definition import argument, option, word
 from netspec.ir.layer import Change, Example, Normal, Operation, Param, Problem, Shapes
 from netspec.ir.shape import Shape
 from netspec.ir.values import Choice, Whole
@@ -16,12 +16,12 @@ class Position(Operation):
     """Adds to each step a vector that depends on the step's place alone.
 
     `sinusoidal` (Vaswani et al. 2017): feature 2i of step t gets sin(t / 10000^(2i / N)), feature 2i + 1 the cosine
-    of the same, t from 0.  `learned`: a parameter, which starts normal with deviation 0.02; `max=` says for how many
-    steps there is one, and must be given where the length is a symbol.
+    of the same, t from 0.  `learned`: a parameter, which starts normal with deviation 0.02; a number says for how many
+    steps there is one (`position learned 512`), and must be given where the length is a symbol.
     """
 
     kind: str = option(Choice(("sinusoidal", "learned")), "how the vectors are made", default="sinusoidal")
-    max: int | None = option(Whole(1, example=512), "learned: the longest sequence", default=None)
+    max: int | None = argument(Whole(1, example=512), "learned: the longest sequence", default=None)
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
     formula: ClassVar[str] = "output = input + vector of the step; parameters = steps * features if learned"
@@ -29,7 +29,7 @@ class Position(Operation):
         Example("5x4", "position", "5x4"),
         Example("5x3", "position sinusoidal", "5x3"),
         Example("5x4", "position learned", "5x4"),
-        Example("5x3", "position learned max=8", "5x3"),
+        Example("5x3", "position learned 8", "5x3"),
     )
 
     def result(self, inputs: Shapes) -> Shape:
@@ -37,17 +37,17 @@ class Position(Operation):
         if self.kind != "learned" and self.max is not None:
             raise Problem(
                 "N105",
-                "`max` belongs to `position learned`: sines have no longest sequence",
+                "a number belongs to `position learned`: sines have no longest sequence",
                 argument="max",
                 label="of no use here",
             )
         if self.kind == "learned" and self.max is None and not isinstance(steps, int):
             raise Problem(
                 "N103",
-                f"`position learned` needs max= where the length {steps} is a symbol",
+                f"`position learned` needs a number of steps where the length {steps} is a symbol",
                 argument="kind",
                 label="one vector a step, and nobody says how many",
-                changes=[Change("max=512", "max", "`max=512`")],
+                changes=[Change("512", "max", "`512`")],
             )
         if self.max is not None and isinstance(steps, int) and steps > self.max:
             raise Problem(
@@ -56,7 +56,7 @@ class Position(Operation):
                 argument="max",
                 label=f"{self.max} steps",
                 others={"": f"{steps} steps"},
-                changes=[Change(f"max={steps}", "max", f"`max={steps}`")],
+                changes=[Change(f"{steps}", "max", f"`{steps}`")],
             )
         return inputs[0]
 

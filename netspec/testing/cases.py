@@ -133,7 +133,7 @@ def cases(*nets: Net, batch: int = 3) -> Iterator[Case]:
 def example_text(example: Example, starts: bool = False, before: str = "", after: str = "") -> str:
     """A worked example as a network, its further inputs first; `starts`: its own text says what comes in."""
     others = [f"input {name} {shape}" for name, shape in example.others]
-    given = [] if starts else [f"input {example.input}"]
+    given = [] if starts else [f"input {'given ' * bool(others)}{example.input}"]
     return "\n".join(line for line in (*others, *given, before, example.text, after) if line)
 
 

@@ -395,10 +395,12 @@ def test_sinusoids_step_by_step() -> None:
 
 
 def test_learned_positions_may_be_longer() -> None:
-    Layer("input 5x3\nposition learned max=8").agrees(lambda x, weight: x + weight[:5])
+    Layer("input 5x3\nposition learned 8").agrees(lambda x, weight: x + weight[:5])
 
 
-@pytest.mark.parametrize("text", ["input 2000\nsample", "input v 1000\ninput 1000\nsample log_variance=v"])
+@pytest.mark.parametrize(
+    "text", ["input 2000\nsample", "input v 1000\ninput mean 1000\nsample log_variance=v"]
+)
 @pytest.mark.parametrize("training", [True, False])
 def test_a_sample_has_its_mean_and_variance(text: str, training: bool) -> None:
     """On both backends; and the gradients are those of the draw."""

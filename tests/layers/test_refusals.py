@@ -72,14 +72,14 @@ REFUSED: list[tuple[str, dict[str, object], str, str, str]] = [
         {"max": 9},
         "5x4",
         "N105",
-        "`max` belongs to `position learned`: sines have no longest sequence",
+        "a number belongs to `position learned`: sines have no longest sequence",
     ),
     (
         "position",
         {"kind": "learned"},
         "Tx4",
         "N103",
-        "`position learned` needs max= where the length T is a symbol",
+        "`position learned` needs a number of steps where the length T is a symbol",
     ),
     (
         "position",
