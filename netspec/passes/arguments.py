@@ -8,7 +8,7 @@ Knows nothing of layers: the same rules serve optimisers, schedules and readers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -43,6 +43,8 @@ class Around:
     """Whether a word starts something of its own."""
     followers: Callable[[], Sequence[str]] = tuple
     """All such words, asked for when one is misspelt."""
+    names: Container[str] = ()
+    """Names of layers, which win over words where names may stand."""
     earlier: tuple[Binder, ...] = ()
     """The words before this one in its statement, to which an argument may have been meant."""
 
@@ -160,7 +162,8 @@ class Binder:
     def starts_follower(self, item: tree.Name) -> bool:
         """The word is none of this word's own."""
         upcoming = self.word_argument()
-        own = self.knows(item) or (upcoming is not None and not upcoming.kind.many)
+        is_value = upcoming is not None and (not upcoming.kind.many or item.text in self.around.names)
+        own = self.knows(item) or is_value
         return not own and self.around.follows(item.text)
 
     def item(self, item: tree.Item) -> None:
