@@ -53,9 +53,9 @@ def blocks(name: str | None, as_json: bool) -> None:
         table = as_text(
             count(each.net()), "example", width=width(sys.stdout), colour=bool(bold), depth=EVERYTHING
         )
-        say(
-            f"{bold}{each.usage}{plain}\n\n{fill(each.prose, 100)}\n\n{each.definition}\n{table.rpartition(chr(10) * 2)[0]}\n"
-        )
+        rows = table.rpartition("\n\n")[0]
+        parts = [f"{bold}{each.usage}{plain}", fill(each.prose, 100), each.definition + "\n" + rows]
+        say("\n\n".join(parts) + "\n")
     else:
         column = max(map(len, known))
         say("".join(f"{bold}{each.word:<{column}}{plain}  {each.summary}\n" for each in wanted))
