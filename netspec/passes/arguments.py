@@ -119,6 +119,14 @@ class Binder:
             return found, tree.Number(start, item.end, parts[0])
         return found, tree.Size(start, item.end, tuple(parts))
 
+    def spoken(self, item: tree.Name) -> tuple[Argument, tree.Option] | None:
+        """`over memory` as the option and its value."""
+        found = self.argument(item.text)
+        following = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+        if not found or not found.spoken or not isinstance(following, tree.Name):
+            return None
+        return found, tree.Option(item.start, following.end, item, (following,))
+
     def word_argument(self) -> Argument | None:
         """The next positional argument, where any word fits it."""
         upcoming = self.next_positional()
@@ -191,7 +199,11 @@ class Binder:
         owner = self.owner(item.text)
         joined = self.joined(item)
         found = self.word_argument()
-        if owner:
+        spoken = self.spoken(item)
+        if spoken:
+            self.at += 1
+            self.give(spoken[0], spoken[1].values, spoken[1])
+        elif owner:
             self.store(owner, owner.kind.words[item.text], item)
         elif joined:
             self.give(joined[0], (joined[1],), item)
