@@ -27,7 +27,10 @@ class Recurrent(Operation):
         "reverse", "read from the last step to the first; the result keeps the input's order"
     )
     init: str | None = option(
-        Reference(example="state"), "a vector, the state to start from; 0 without it", default=None
+        Reference(example="state"),
+        "a vector, the state to start from instead of 0: what `state as` names, h (for an lstm then the cells) of "
+        "each direction",
+        default=None,
     )
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
