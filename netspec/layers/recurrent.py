@@ -70,7 +70,7 @@ class Recurrent(Operation):
                 f"the state of this `{self.word}` is {self.state.described}, and `init` is {inputs[1].described}",
                 argument="init",
                 label=f"gives {inputs[1]}",
-                because=f"{' * '.join(parts)} = {self.state}",
+                because=f"{' * '.join(parts)} = {self.state}" if len(parts) > 1 else "",
                 others={"units": f"{self.units} units"},
             )
         return Shape((features,) if self.last else (inputs[0].dims[0], features))
