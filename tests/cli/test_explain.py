@@ -41,8 +41,9 @@ def test_symbols_are_not_guessed(run: Run) -> None:
 
 def test_value_of_a_parameter(run: Run) -> None:
     text = "param width = 4\ninput 8\ndense width\n"
-    assert "`width` is 4." in run("explain", "-:1", stdin=text).stdout
-    assert "`width` is 6." in run("explain", "-:1", "--set", "width=6", stdin=text).stdout
+    assert "`width` is 4." in " ".join(run("explain", "-:1", stdin=text).stdout.split())
+    told = run("explain", "-:1", "--set", "width=6", stdin=text).stdout
+    assert "`width` is 6." in " ".join(told.split())
     assert "8*6 + 6 = 54" in run("explain", "-:3", "--set", "width=6", stdin=text).stdout
 
 
