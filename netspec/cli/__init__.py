@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "export": ("netspec.cli.export:export", "Write a network as code that runs without netspec."),
     "layers": ("netspec.cli.layers:layers", "List the layers, or explain one."),
     "diff": ("netspec.cli.diff:diff", "What is different between two specs."),
+    "draw": ("netspec.cli.draw:draw", "Draw the network of a spec."),
     "explain": ("netspec.cli.explain:explain", "Explain a line of a spec, or an error code."),
     "limits": ("netspec.cli.limits:limits", "List the bounds on what a spec may cost."),
 }
