@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import Final, TypeAlias
 
 from netspec.views.graph import Box, Cluster, Edge, Graph, Member, boxes
@@ -81,7 +82,11 @@ class _Column:
 
 def _level(members: Sequence[Member], reads: dict[Box, list[Box]]) -> Stack:
     """The members of one level, arranged."""
-    columns: list[_Column] = []
+    columns: dict[_Column, int] = {}
+    """The columns so far, numbered as they began."""
+    ends: dict[Box, _Column] = {}
+    """The columns whose last item holds a box."""
+    number = count()
     for member in members:
         item: Item
         if isinstance(member, Box):
@@ -89,17 +94,21 @@ def _level(members: Sequence[Member], reads: dict[Box, list[Box]]) -> Stack:
         else:
             item = Frame(member, _level(member.members, reads), frozenset(boxes([member])))
         sources = {source for box in item.holds for source in reads.get(box, ()) if source not in item.holds}
-        ends = [column for column in columns if sources & column.items[-1].holds]
-        if not ends:
-            columns.append(_Column([item], frozenset(sources)))
-            continue
-        base, *others = ends
-        columns = [column for column in columns if column not in others]
-        rest = sources - base.items[-1].holds
-        _merge(
-            base, others, [source for source in rest if not any(source in _holds(each) for each in others)]
-        )
-        base.items.append(item)
+        found = sorted({ends[source] for source in sources if source in ends}, key=columns.__getitem__)
+        if found:
+            base, *others = found
+            for column in found:
+                for box in column.items[-1].holds:
+                    del ends[box]
+            for column in others:
+                del columns[column]
+                sources -= _holds(column)
+            _merge(base, others, sorted(sources - base.items[-1].holds, key=lambda box: box.number))
+            base.items.append(item)
+        else:
+            base = _Column([item], frozenset(sources))
+            columns[base] = next(number)
+        ends.update(dict.fromkeys(item.holds, base))
     if not columns:
         return Stack()
     base, *others = columns

@@ -37,7 +37,6 @@ def _dot_members(members: Sequence[Member], indent: str) -> Iterator[str]:
         fill, line = COLOURS.get(each.family, PLAIN)
         label = "".join(f"{_escaped(text)}{'' if each.joins else chr(92) + 'l'}" for text in _lines(each))
         more = ", peripheries=2" if each.count > 1 else ""
-        more += ", shape=ellipse" if each.joins else ""
         yield f'{indent}{each.key} [label="{label}", fillcolor="{fill}", color="{line}"{more}];'
 
 

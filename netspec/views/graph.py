@@ -146,7 +146,8 @@ class _Graph:
         self.number += 1
         held = bool(row.rows) and row.kind != "join"
         family = "block" if held else _family(layers)
-        box = Box(self.number, _text(row), row.output, row.parameters, family, row.count)
+        own = row.parameters - (0 if held else sum(each.parameters for each in row.rows))
+        box = Box(self.number, _text(row), row.output, own, family, row.count)
         self.of.update((layer.name, box) for layer in layers)
         return box
 
