@@ -105,4 +105,3 @@ def _entities(text: str) -> str:
 
 
 FORMATS: Final[dict[str, Callable[[Graph], str]]] = {"svg": as_svg, "dot": as_dot, "mermaid": as_mermaid}
-SUFFIXES: Final = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mermaid": "mermaid"}

@@ -18,7 +18,7 @@ from netspec.views.svg import as_svg
 
 from .conftest import ROOT, SPECS, Run
 
-Golden = Callable[[str, str], None]
+Golden = Callable[[str | Path, str], None]
 STRUCTURE = ROOT / "tests" / "golden" / "views" / "structure.net"
 
 RESNET = """
@@ -120,7 +120,7 @@ def test_every_bundled_spec_is_drawn(run: Run, name: str) -> None:
 
 def test_golden_pictures(run: Run, golden: Golden, tmp_path: Path) -> None:
     assert run("draw", "lecture_cnn", "--out", "picture.svg").exit_code == 0
-    golden("views/lecture_cnn.svg", (tmp_path / "picture.svg").read_text())
+    golden(ROOT / "docs" / "lecture_cnn.svg", (tmp_path / "picture.svg").read_text())
     golden("views/resnet.svg", as_svg(drawn(RESNET)))
     golden("views/structure.svg", as_svg(drawn(NETS["structure"], 1)))
     golden("views/structure.dot", as_dot(drawn(NETS["structure"], 1)))
