@@ -117,9 +117,12 @@ class _Graph:
 
     def source(self, result: str) -> tuple[Box, str]:
         """The box that a result comes from, and the name of a further result (`state`)."""
-        base, _, extra = result.partition(".")
-        found = self.of[base]
-        return (found, extra) if isinstance(found, Box) else self.source(found)
+        while True:
+            base, _, extra = result.partition(".")
+            found = self.of[base]
+            if isinstance(found, Box):
+                return found, extra
+            result = found
 
     def members(self, rows: Sequence[Row], depth: int) -> Iterator[Member]:
         for row in rows:

@@ -112,8 +112,9 @@ class _Text:
             for text, held in zip(texts, entry.holds, strict=True)
         ]
         a, b, c = (max((len(row[index]) for row in columns), default=0) for index in range(3))
+        a = min(a, self.width - _LABEL - b - c - 6)
         lines += [
-            f"  {label if index == 0 else '':<{_LABEL}}{text:<{a}}  {output:<{b}}  {size:>{c}}".rstrip()
+            f"  {label if index == 0 else '':<{_LABEL}}{_cut(text, a):<{a}}  {output:<{b}}  {size:>{c}}".rstrip()
             for index, (text, output, size) in enumerate(columns)
         ]
         return "\n".join(lines)
@@ -139,12 +140,19 @@ class _Text:
         if said.arguments:
             a = max(len(each.name) for each in said.arguments)
             b = max(len(each.value) for each in said.arguments)
+            heads = [f"  {each.name:<{a}}  {each.value:<{b}}  " for each in said.arguments]
             yield "\n".join(
-                f"  {each.name:<{a}}  {each.value:<{b}}  {each.meaning}".rstrip() for each in said.arguments
+                fill(head + each.meaning, self.width, subsequent_indent=" " * len(head)).rstrip()
+                for head, each in zip(heads, said.arguments, strict=True)
             )
         if said.uses:
             more = [f"  and {len(said.uses) - _SHOWN} more"] if len(said.uses) > _SHOWN else []
             yield "\n".join([*(self.wrapped(use, "  ") for use in said.uses[:_SHOWN]), *more])
+
+
+def _cut(text: str, most: int) -> str:
+    """A text cut to a number of characters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 _KINDS: Final = {

@@ -96,7 +96,7 @@ def _edition(net: Net, source: Source, statement: tree.Statement) -> Said:
 
 
 def _output(net: Net, source: Source, statement: tree.Statement) -> Said:
-    shapes = [f"`{name}` ({net.by_name[name].shape})" for name in net.named_outputs]
+    shapes = [f"`{name}` ({net.shapes[name]})" for name in net.named_outputs]
     return Said("output", f"Results that are outputs beside that of the last line: {', '.join(shapes)}.")
 
 

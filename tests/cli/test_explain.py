@@ -47,6 +47,20 @@ def test_value_of_a_parameter(run: Run) -> None:
     assert "8*6 + 6 = 54" in run("explain", "-:3", "--set", "width=6", stdin=text).stdout
 
 
+def test_long_lines_are_cut_in_tables(run: Run) -> None:
+    long = "conv 64 3x3 stride=1 dilation=2 groups=2 pad=1,1,1,1 nobias batchnorm relu tanh relu"
+    text = f"input 9x9x4\nadd:\n    {long}\n    conv 64 3x3 pad=0\nsoftmax 3\n"
+    result = run("explain", "-:2", stdin=text)
+    assert result.exit_code == 0, result.output
+    assert "..." in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+def test_further_results_as_outputs(run: Run) -> None:
+    text = "input 8\ndense 8 as code\ndense 3\noutput code\n"
+    assert "`code` (8)" in run("explain", "-:4", stdin=text).stdout
+
+
 @pytest.mark.parametrize(("line", "near"), [(1, "3 | input 28x28x1"), (99, "16 |     epochs 12")])
 def test_line_without_anything(run: Run, line: int, near: str) -> None:
     result = run("explain", f"lecture_cnn:{line}")
