@@ -33,7 +33,7 @@ def _full(found: Diagnostic, colour: bool) -> str:
     if found.span:
         lines.append(f"  {_visible(str(found.span))}")
         lines += _excerpt(found.labels, lambda text: paint(text, _RED), lambda text: paint(text, _BLUE))
-    details = [("because", found.because), ("history", found.history)]
+    details = [("because", found.because), *(("history", way) for way in found.history.split("\n"))]
     details += [("note", note) for note in found.notes]
     details += [("used", _use(label, found)) for label in found.uses]
     if found.tries:

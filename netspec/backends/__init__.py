@@ -38,7 +38,7 @@ class Program(Protocol):
     net: Net
     device: str
 
-    def predict(self, inputs: Arrays) -> Arrays:
+    def predict(self, inputs: Arrays) -> Any:
         """Outputs for a batch, both as the spec writes shapes, the example axis first; probabilities, not logits."""
 
     def begin(self, training: Training) -> None:
@@ -50,7 +50,7 @@ class Program(Protocol):
     def loss_and_gradients(self, inputs: Arrays, targets: Array) -> tuple[float, dict[str, Array]]:
         """The loss of a prepared batch in training mode, and its gradients by parameter; nothing changes."""
 
-    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Arrays]:
+    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
         """The loss of a prepared batch in prediction mode, and the outputs as `predict` gives them."""
 
     def gradient_norms(self) -> dict[str, float]:

@@ -15,7 +15,7 @@ from netspec.passes import analyse
 from netspec.source import Source
 from netspec.syntax.files import Folder
 from netspec.syntax.parser import decode, read_source
-from netspec.train.header import read_header
+from netspec.train.header import read_header, spec_in
 
 STDIN: Final = "-"
 SUFFIX: Final = ".net"
@@ -27,7 +27,7 @@ def bundled() -> dict[str, Path]:
     package = Path(__file__).parents[1]
     for folder in (package / "specs", package.parent / "specs"):
         if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+            return {path.stem: path for path in sorted(folder.rglob(f"*{SUFFIX}"))}
     return {}
 
 
@@ -57,7 +57,8 @@ def read(text: str, limits: Limits = DEFAULT) -> Source:
     path = find_spec(text)
     if path.suffix == WEIGHTS and path.is_file():
         header = read_header(path)
-        return decode(header.text.encode("utf-8", "surrogatepass"), str(path), limits)
+        decode(header.text.encode("utf-8", "surrogatepass"), str(path), limits)
+        return spec_in(path, header.text, header.metadata, str(path))
     source = read_source(path, limits)
     return Source(source.text, text if str(path) == text else path.name, Folder(path.parent), path.name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 import click
@@ -64,9 +64,10 @@ def _read_limits(_ctx: click.Context, _option: click.Parameter, values: tuple[st
     return DEFAULT.raised(**wanted)
 
 
-def _read_values(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def values_of(texts: Iterable[str]) -> dict[str, str]:
+    """Values by name from texts such as `width=128`."""
     wanted = {}
-    for text in values:
+    for text in texts:
         name, sign, value = (part.strip() for part in text.partition("="))
         if not sign or not name or not value:
             raise click.BadParameter(f"{text!r} is not NAME=VALUE, as in width=128.")
@@ -79,7 +80,7 @@ values = click.option(
     "values",
     metavar="NAME=VALUE",
     multiple=True,
-    callback=_read_values,
+    callback=lambda _ctx, _option, texts: values_of(texts),
     help="Give a `param` of the spec another value.",
 )
 

@@ -192,6 +192,13 @@ class Operation(Definition):
         """The shape formula with this use's numbers, for messages; empty where there is nothing to work out."""
         return ""
 
+    def at_prediction(self) -> Operation | None:
+        """For a random layer: an operation that does while training what it does at prediction.
+
+        None where that is to hand the input on.
+        """
+        return None
+
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         """Lines that, put before this layer, might make an input of the wrong kind fit; the passes verify them."""
         return ()

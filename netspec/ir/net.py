@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import Any
@@ -45,7 +45,9 @@ class Net:
     named_outputs: tuple[str, ...] = ()
     """The results that the text names as outputs; that of the last line is one without being named."""
     text: str = field(default="", compare=False, repr=False)
-    """The text that it was read from, empty where it was not."""
+    """The text that it was read from, with the values in force for its parameters; empty where there was none."""
+    files: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """The other texts that it took blocks from, by path: what it imported, and the blocks that ship with netspec."""
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:

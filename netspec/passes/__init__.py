@@ -15,6 +15,7 @@ from netspec.passes.budget import check_budgets
 from netspec.passes.check import check_structure, check_training, check_used
 from netspec.passes.context import Context
 from netspec.passes.infer import infer
+from netspec.passes.scope import spliced
 from netspec.passes.suggest import suggest
 from netspec.source import Source
 from netspec.syntax.parser import parse
@@ -55,7 +56,9 @@ def _run(context: Context) -> Net | None:
     file = parse(context.source, diagnostics, context.limits)
     bound = bind(context, file.statements)
     check_structure(context, bound)
-    net = Net(_name(context.source), bound.layers, bound.training, tuple(bound.outputs), context.source.text)
+    text = spliced(context.source.text, 0, context.given)
+    outputs = tuple(bound.outputs)
+    net = Net(_name(context.source), bound.layers, bound.training, outputs, text, context.texts)
     if not diagnostics:
         check_used(context, bound)
     if not diagnostics:

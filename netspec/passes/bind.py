@@ -40,6 +40,8 @@ class Bound:
     """The result of the last line."""
     outputs: dict[str, Span] = field(default_factory=dict)
     """The results that `output` lines name."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Results that have names of the user's, and those."""
     budgets: list[tree.Expect] = field(default_factory=list)
     values: Mapping[str, tree.Value] = field(default_factory=dict)
     """The parameters of the file."""
@@ -76,6 +78,7 @@ class _Bind:
             self.top()
         self.report_strays()
         self.bound.result = self.place.above
+        self.bound.given = {result: name for name, result in self.place.room.results.items()}
         return self.bound
 
     def top(self) -> None:

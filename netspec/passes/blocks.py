@@ -35,6 +35,9 @@ class Blocks:
         """Unfold a block or network; layers that follow it on its line come back."""
         defined = place.room.words.get(head.text) or standard(self.context, head.text)
         assert defined is not None
+        if defined.is_missing:
+            self.lines.fail(place, read.statement, read.clauses.name)
+            return None
         bound = bind_use(self.context, place, defined, head, read.clauses.items)
         sources = self.lines.sources(place, read.clauses, head)
         if bound is None or sources is None or not self.may_open(defined, head):
@@ -51,7 +54,9 @@ class Blocks:
             first = items[0]
             assert isinstance(first, tree.Name)
             tail = [each for each in read.statement.items if ends_line(each)]
-            return tree.Command(first.start, read.statement.end, first, (*items[1:], *tail))
+            return tree.Command(
+                first.start, read.statement.end, first, (*items[1:], *tail), body=None, inline=False
+            )
         assert place.above is not None
         if read.clauses.name:
             self.lines.alias(place, read.clauses.name, place.above)

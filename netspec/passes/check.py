@@ -28,25 +28,21 @@ def check_structure(context: Context, bound: Bound) -> None:
         return
     inputs = [layer for layer in layers if not layer.inputs and layer.origin]
     nameless = [layer for layer in inputs if layer.name not in bound.graph.reserved and _bare(layer)]
-    if len(inputs) > 1 and nameless:
+    if len(nameless) > 1:
         first, second = inputs[0].origin, nameless[-1].origin
         assert first is not None and second is not None
         other = first if first is not second else inputs[1].origin
         assert other is not None
         labels = Label(second.statement, "has no name"), Label(other.statement, "another input")
         message = f"there are {len(inputs)} inputs, and with several each has a name"
-        fixes = _named(second.word, len(inputs)) + (drops(second.statement) if len(inputs) == 2 else ())
+        end = second.word.source.span(second.word.end, second.word.end)
+        fixes = (Fix((Edit(end, " other"),), f"`{second.word.text} other`"), *drops(second.statement))
         context.diagnostics.report("N302", message, *labels, fixes=fixes)
 
 
 def _bare(layer: Layer) -> bool:
     """It bears a name that nobody gave it."""
     return layer.name.removeprefix(layer.word).isdecimal()
-
-
-def _named(word: Span, inputs: int) -> tuple[Fix, ...]:
-    end = word.source.span(word.end, word.end)
-    return (Fix((Edit(end, f" input_{inputs}"),), f"`{word.text} input_{inputs}`"),) if inputs > 2 else ()
 
 
 def _first_line(context: Context) -> list[Label]:
@@ -75,16 +71,16 @@ def check_used(context: Context, bound: Bound) -> None:
         labels = [Label(statement, f"gives `{layer.name}`")]
         fixes = drops(statement)
         if following is not None:
-            elsewhere = following.arguments.get("from", following.statement)
+            elsewhere = following.arguments.get("from", _written(following))
             if elsewhere.source is statement.source:
                 labels.append(Label(elsewhere, "reads another"))
-            if elsewhere != following.statement and "from" in following.arguments:
+            if "from" in following.arguments:
                 fixes = (
                     *fixes,
                     Fix((Edit(elsewhere, ""),), f"line {elsewhere.line} without `{elsewhere.text}`"),
                 )
-        named = layer.name in bound.graph.reserved
-        notes = (f"`output {layer.name}` keeps it as an output",) if named else ()
+        given = bound.given.get(layer.name)
+        notes = (f"`output {given}` keeps it as an output",) if given else ()
         message = "nothing reads the result of this line"
         context.diagnostics.report("N305", message, *labels, fixes=fixes, notes=notes)
 

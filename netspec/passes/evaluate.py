@@ -6,7 +6,7 @@ Names have been replaced by their values before (`passes.scope`); a word that is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from netspec.syntax import tree
@@ -15,10 +15,16 @@ Number = int | float
 
 
 class NotConstant(Exception):
-    """The expression has no value: the text says why; `node` is the part at fault, `code` the diagnostic's code."""
+    """The expression has no value: the text says why; `node` is the part at fault, `code` the diagnostic's code.
 
-    def __init__(self, node: tree.Node, message: str, code: str = "N105") -> None:
+    `instead` are texts that may stand in its place, of which the nearest is proposed.
+    """
+
+    def __init__(
+        self, node: tree.Node, message: str, code: str = "N105", instead: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
+        self.instead = instead
         self.node = node
         self.code = code
 

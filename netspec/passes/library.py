@@ -22,6 +22,8 @@ from netspec.syntax import tree
 from netspec.syntax.parser import parse, read_source
 
 FOLDER = Path(__file__).parents[1] / "blocks"
+SHIPPED = "netspec/blocks/"
+"""What the paths of the standard library begin with where texts are kept; no file of a user is read from there."""
 RESERVED = frozenset(
     "input output param expect repeat path if else for block network import train generate".split()
 )
@@ -40,7 +42,11 @@ def standard(context: Context, word: str) -> Defined | None:
     if path is None:
         return None
     if word not in context.library:
-        source = Source(read_source(path, context.limits).text, f"netspec/blocks/{word}.net")
+        name = f"{SHIPPED}{word}.net"
+        kept = context.main.files.texts if context.main.files else {}
+        text = kept[name] if name in kept else read_source(path, context.limits).text
+        context.texts[name] = text
+        source = Source(text, name, is_shipped=True)
         context.library[word] = Library(context).of(source, {})[word]
     found: Defined = context.library[word]
     return found
@@ -76,9 +82,7 @@ class Library:
                     try:
                         found[name.text] = constant(value)
                     except NotConstant as problem:
-                        self.context.diagnostics.report(
-                            problem.code, str(problem), self.context.span(problem.node)
-                        )
+                        self.context.report_value(problem)
         return found
 
     def defined(
@@ -118,6 +122,7 @@ class Library:
             what = "part of the language" if name.text in RESERVED else "a layer"
             fix = Fix((Edit(span, f"my_{name.text}"),), f"`my_{name.text}`, here and where it is used")
             report("N109", f"`{name.text}` is {what} and cannot be defined again", Label(span), fixes=(fix,))
+            words[name.text] = Defined(name.text, (), (), span, words, {}, is_missing=True)
         else:
             header = self.context.span(statement)
             words[name.text] = Defined(name.text, parameters, body, header, words, values, is_network)
@@ -132,11 +137,12 @@ class Library:
     def imported(self, words: dict[str, Defined], statement: tree.Import) -> None:
         """Enter what an import names."""
         found = self.file(statement)
-        if found is None:
-            return
         for name in statement.names:
             span = self.context.span(name)
-            if name.text not in found:
+            if found is None:
+                words[name.text] = Defined(name.text, (), (), span, words, {}, is_missing=True)
+            elif name.text not in found:
+                words[name.text] = Defined(name.text, (), (), span, words, {}, is_missing=True)
                 near = did_you_mean(name.text, found)
                 fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
                 notes = (f"it defines: {', '.join(found) or 'nothing'}",)
@@ -158,7 +164,7 @@ class Library:
             return None
         written = statement.path.value
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source.path), written))
-        if posixpath.isabs(written) or "\\" in written or path.startswith("..") or "\0" in written:
+        if posixpath.isabs(written) or "\\" in written or path.startswith(("..", SHIPPED)) or "\0" in written:
             note = "a path is relative and stays inside the folder of the spec"
             report("N306", f"`{written[:80]}` leads out of the folder of the spec", span, notes=(note,))
             return None
@@ -181,6 +187,7 @@ class Library:
                 for problem in refused.diagnostics:
                     report(problem.code, problem.message, Label(span, "is imported here"))
                 return None
+            self.context.texts[path] = opened.text
             self.open.append(path)
             try:
                 self.files[path] = self.of(opened, {})

@@ -27,6 +27,8 @@ class Defined:
     words: Mapping[str, Defined]
     values: Mapping[str, tree.Value]
     is_network: bool = False
+    is_missing: bool = False
+    """Its import failed, which has been reported: its uses are silent."""
     uses: int = 0
     made: list[Layer] = field(default_factory=list)
     """The layers of a network's first use, whose parameters its later uses share."""
@@ -43,6 +45,8 @@ class Sharing:
 
     network: Defined
     matched: int = 0
+    failed: bool = False
+    """A layer did not fit, which has been reported."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ point at what was written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from netspec.ir.shape import Dim, Shape
@@ -70,20 +70,10 @@ def constant(value: tree.Value) -> tree.Value:
     return value
 
 
-_MENTIONED: Final = "mentioned"
-
-
-def mentioned(node: tree.Node) -> frozenset[str]:
-    """The names in a statement's own line that may stand for a value; found once for every node."""
-    known: frozenset[str] | None = node.__dict__.get(_MENTIONED)
-    if known is None:
-        known = frozenset(_names(node))
-        node.__dict__[_MENTIONED] = known
-    return known
-
-
-def _names(node: tree.Node) -> list[str]:
-    found, todo = [], [node]
+def mentioned(statement: tree.Statement) -> frozenset[str]:
+    """The names in a statement's own line that may stand for a value."""
+    found: list[str] = []
+    todo: list[tree.Node] = [statement]
     while todo:
         part = todo.pop()
         match part:
@@ -101,7 +91,7 @@ def _names(node: tree.Node) -> list[str]:
                 todo += operands
             case tree.Size(dimensions=dimensions):
                 todo += [dim for dim in dimensions if isinstance(dim, tree.Group)]
-    return found
+    return frozenset(found)
 
 
 class Replacement:
@@ -161,16 +151,15 @@ class Replacement:
         """What `in.channels` and its like stand for."""
         reads, what = self.scope.reads, node.text.removeprefix("in.")
         if what not in _AXES:
-            raise NotConstant(
-                node, f"after `in.` stands one of {', '.join(_AXES)}; found `{what[:40]}`", "N108"
-            )
+            message = f"after `in.` stands one of {', '.join(_AXES)}; found `{what[:40]}`"
+            raise NotConstant(node, message, "N108", SIZES)
         if reads is None:
             raise Unknown
         axis, ranks = _AXES[what]
         if len(reads.dims) not in ranks or reads.of is not None:
-            raise NotConstant(
-                node, f"there is no `{node.text}` here: what comes in is {reads.described}", "N108"
-            )
+            message = f"there is no `{node.text}` here: what comes in is {reads.described}"
+            others = [f"in.{name}" for name, (at, ranks) in _AXES.items() if at == axis and name != what]
+            raise NotConstant(node, message, "N108", others)
         dim: Dim = reads.dims[axis]
         if not isinstance(dim, int):
             raise NotConstant(node, f"`{node.text}` is {dim}, which has no number yet; `--bind` gives it one")
@@ -179,11 +168,7 @@ class Replacement:
 
 def placed(value: tree.Value, node: tree.Node) -> tree.Value:
     """A value at the place of a node."""
-    copy = object.__new__(type(value))
-    for each in fields(value):
-        copy.__dict__[each.name] = getattr(value, each.name)
-    copy.__dict__.update(start=node.start, end=node.end)
-    return copy
+    return replace(value, start=node.start, end=node.end)
 
 
 def spliced(text: str, start: int, done: Sequence[tuple[int, int, str]]) -> str:

@@ -7,7 +7,6 @@ of a join are always shown, a dash before the first line of each.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import Any, Final
 
 from netspec.passes.count import Memory, Row, Table
@@ -133,9 +132,8 @@ _NAMES: Final = {"keras": "Keras: one bias a gate", "paper": "the papers: one bi
 
 
 def _line(row: Row) -> str:
-    """The line's number; in another file with the file's name before it."""
-    number = str(row.line or "")
-    return f"{PurePath(row.file).stem}:{number}" if row.file else number
+    """The line's number; a colon before it says that the line is another file's."""
+    return f"{':' * bool(row.file)}{row.line or ''}"
 
 
 def _text(row: Row) -> str:

@@ -11,7 +11,6 @@ and the limit is met first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean
 from netspec.ir import catalog
@@ -25,7 +24,7 @@ from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, holds
 from netspec.passes.infer import Enough, Graph
 from netspec.passes.line import is_block, not_yet
-from netspec.passes.lines import Lines
+from netspec.passes.lines import Lines, Read
 from netspec.passes.misfit import short
 from netspec.passes.place import Place
 from netspec.passes.scope import Replacement, Unknown, constant, shown
@@ -114,7 +113,7 @@ class Unfold:
             return
         rest: tree.Command | None = read.statement
         while rest is not None:
-            read = read if rest is read.statement else replace(read, statement=rest, clauses=_clauses(rest))
+            read = read if rest is read.statement else _part(read, rest)
             if is_block(rest.head.text, place.room.words):
                 rest = self.blocks.use(rest.head, read, place)
             else:
@@ -205,7 +204,7 @@ class Unfold:
         try:
             return (condition.body or ()) if holds(work.node(condition.test)) else otherwise
         except NotConstant as problem:
-            self.lines.report_value(problem)
+            self.context.report_value(problem)
         except Unknown:
             pass
         self.lines.fail(place, condition)
@@ -243,7 +242,7 @@ class Unfold:
                 case [tree.Number(value=int(value))] if value >= 0 and len(items) == 1:
                     return value
         except NotConstant as problem:
-            self.lines.report_value(problem)
+            self.context.report_value(problem)
             return None
         except Unknown:
             return None
@@ -262,7 +261,7 @@ class Unfold:
         try:
             values = [constant(work.node(value)) for value in statement.values]
         except NotConstant as problem:
-            self.lines.report_value(problem)
+            self.context.report_value(problem)
             self.lines.fail(place, statement)
             return
         except Unknown:
@@ -284,11 +283,12 @@ class Unfold:
         least = turns * fewest(body, place.room, place.scope, {}) if turns > 1 else 0
         layers = len(self.graph.names) + least
         if layers > limit or self.turns > limit * TURNS_A_LAYER:
-            span = self.context.span(statement)
-            counted = f"makes {layers:,}" if layers > limit else f"{self.turns:,} turns, most of nothing"
-            message = f"the network has more than {limit:,} layers"
+            message, counted = f"the network has more than {limit:,} layers", f"makes {layers:,}"
+            if layers <= limit:
+                message = f"repetitions take more than {limit * TURNS_A_LAYER:,} turns"
+                counted = f"{self.turns:,} turns up to here"
             note = "`--limit layers=NUMBER` raises the limit"
-            self.context.diagnostics.report("N505", message, Label(span, counted), notes=(note,))
+            self.report("N505", message, statement, counted, notes=(note,))
             raise Enough
 
     def frame(
@@ -298,6 +298,11 @@ class Unfold:
         reads = self.graph.results.get(place.above) if place.above else None
         span = self.context.span(statement)
         return Frame(kind, text, span, place.frame, turn, turns, str(reads) if reads else "")
+
+
+def _part(read: Read, rest: tree.Command) -> Read:
+    """What is left of a line."""
+    return Read(rest, _clauses(rest), read.text, (*read.key, rest.start))
 
 
 def _joins(word: str) -> bool:

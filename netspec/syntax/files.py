@@ -51,7 +51,7 @@ class Changed:
 
     def __init__(self, files: Files, texts: Mapping[str, str]) -> None:
         self.files = files
-        self.texts = texts
+        self.texts = dict(texts)
 
     def read(self, path: str, most: int) -> Source:
         """See `Files.read`."""

@@ -111,7 +111,10 @@ def quiet(net: Net) -> Net:
     nothing = identity()
     assert isinstance(nothing, Operation)
     layers = tuple(
-        replace(layer, operation=nothing) if layer.operation.random else layer for layer in net.layers
+        replace(layer, operation=layer.operation.at_prediction() or nothing)
+        if layer.operation.random
+        else layer
+        for layer in net.layers
     )
     return replace(net, layers=layers)
 
@@ -130,7 +133,7 @@ def cases(*nets: Net, batch: int = 3) -> Iterator[Case]:
 def example_text(example: Example, starts: bool = False, before: str = "", after: str = "") -> str:
     """A worked example as a network, its further inputs first; `starts`: its own text says what comes in."""
     others = [f"input {name} {shape}" for name, shape in example.others]
-    given = [] if starts else [f"input {example.input}"]
+    given = [] if starts else [f"input {'given ' * bool(others)}{example.input}"]
     return "\n".join(line for line in (*others, *given, before, example.text, after) if line)
 
 

@@ -314,7 +314,7 @@ def exchange(bench: Bench) -> Iterator[Difference]:
 def randomness(bench: Bench) -> Iterator[Difference]:
     """Random layers in training: the same spread as the reference's, gradients of the same draw, draws by the seed."""
     for layer in bench.case.net:
-        if layer.operation.random:
+        if layer.operation.random and layer.operation.at_prediction() is None:
             yield from chance(layer.operation, bench.backend, bench.reference)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from netspec.cli.shapes import SCHEMA
 from netspec.passes import analyse
-from netspec.passes.count import as_text, count
+from netspec.passes.count import count
+from netspec.passes.table import as_text
 from netspec.source import Source
 
 from .conftest import SPECS, Run
@@ -63,7 +64,8 @@ def test_json(run: Run) -> None:
     assert document["schema"] == SCHEMA == "netspec.shapes/1"
     assert document["error"] is None
     (net,) = document["networks"]
-    assert list(net) == ["file", "name", "rows", "parameters", "multiply_adds", "symbols", "memory"]
+    keys = ["file", "name", "rows", "parameters", "multiply_adds", "symbols", "convention", "memory"]
+    assert list(net) == keys
     assert net["parameters"] == 122_270
     keys = ["line", "layer", "name", "output", "parameters", "multiply_adds", "notes"]
     assert all(list(row) == keys for row in net["rows"])

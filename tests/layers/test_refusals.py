@@ -4,7 +4,7 @@ import pytest
 
 from netspec.ir.catalog import find
 from netspec.ir.layer import Operation, Problem
-from netspec.ir.shape import Shape
+from netspec.ir.shape import Shape, Symbol
 
 
 def made(word: str, **arguments: object) -> Operation:
@@ -15,7 +15,8 @@ def made(word: str, **arguments: object) -> Operation:
 
 def shape(text: str) -> Shape:
     dims, _, of = text.partition(" of ")
-    return Shape(tuple(int(dim) for dim in dims.split("x")), int(of) if of else None)
+    sizes = tuple(int(dim) if dim.isdigit() else Symbol(dim) for dim in dims.split("x"))
+    return Shape(sizes, int(of) if of else None)
 
 
 REFUSED: list[tuple[str, dict[str, object], str, str, str]] = [
@@ -36,6 +37,57 @@ REFUSED: list[tuple[str, dict[str, object], str, str, str]] = [
     ("add", {}, "5x4 and 5x4x1", "N204", "5x4 and 5x4x1 cannot be added: a sequence and an image"),
     ("concat", {}, "5x4 and 6x3", "N204", "5x4 and 6x3 cannot be concatenated: steps 5 and 6"),
     ("concat", {}, "4x4x2 and 32", "N204", "4x4x2 and 32 cannot be concatenated: an image and a vector"),
+    ("groupnorm", {"groups": 4}, "3x3x6", "N205", "6 channels cannot be divided into 4 groups"),
+    (
+        "conv1d",
+        {"features": 4, "kernel": 3, "groups": 4},
+        "9x6",
+        "N205",
+        "6 input features cannot be divided into 4 groups",
+    ),
+    (
+        "conv1d",
+        {"features": 5, "kernel": 3, "groups": 3},
+        "9x6",
+        "N205",
+        "5 kernels cannot be divided into 3 groups",
+    ),
+    (
+        "conv1d",
+        {"features": 5, "kernel": 4, "pad": "valid", "dilation": 2},
+        "6x3",
+        "N203",
+        "the kernel is larger than its input",
+    ),
+    ("sample", {}, "7", "N205", "7 numbers cannot be divided into means and as many log-variances"),
+    (
+        "sample",
+        {"log_variance": "spread"},
+        "6 and 5",
+        "N204",
+        "`sample` reads means 6 and variances 5, which must have one shape",
+    ),
+    (
+        "position",
+        {"max": 9},
+        "5x4",
+        "N105",
+        "a number belongs to `position learned`: sines have no longest sequence",
+    ),
+    (
+        "position",
+        {"kind": "learned"},
+        "Tx4",
+        "N103",
+        "`position learned` needs a number of steps where the length T is a symbol",
+    ),
+    (
+        "position",
+        {"kind": "learned", "max": 4},
+        "5x4",
+        "N204",
+        "the sequence has 5 steps, and `position` learns 4",
+    ),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class NumpyProgram:
             self.plans[key] = Plan(self.net, shapes, self.store, self.random, result)
         return self.plans[key]
 
-    def predict(self, inputs: Arrays) -> Arrays:
+    def predict(self, inputs: Arrays) -> Any:
         """See `Program.predict`."""
         return self._predict(self._in(on_each(channels_first, inputs)))
 
@@ -136,7 +136,7 @@ class NumpyProgram:
         self.store.gradients += l2 * weights + l1 * np.sign(weights)
         return float(l2 / 2 * (weights @ weights) + l1 * np.abs(weights).sum())
 
-    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Arrays]:
+    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
         """See `Program.evaluate`."""
         prepared = self._in(inputs)
         plan = self.plan(prepared, self.net.outputs[-1].name)

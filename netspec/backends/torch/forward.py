@@ -14,7 +14,7 @@ from netspec.ir.net import Net
 
 WIDTH: Final = 80
 """Longest expression that a following function is written around."""
-TEMPORARY: Final = frozenset("a h c mean share steps".split())
+TEMPORARY: Final = frozenset("a h c mean share steps variance".split())
 """Names that rules use for what they work out on the way."""
 _TAKEN = TEMPORARY | {"self", "torch", "nn", "F", "x", "logits"}
 

@@ -123,7 +123,7 @@ class TorchProgram:
         array: Array = tensor.detach().cpu().numpy()
         return array
 
-    def predict(self, inputs: Arrays) -> Arrays:
+    def predict(self, inputs: Arrays) -> Any:
         """See `Program.predict`."""
         self.module.eval()
         with torch.inference_mode():
@@ -184,7 +184,7 @@ class TorchProgram:
         self.optimizer.step()
         return loss.detach()
 
-    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Arrays]:
+    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
         """See `Program.evaluate`."""
         self.module.eval()
         with torch.inference_mode():
