@@ -103,7 +103,8 @@ def _level(members: Sequence[Member], reads: dict[Box, list[Box]]) -> Stack:
             for column in others:
                 del columns[column]
                 sources -= _holds(column)
-            _merge(base, others, sorted(sources - base.items[-1].holds, key=lambda box: box.number))
+            skipped = sorted(sources - base.items[-1].holds, key=lambda box: box.number)
+            _gather(base, others, skipped)
             base.items.append(item)
         else:
             base = _Column([item], frozenset(sources))
@@ -112,12 +113,24 @@ def _level(members: Sequence[Member], reads: dict[Box, list[Box]]) -> Stack:
     if not columns:
         return Stack()
     base, *others = columns
-    _merge(base, others, ())
+    _gather(base, others, ())
     return Stack(base.items)
 
 
 def _holds(column: _Column) -> frozenset[Box]:
     return Stack(column.items).holds
+
+
+def _gather(base: _Column, others: Sequence[_Column], skipped: Sequence[Box]) -> None:
+    """Put columns into one, each beside that part of another that begins where it does."""
+    columns = (base, *others)
+    owner = {box: column for column in columns[::-1] for box in _holds(column)} if others else {}
+    inside: dict[_Column, list[_Column]] = {}
+    for column in others:
+        hosts = [owner[box] for box in column.origins if box in owner]
+        inside.setdefault(min(hosts, key=columns.index, default=base), []).append(column)
+    for column in reversed(columns):
+        _merge(column, inside.get(column, ()), skipped if column is base else ())
 
 
 def _merge(base: _Column, others: Sequence[_Column], skipped: Iterable[Box]) -> None:

@@ -106,14 +106,15 @@ class _Graph:
 
     def run(self) -> Graph:
         members = tuple(self.members(count(self.net).rows, self.depth))
-        edges: dict[tuple[Box, Box, str], None] = {}
+        edges: dict[tuple[Box, Box], dict[str, None]] = {}
         for layer in self.net.layers:
             target = self.of[layer.name]
             for name in layer.inputs:
                 source, label = self.source(name)
                 if isinstance(target, Box) and source.number < target.number:
-                    edges.setdefault((source, target, label))
-        return Graph(self.net.name, members, tuple(Edge(*each) for each in edges))
+                    edges.setdefault((source, target), {})[label] = None
+        lines = (Edge(*pair, ", ".join(filter(None, labels))) for pair, labels in edges.items())
+        return Graph(self.net.name, members, tuple(lines))
 
     def source(self, result: str) -> tuple[Box, str]:
         """The box that a result comes from, and the name of a further result (`state`)."""

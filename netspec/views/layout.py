@@ -24,7 +24,7 @@ MARGIN: Final = 16
 TITLE: Final = 20
 BEHIND: Final = 6
 """How far the boxes behind one that stands for several look out."""
-WIDEST: Final = 44
+WIDEST: Final = 52
 """Characters in a line of a box."""
 MOST_LINES: Final = 8
 

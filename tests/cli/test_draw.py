@@ -79,7 +79,18 @@ global avg from d
 softmax 10
 output aux
 """
-NETS = {"resnet": RESNET, "towers": TOWERS, "crossing": CROSSING, "structure": STRUCTURE.read_text()}
+HEADS = """
+input 8x8x4
+conv 8 3x3 relu as first
+dense 3 as aux1
+conv 8 3x3 relu from first
+conv 8 3x3 relu as second
+dense 3 as aux2
+conv 8 3x3 relu from second
+softmax 3
+output aux1 aux2
+"""
+NETS = {"heads": HEADS, "resnet": RESNET, "towers": TOWERS, "crossing": CROSSING, "structure": STRUCTURE.read_text()}
 
 
 def drawn(text: str, depth: int = 0) -> Graph:
@@ -104,6 +115,20 @@ def test_nothing_is_lost_and_nothing_overlaps(name: str, depth: int) -> None:
         assert points[0] == (source.middle, source.y + source.height)
         assert points[-1] == (target.middle, target.y)
         assert all(0 <= x <= made.width and 0 <= y <= made.height for x, y in points)
+
+
+@pytest.mark.parametrize("name", [name for name in NETS if name != "crossing"])
+def test_lines_go_down(name: str) -> None:
+    for points in layout(drawn(NETS[name])).lines.values():
+        heights = [y for _, y in points]
+        assert heights == sorted(heights)
+
+
+def test_further_results_name_their_line() -> None:
+    text = "input 5x8\ngru 4\nlast\ndense 4\nsoftmax 3\n"
+    assert {edge.label for edge in drawn(text).edges} == {""}
+    text = "input 5x8\ngru 4 as code\ngru 4 init=code.state\nlast\nsoftmax 3\n"
+    assert [edge.label for edge in drawn(text).edges] == ["", "state", "", ""]
 
 
 def overlap(one: Rectangle, other: Rectangle) -> bool:
