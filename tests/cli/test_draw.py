@@ -90,7 +90,13 @@ conv 8 3x3 relu from second
 softmax 3
 output aux1 aux2
 """
-NETS = {"heads": HEADS, "resnet": RESNET, "towers": TOWERS, "crossing": CROSSING, "structure": STRUCTURE.read_text()}
+NETS = {
+    "heads": HEADS,
+    "resnet": RESNET,
+    "towers": TOWERS,
+    "crossing": CROSSING,
+    "structure": STRUCTURE.read_text(),
+}
 
 
 def drawn(text: str, depth: int = 0) -> Graph:
