@@ -82,7 +82,7 @@ class Expression:
         for (left, one), (right, two) in product(self.terms().items(), terms_of(other).items()):
             part = tuple(sorted(left + right, key=_key))
             found[part] = found.get(part, 0) + one * two
-        return _made(found)
+        return from_terms(found)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -288,7 +288,7 @@ def _order(term: tuple[Monomial, int]) -> tuple[bool, int, list[str]]:
     return not term[0], -len(term[0]), [str(atom) for atom in term[0]]
 
 
-def _made(terms: Terms) -> Dim:
+def from_terms(terms: Terms) -> Dim:
     """The expression of some terms: a number or an atom where it is no more than that."""
     kept = {part: number for part, number in terms.items() if number}
     if not any(kept):
@@ -306,7 +306,7 @@ def _added(left: Dim, right: Dim, sign: int) -> Dim:
     terms = terms_of(left)
     for part, number in terms_of(right).items():
         terms[part] = terms.get(part, 0) + sign * number
-    return _made(terms)
+    return from_terms(terms)
 
 
 def _divided(value: Dim, divisor: Dim) -> Dim:
@@ -323,7 +323,7 @@ def _divided(value: Dim, divisor: Dim) -> Dim:
     terms = value.terms()
     whole = {part: n // divisor if n > 0 or not part else -(-n // divisor) for part, n in terms.items()}
     rest = {part: n - divisor * whole[part] for part, n in terms.items()}
-    return _made(whole) + _floor(_made(rest), divisor)
+    return from_terms(whole) + _floor(from_terms(rest), divisor)
 
 
 def _floor(rest: Dim, divisor: int) -> Dim:
@@ -337,7 +337,7 @@ def _floor(rest: Dim, divisor: int) -> Dim:
     common = gcd(divisor, *terms.values())
     if common > 1:
         smaller = {part: number // common for part, number in terms.items()} | {(): constant // common}
-        return _divided(_made(smaller), divisor // common)
+        return _divided(from_terms(smaller), divisor // common)
     floors = [part for part in terms if any(isinstance(atom, Quotient) for atom in part)]
     match floors:
         case [(Quotient(divisor=int(inner)) as quotient,)] if terms[floors[0]] == 1:
@@ -365,7 +365,7 @@ def _divided_by_expression(value: Dim, divisor: Expression) -> Dim:
                     left.remove(each)
                 found[tuple(left)] = number // coefficient
             else:
-                return _made(found)
+                return from_terms(found)
     if isinstance(value, int):
         raise Unbound(divisor)
     return Quotient(value, divisor)
