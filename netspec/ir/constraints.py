@@ -139,6 +139,19 @@ class Constraints:
                 broken.append(f"{each} ({', '.join(f'{name} = {bindings[name]}' for name in names)})")
         return broken
 
+    def with_sizes(self, sizes: Mapping[str, int]) -> Constraints | None:
+        """What is left with sizes given, those that follow from them among its `values`; None where they do not fit."""
+        left = Constraints()
+        left.values, left.sizings = dict(self.values), dict(self.sizings)
+        left.others, left._asked = self.others, self._asked
+        asked = (Constraint(EQUAL, Symbol(name) - size) for name, size in sizes.items())  # type: ignore[arg-type]
+        return left if all(left.ask(each) for each in asked) else None
+
+    def following(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """The sizes of the symbols in `values` that follow from others."""
+        found = {name: substituted(value, sizes) for name, value in self.values.items()}
+        return {name: size for name, size in found.items() if isinstance(size, int)}
+
     def sizes(self, symbols: Sequence[str], wanted: Sequence[int] = (1,)) -> dict[str, int] | None:
         """Sizes that meet all constraints, each from the wanted one on where that can be; None if none was found."""
         names = [*symbols, *(name for value in self.values.values() for name in symbols_of(value))]
@@ -149,8 +162,7 @@ class Constraints:
         ]
         for sizes in islice(product(*choices), _MOST_TRIED):
             found = dict(zip(free, sizes, strict=True))
-            values = {name: substituted(value, found) for name, value in self.values.items()}
-            found |= {name: value for name, value in values.items() if isinstance(value, int)}
+            found |= self.following(found)
             if min(found.values(), default=1) >= 1 and not self.check(found):
                 return {name: found[name] for name in symbols}
         return None

@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from netspec.frozen import frozen
+from netspec.ir.binding import all_sizes, bound_layers, check_sizes, matched, symbols_in
+from netspec.ir.constraints import Constraints
 from netspec.ir.layer import Layer, Param
 from netspec.ir.shape import Shape
 from netspec.ir.training import Training
@@ -45,16 +47,38 @@ class Net:
         read = {name for layer in self.layers for name in layer.inputs}
         return tuple(layer for layer in self.layers if layer.name not in read)
 
-    def shapes_for(self, dims: tuple[int, ...]) -> dict[str, Shape]:
-        """The shape of every layer where the input has these dimensions; the net's own where all are known."""
-        given = self.inputs[0].shape
-        if given.is_known:
-            return {layer.name: layer.shape for layer in self.layers}
-        shapes = {self.inputs[0].name: Shape(dims, given.of)}
-        for layer in self.layers:
-            if layer.inputs:
-                shapes[layer.name] = layer.operation.result([shapes[name] for name in layer.inputs])
-        return shapes
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """The names of the symbols in its layers, in order."""
+        return symbols_in(self.layers)
+
+    @cached_property
+    def constraints(self) -> Constraints:
+        """What the layers need the sizes of the symbols to be."""
+        with Constraints() as found:
+            for layer in self.layers if self.symbols else ():
+                layer.operation.result(self.shapes_into(layer))
+        return found
+
+    def sizes_for(self, *dims: tuple[int, ...]) -> dict[str, int]:
+        """The sizes of the symbols where the inputs have these dimensions; raises N208 if they do not fit."""
+        given = zip((layer.shape for layer in self.inputs), dims, strict=True)
+        return matched(given, self.symbols, self.constraints) if self.symbols else {}
+
+    def shapes_for(self, *dims: tuple[int, ...]) -> dict[str, Shape]:
+        """The shape of every layer where the inputs have these dimensions; the net's own where all are known."""
+        sizes = self.sizes_for(*dims)
+        return {layer.name: layer.shape.substitute(sizes) if sizes else layer.shape for layer in self.layers}
+
+    def bind(self, **sizes: int) -> Net:
+        """The network with numbers in place of symbols: `net.bind(T=100)`.
+
+        Raises `SpecError` N108 where it has no such symbol, N208 where a size breaks one of its constraints.
+        """
+        check_sizes(self.symbols, sizes)
+        what = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+        found = all_sizes(self.symbols, sizes, self.constraints, what)
+        return Net(self.name, tuple(bound_layers(self.layers, found)), self.training)
 
     def shapes_into(self, layer: Layer) -> list[Shape]:
         """The shapes that a layer reads."""

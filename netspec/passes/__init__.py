@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -19,23 +19,33 @@ from netspec.source import Source
 from netspec.syntax.parser import parse
 
 
-def analyse(source: Source, limits: Limits = DEFAULT) -> Net:
-    """The network of a text; raises `SpecError` with every diagnostic of the text and its verified suggestions."""
+def analyse(source: Source, limits: Limits = DEFAULT, sizes: Mapping[str, int] | None = None) -> Net:
+    """The network of a text; raises `SpecError` with every diagnostic of the text and its verified suggestions.
+
+    `sizes` are put in place of symbols.  A network that is right for any size tells by a constraint which size does not
+    fit; one that needs the numbers is read with them.
+    """
     net, diagnostics = run(source, limits)
     if not diagnostics and net is not None:
-        return net
+        return net.bind(**sizes) if sizes else net
+    if sizes:
+        net, diagnostics = run(source, limits, sizes)
+        if not diagnostics and net is not None:
+            return net
 
     def check(changed: Source) -> tuple[Sequence[Layer], Diagnostics]:
-        context = Context(changed, limits)
+        context = Context(changed, limits, sizes=sizes or {})
         found = _run(context)
         return (found.layers if found else ()), context.diagnostics
 
     raise SpecError(*suggest(source, diagnostics, check))
 
 
-def run(source: Source, limits: Limits = DEFAULT) -> tuple[Net | None, list[Diagnostic]]:
+def run(
+    source: Source, limits: Limits = DEFAULT, sizes: Mapping[str, int] | None = None
+) -> tuple[Net | None, list[Diagnostic]]:
     """The network as far as it could be made, and the diagnostics in order; nothing is raised."""
-    context = Context(source, limits)
+    context = Context(source, limits, sizes=sizes or {})
     net = None
     try:
         net = _run(context)

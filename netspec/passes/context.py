@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netspec.diagnostics import Diagnostics, Label
@@ -18,6 +19,8 @@ class Context:
     source: Source
     limits: Limits = DEFAULT
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Numbers to put in place of symbols."""
 
     def is_enough(self, node: tree.Node) -> bool:
         """So much is wrong that the rest is not looked at; the first time, that is reported at a node."""

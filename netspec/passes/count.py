@@ -24,7 +24,7 @@ from typing import Any, Final
 from netspec.frozen import frozen
 from netspec.ir.layer import Layer, Origin
 from netspec.ir.net import Net
-from netspec.ir.shape import Shape, SymbolicArithmetic
+from netspec.ir.shape import Dim, Shape
 from netspec.passes.check import loss_of
 
 BYTES: Final = 4
@@ -40,7 +40,7 @@ class Row:
     name: str
     output: str
     parameters: int
-    multiply_adds: int | None
+    multiply_adds: Dim
     notes: tuple[str, ...] = ()
 
 
@@ -62,6 +62,8 @@ class Table:
     memory: Memory
     symbols: tuple[str, ...] = ()
     """The symbols in its shapes."""
+    constraints: tuple[str, ...] = ()
+    """What their sizes have to meet."""
 
     @cached_property
     def parameters(self) -> int:
@@ -69,18 +71,15 @@ class Table:
         return sum(row.parameters for row in self.rows)
 
     @cached_property
-    def multiply_adds(self) -> int | None:
+    def multiply_adds(self) -> Dim:
         """Multiply-adds of one example's forward pass."""
-        return _sum(row.multiply_adds for row in self.rows)
+        return sum(row.multiply_adds for row in self.rows)
 
 
 def count(net: Net) -> Table:
     """The table of a network."""
     rows = tuple(_row(net, list(group)) for _, group in groupby(net.layers, key=_statement))
-    symbols = dict.fromkeys(
-        str(dim) for layer in net.layers for dim in layer.shape.dims if not isinstance(dim, int)
-    )
-    return Table(net.name, rows, _memory(net), tuple(symbols))
+    return Table(net.name, rows, _memory(net), net.symbols, tuple(net.constraints.texts()))
 
 
 def _statement(layer: Layer) -> object:
@@ -99,7 +98,7 @@ def _row(net: Net, layers: Sequence[Layer]) -> Row:
         name=result.name,
         output=str(result.shape),
         parameters=sum(param.size for param in params if param.trainable),
-        multiply_adds=_sum(_multiply_adds(net, layer) for layer in layers),
+        multiply_adds=sum(_multiply_adds(net, layer) for layer in layers),
         notes=tuple(note for layer in layers for note in _notes(net, layer)),
     )
 
@@ -121,20 +120,19 @@ def _notes(net: Net, layer: Layer) -> list[str]:
     if layer.origin and layer.origin.implicit:
         notes.append(f"flattened channel by channel: {layer.shape}")
     sides = layer.operation.padding(inputs) if inputs else None
-    if sides and (sides[0] != sides[1] or sides[2] != sides[3]):
+    if sides and (names := Shape(sides).symbols):
+        notes.append(f"pad depends on {', '.join(names)}")
+    elif sides and (sides[0] != sides[1] or sides[2] != sides[3]):
         notes.append(f"pad {','.join(map(str, sides))} (top,bottom,left,right)")
     if layer is net.outputs[-1] and layer.word == loss_of(net, net.training).fuses:
         notes.append("trained on logits")
     return notes
 
 
-def _multiply_adds(net: Net, layer: Layer) -> int | None:
+def _multiply_adds(net: Net, layer: Layer) -> Dim:
     if not layer.inputs:
         return 0
-    try:
-        return layer.operation.multiply_adds(net.shapes_into(layer))
-    except SymbolicArithmetic:
-        return None
+    return layer.operation.multiply_adds(net.shapes_into(layer))
 
 
 def _memory(net: Net) -> Memory:
@@ -152,7 +150,7 @@ def _memory(net: Net) -> Memory:
 
 
 def _entries(shape: Shape) -> int | None:
-    return shape.size if shape.is_known else None
+    return size if isinstance(size := shape.size, int) else None
 
 
 def _sum(numbers: Iterable[int | None]) -> int | None:
@@ -179,14 +177,15 @@ def as_data(table: Table) -> dict[str, Any]:
                 "name": row.name,
                 "output": row.output,
                 "parameters": row.parameters,
-                "multiply_adds": row.multiply_adds,
+                "multiply_adds": _as_json(row.multiply_adds),
                 "notes": list(row.notes),
             }
             for row in table.rows
         ],
         "parameters": table.parameters,
-        "multiply_adds": table.multiply_adds,
+        "multiply_adds": _as_json(table.multiply_adds),
         "symbols": list(table.symbols),
+        "constraints": list(table.constraints),
         "memory": {
             "parameters": table.memory.parameters,
             "predicting": table.memory.predicting,
@@ -195,9 +194,14 @@ def as_data(table: Table) -> dict[str, Any]:
     }
 
 
+def _as_json(number: Dim) -> int | str:
+    return number if isinstance(number, int) else str(number)
+
+
 # --- as text
 
 _HEAD: Final = ("line", "layer", "output", "parameters", "multiply-adds")
+_WIDEST: Final = 24
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
@@ -231,6 +235,8 @@ def as_text(table: Table, title: str = "", *, width: int | None = None, colour: 
     lines.append(paint(line(*total), _BOLD))
     if table.symbols:
         lines.append(paint(f"{'':{widths[0]}}  ? depends on {', '.join(table.symbols)}", _DIM))
+    if table.constraints:
+        lines.append(f"{'':{widths[0]}}  sizes  {', '.join(table.constraints)}")
     left = widths[1] + widths[2] + 2
     lines += ["", paint(f"{'':{widths[0]}}  {'memory in float32':<{left}}  {'bytes':>{widths[3]}}", _DIM)]
     for label, size, meaning in memory:
@@ -247,8 +253,9 @@ def _numbers(row: Row) -> tuple[str, str]:
     )
 
 
-def _number(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
+def _number(value: Dim | None) -> str:
+    """A number, or an expression that is not too long for a table."""
+    return "?" if value is None or len(text := f"{value:,}") > _WIDEST else text
 
 
 def _memory_cells(memory: Memory) -> list[tuple[str, str, str]]:

@@ -11,9 +11,12 @@ from dataclasses import replace
 from math import prod
 from typing import Final
 
+from netspec.ir.binding import bound_layers, check_sizes, symbols_in
 from netspec.ir.catalog import find
-from netspec.ir.layer import Layer, Operation, Problem, Shapes
-from netspec.ir.shape import Shape, SymbolicArithmetic, described_kind
+from netspec.ir.constraints import Constraints
+from netspec.ir.layer import Change, Layer, Operation, Problem, Shapes
+from netspec.ir.shape import Shape, described_kind
+from netspec.ir.symbolic import Unbound
 from netspec.passes.bind import Unknown
 from netspec.passes.context import Context
 from netspec.passes.shapes import report_problem, report_result
@@ -24,7 +27,10 @@ BYTES: Final = 4
 
 def infer(context: Context, layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """The layers with their shapes, implicit flattens put in; layers that failed are left out and reported."""
-    return _Infer(context, layers).run()
+    if context.sizes:
+        check_sizes(symbols_in(layers), context.sizes)
+    with Constraints():
+        return _Infer(context, bound_layers(layers, context.sizes)).run()
 
 
 class _Infer:
@@ -58,10 +64,8 @@ class _Infer:
             if not self.follows_from_stated(layer):
                 report_problem(self.context, self.chain(layer), problem)
             return
-        except SymbolicArithmetic as symbol:
-            message = f"`{layer.word}` on the symbolic size {symbol} is not supported yet"
-            note = f"write a number in place of {symbol}"
-            report_problem(self.context, self.chain(layer), Problem("N901", message, notes=[note]))
+        except (Unbound, OverflowError) as problem:
+            report_problem(self.context, self.chain(layer), _unbound(layer, problem))
             return
         self.done[layer.name] = layer = replace(layer, shape=shape)
         self.check_result(layer)
@@ -139,8 +143,9 @@ class _Infer:
             return False
         try:
             self.check_inputs(layer.operation, self.believed(layer))
-            layer.operation.result(self.believed(layer))
-        except (Problem, SymbolicArithmetic):
+            with Constraints():  # what is only believed asks nothing of the sizes
+                layer.operation.result(self.believed(layer))
+        except (Problem, Unbound, OverflowError):
             return False
         return True
 
@@ -152,8 +157,9 @@ class _Infer:
         believed = layer.shape
         if any(name in self.stated for name in layer.inputs):
             try:
-                believed = layer.operation.result(self.believed(layer))
-            except (Problem, SymbolicArithmetic):
+                with Constraints():
+                    believed = layer.operation.result(self.believed(layer))
+            except (Problem, Unbound, OverflowError):
                 believed = layer.shape
         if layer.stated and not layer.stated.matches(layer.shape) and not layer.stated.matches(believed):
             report_result(self.context, self.chain(layer))
@@ -167,3 +173,19 @@ class _Infer:
         while chain[-1].inputs:
             chain.append(self.done[chain[-1].inputs[0]])
         return chain[::-1]
+
+
+def _unbound(layer: Layer, problem: Unbound | OverflowError) -> Problem:
+    """A number that a layer needs depends on symbols."""
+    if isinstance(problem, OverflowError):
+        return Problem("N207", f"the sizes of `{layer.word}` make too long an expression", label="here")
+    symbols = problem.expression.symbols()
+    names = ", ".join(symbols)
+    return Problem(
+        "N207",
+        f"`{layer.word}` needs a number for {problem.expression}, which depends on {names}",
+        label="the size of its parameters depends on it",
+        changes=[Change("global avg")],
+        others={"": f"gives {problem.expression}"},
+        notes=[f"write a number for {names}, or give one: --bind {symbols[0]}=64"],
+    )
