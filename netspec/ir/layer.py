@@ -13,7 +13,7 @@ from typing import ClassVar, TypeAlias
 
 from netspec.frozen import frozen
 from netspec.ir.definition import Definition
-from netspec.ir.shape import Pattern, Shape
+from netspec.ir.shape import Dim, Pattern, Shape
 from netspec.source import Span
 
 Shapes: TypeAlias = Sequence[Shape]
@@ -48,12 +48,16 @@ class Param:
     """A parameter of a layer, in PyTorch's name, order of axes and gate order.
 
     A parameter that is not `trainable` is state (a running mean), saved with the weights and not counted among them.
+    Its shape is made of numbers: one that depends on a symbol raises `Unbound`.
     """
 
     name: str
     shape: tuple[int, ...]
     initial: Initialiser
     trainable: bool = True
+
+    def __post_init__(self) -> None:
+        _ = Shape(self.shape).known
 
     @property
     def size(self) -> int:
@@ -142,11 +146,11 @@ class Operation(Definition):
         """The parameters, in PyTorch's layout."""
         return ()
 
-    def multiply_adds(self, inputs: Shapes) -> int:
+    def multiply_adds(self, inputs: Shapes) -> Dim:
         """Multiply-adds of one example's forward pass, the products of weights and inputs only."""
         return 0
 
-    def padding(self, inputs: Shapes) -> tuple[int, int, int, int] | None:
+    def padding(self, inputs: Shapes) -> tuple[Dim, Dim, Dim, Dim] | None:
         """Rows and columns added at top, bottom, left and right; None where the layer does not pad."""
         return None
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, word
 from netspec.ir.layer import Change, Example, Operation, Param, Shapes, Uniform
-from netspec.ir.shape import Shape
+from netspec.ir.shape import Dim, Shape
 from netspec.ir.values import Whole
 from netspec.layers.adapters import to_sequence
 
@@ -36,13 +35,13 @@ class Dense(Operation):
         return Shape((*inputs[0].dims[:-1], self.units))
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        features = Shape(inputs[0].dims[-1:]).size
+        features = inputs[0].features
         initial = Uniform(features**-0.5)
         weight = Param("weight", (self.units, features), initial)
         return (weight, Param("bias", (self.units,), initial)) if self.bias else (weight,)
 
-    def multiply_adds(self, inputs: Shapes) -> int:
-        return prod(inputs[0].known) * self.units
+    def multiply_adds(self, inputs: Shapes) -> Dim:
+        return inputs[0].size * self.units
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         return to_sequence(given)

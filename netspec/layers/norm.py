@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from netspec.ir.definition import flag, option, word
 from netspec.ir.layer import Constant, Example, Operation, Param, Shapes
-from netspec.ir.shape import Shape
 from netspec.ir.values import Real
 
 
@@ -34,7 +33,7 @@ class Batchnorm(Operation):
     )
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        channels = (Shape(inputs[0].dims[-1:]).size,)
+        channels = (inputs[0].features,)
         state = (
             Param("running_mean", channels, Constant(0.0), trainable=False),
             Param("running_var", channels, Constant(1.0), trainable=False),
@@ -61,4 +60,4 @@ class Layernorm(Operation):
     )
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        return _scale_and_shift((Shape(inputs[0].dims[-1:]).size,)) if self.affine else ()
+        return _scale_and_shift((inputs[0].features,)) if self.affine else ()

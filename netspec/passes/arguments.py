@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.definition import Argument, Definition
+from netspec.ir.symbolic import Expression
 from netspec.ir.values import Unreadable
 from netspec.passes import misfit
 from netspec.passes.context import Context
@@ -231,7 +232,10 @@ class Binder:
 def _evaluated(node: tree.Value) -> tree.Value:
     """The value with its groups computed."""
     if isinstance(node, tree.Group):
-        return tree.Number(node.start, node.end, evaluate(node))
+        value = evaluate(node)
+        if isinstance(value, Expression):
+            return tree.Size(node.start, node.end, (value,))  # type: ignore[arg-type]
+        return tree.Number(node.start, node.end, value)
     if isinstance(node, tree.Size) and any(isinstance(part, tree.Group) for part in node.dimensions):
         parts = [evaluate(part) if isinstance(part, tree.Group) else part for part in node.dimensions]
         return tree.Size(node.start, node.end, tuple(parts))  # type: ignore[arg-type]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from netspec.ir.symbolic import Expression, Symbol, Unbound
 from netspec.syntax import tree
 
 Number = int | float
+Amount = int | float | Expression
 
 
 class NotConstant(Exception):
@@ -19,15 +21,15 @@ class NotConstant(Exception):
         self.code = code
 
 
-def _divide(left: Number, right: Number) -> Number:
-    if isinstance(left, int) and isinstance(right, int):
-        if left % right:
+def _divide(left: Any, right: Any) -> Any:
+    if not isinstance(left, float) and not isinstance(right, float):
+        if left % right != 0:
             raise ArithmeticError(f"{left} / {right} is not whole; `//` rounds down")
         return left // right
     return left / right
 
 
-_OPERATORS: Final[dict[str, Callable[[Number, Number], Number]]] = {
+_OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
     "*": lambda left, right: left * right,
@@ -38,13 +40,13 @@ _OPERATORS: Final[dict[str, Callable[[Number, Number], Number]]] = {
 _LARGEST = 10**18
 
 
-def evaluate(node: tree.Expression) -> Number:
-    """The number that an expression stands for; raises `NotConstant`.
+def evaluate(node: tree.Expression) -> Amount:
+    """The number that an expression stands for, or its canonical form where it has symbols; raises `NotConstant`.
 
     Operands are computed before their operation by means of a list, not of recursion: a sum may have any length.
     """
     todo: list[tuple[tree.Expression, bool]] = [(node, False)]
-    values: list[Number] = []
+    values: list[Amount] = []
     while todo:
         part, ready = todo.pop()
         match part:
@@ -61,20 +63,29 @@ def evaluate(node: tree.Expression) -> Number:
             case tree.Operation(operator=operator):
                 right, left = values.pop(), values.pop()
                 values.append(_apply(part, operator, left, right))
-            case tree.Name(text=text) | tree.Symbol(text=text):
+            case tree.Symbol(text=text):
+                values.append(Symbol(text))
+            case tree.Name(text=text):
                 raise NotConstant(part, f"`{text[:40]}` in an expression is not supported yet", "N901")
             case _:
                 raise NotConstant(part, "only numbers and + - * / // % can stand here")
     return values.pop()
 
 
-def _apply(node: tree.Node, operator: str, left: Number, right: Number) -> Number:
+def _apply(node: tree.Node, operator: str, left: Amount, right: Amount) -> Amount:
+    symbolic = isinstance(left, Expression) or isinstance(right, Expression)
+    if symbolic and (isinstance(left, float) or isinstance(right, float)):
+        raise NotConstant(node, "symbols stand for whole numbers, which the others have to be, too")
     try:
-        value = _OPERATORS[operator](left, right)
+        value: Amount = _OPERATORS[operator](left, right)
     except ZeroDivisionError:
         raise NotConstant(node, "division by zero") from None
+    except Unbound as unbound:
+        raise NotConstant(node, f"`{operator}` needs a number, not {unbound.expression}") from None
     except ArithmeticError as reason:
         raise NotConstant(node, str(reason)) from None
-    if not abs(value) <= _LARGEST:  # nor is it a number at all: inf - inf
+    if (
+        not isinstance(value, Expression) and not abs(value) <= _LARGEST
+    ):  # nor is it a number at all: inf - inf
         raise NotConstant(node, f"the value is larger than {_LARGEST:.0e}")
     return value

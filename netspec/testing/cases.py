@@ -16,7 +16,7 @@ from netspec.init import generator, initial
 from netspec.ir.catalog import definitions, find
 from netspec.ir.layer import Constant, Example, Operation
 from netspec.ir.net import Net
-from netspec.ir.shape import Shape, Symbol
+from netspec.ir.shape import Shape
 from netspec.ir.training import Training
 from netspec.passes import analyse, run
 from netspec.passes.check import loss_of
@@ -28,6 +28,8 @@ SOME_STEPS: Final = 4
 """Stands for a symbolic dimension unless told otherwise."""
 _BEFORE: Final = {"vector": "dense {0}", "sequence": "dense {0}", "image": "conv {0} 1x1"}
 _AFTER: Final = {"vector": "dense 2", "sequence": "dense 2", "image": "dense 2", "integers": "embed 2"}
+_ANY_SIZE: Final = {"sequence": ("T",), "integers": ("T",), "image": ("H", "W")}
+"""The symbols that take the place of the first dimensions."""
 _PLAIN_SETTINGS: Final = (
     "regularize l2=0.1 l1=0.05",
     "clip norm=0.05",
@@ -61,7 +63,7 @@ class Case:
         """A batch as the spec writes it.  Its first example is all zeros: activations meet their kinks there."""
         shape = self.net.inputs[0].shape
         random = generator(batch, f"{self.name}/{purpose}")
-        dims = (batch, *_sized(shape, steps))
+        dims = (batch, *sized(self.net, steps))
         if shape.of is not None:
             return random.integers(0, shape.of, dims)
         array = random.normal(size=dims)
@@ -71,7 +73,7 @@ class Case:
     def targets(self, batch: int, dtype: str, steps: int = SOME_STEPS) -> Array:
         """Targets for a batch, prepared: classes, probabilities or numbers, as the loss wants them."""
         net = self.net
-        shape = net.shapes_for(_sized(net.inputs[0].shape, steps))[net.outputs[-1].name]
+        shape = net.shapes_for(sized(net, steps))[net.outputs[-1].name]
         random = generator(batch, f"{self.name}/targets")
         wanted = loss_of(net, net.training).targets
         if wanted == "classes":
@@ -94,8 +96,12 @@ class Case:
         return {name: value.astype(dtype) for name, value in values.items()}
 
 
-def _sized(shape: Shape, steps: int) -> tuple[int, ...]:
-    return tuple(steps if isinstance(dim, Symbol) else dim for dim in shape.dims)
+def sized(net: Net, steps: int = SOME_STEPS) -> tuple[int, ...]:
+    """The dimensions of an input, its symbols of a size near `steps` that the network can have, no two alike."""
+    wanted = range(steps, steps + max(len(net.symbols), 1))
+    sizes = net.constraints.sizes(net.symbols, wanted)
+    assert sizes is not None, f"no sizes were found for {net.constraints}"
+    return net.inputs[0].shape.substitute(sizes).known
 
 
 def quiet(net: Net) -> Net:
@@ -122,7 +128,7 @@ def cases(*nets: Net, batch: int = 3) -> Iterator[Case]:
 
 
 def layer_cases(example: Example, *, starts: bool = False) -> Iterator[Case]:
-    """The cases of one worked example: alone, between layers with weights, and on sequences of any length."""
+    """The cases of one worked example: alone, between layers with weights, on sequences and images of any size."""
     line = f"\n{example.text}"
     title = f"{example.text} on {example.input}"
     alone = example.text if starts else f"input {example.input}{line}"
@@ -138,11 +144,16 @@ def layer_cases(example: Example, *, starts: bool = False) -> Iterator[Case]:
     yield Case(
         f"{title}, between layers", _net(f"input {example.input}{before}{'' if starts else line}{after}")
     )
-    if given.kind in ("sequence", "integers") and not starts:
-        size = example.input.removeprefix(str(given.dims[0]))
-        any_length, diagnostics = run(Source(f"input T{size}{before}{line}{after}", "net"))
-        if any_length is not None and not diagnostics:  # else the layer needs to know the length
-            yield Case(f"{title}, any length", any_length)
+    if given.kind in _ANY_SIZE and not starts:
+        known = given.dims[len(_ANY_SIZE[given.kind]) :]
+        any_size = "x".join([*_ANY_SIZE[given.kind], *map(str, known)])
+        of = "" if given.of is None else f" of {given.of}"
+        after = f"\nglobal avg{after}" if made.kind == "image" else after
+        net_of_any, diagnostics = run(Source(f"input {any_size}{of}{before}{line}{after}", "net"))
+        if net_of_any is None or diagnostics:
+            return  # the layer needs to know the size
+        if net_of_any.constraints.sizes(net_of_any.symbols, (SOME_STEPS,)) is not None:
+            yield Case(f"{title}, any {'size' if given.kind == 'image' else 'length'}", net_of_any)
 
 
 def _settings() -> Iterator[Case]:

@@ -21,7 +21,7 @@ from netspec.backends import Program, available, channels_first, compile_net
 from netspec.diagnostics import SpecError
 from netspec.init import initial
 from netspec.ir.net import Net
-from netspec.ir.shape import Symbol
+from netspec.ir.symbolic import Expression
 from netspec.testing.cases import Array, Case, cases, quiet
 from netspec.testing.chance import chance
 
@@ -139,7 +139,7 @@ def shapes(bench: Bench) -> Iterator[Difference]:
         yield float("inf"), f"the example promises {case.stated} and the network gives {output.shape}"
     for dtype in ("float32", "float64"):
         result = bench.tested(dtype).predict(case.inputs(case.batch, dtype))
-        dims = [None if isinstance(dim, Symbol) else dim for dim in output.shape.dims]
+        dims = [None if isinstance(dim, Expression) else dim for dim in output.shape.dims]
         fits = all(dim in (None, size) for dim, size in zip(dims, result.shape[1:], strict=False))
         if result.ndim != len(dims) + 1 or result.shape[0] != case.batch or not fits:
             yield float("inf"), f"the output is {result.shape}, not {case.batch} of {output.shape}"
@@ -242,7 +242,7 @@ def starts_afresh(bench: Bench) -> Iterator[Difference]:
 
 
 def outputs(bench: Bench) -> Iterator[Difference]:
-    """Predictions in both precisions, also for other lengths of a sequence."""
+    """Predictions in both precisions, also for other lengths of a sequence and sizes of an image."""
     case = bench.case
     lengths = (4, 2, 7) if not case.net.inputs[0].shape.is_known else (4,)
     for dtype, tolerance in (("float32", FLOAT32), ("float64", FLOAT64)):

@@ -17,7 +17,7 @@ from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
 from netspec.init import generator, initial
 from netspec.ir.net import Net
-from netspec.ir.shape import Symbol
+from netspec.testing.cases import sized
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -27,7 +27,6 @@ TOLERANCE: Final = 1e-6
 MOST_ENTRIES: Final = 60
 """Entries tried of one array; larger arrays are sampled."""
 BATCH: Final = 3
-SOME_STEPS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class GradientCheck:
         self.store.load(_spread(initial(net, seed, "float64"), seed))
         self.states = {name: self.store.views[name].copy() for name in self._states()}
         shape = net.inputs[0].shape
-        dims = (BATCH, *(SOME_STEPS if isinstance(dim, Symbol) else dim for dim in shape.dims))
+        dims = (BATCH, *sized(net))
         self.x = _input(dims, shape.of, seed)
         self.random = generator(seed, "layers")
         self.start = self.random.bit_generator.state

@@ -6,10 +6,9 @@ from typing import Final
 
 from netspec.backends.torch.source import class_name, module_source, renamed
 from netspec.ir.net import Net
-from netspec.ir.shape import Symbol
 
 ANY_SIZE: Final = 12
-"""What stands for a symbolic dimension in the batch that the file tries."""
+"""What stands for a symbolic dimension in the batch that the file tries, or a size near it that is allowed."""
 
 
 def export(net: Net) -> str:
@@ -24,8 +23,8 @@ def export(net: Net) -> str:
 
 def _main(net: Net) -> list[str]:
     given = net.inputs[0].shape
-    sizes = [ANY_SIZE if isinstance(dim, Symbol) else dim for dim in given.channels_first]
-    size = ", ".join(map(str, [2, *sizes]))
+    sizes = net.constraints.sizes(net.symbols, (ANY_SIZE,)) or {}
+    size = ", ".join(map(str, [2, *given.substitute(sizes).channels_first]))
     batch = f"torch.rand({size})" if given.of is None else f"torch.randint({given.of}, ({size}))"
     lines = [f"model = {class_name(net)}().eval()"]
     if net.parameters:

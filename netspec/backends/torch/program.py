@@ -68,6 +68,7 @@ class TorchProgram:
         names = attributes(net)
         split = {name: name.rpartition(".") for name in net.parameters}
         self._keys = {name: f"{names[layer]}.{short}" for name, (layer, _, short) in split.items()}
+        self._fitting: set[tuple[int, ...]] = set()
         self._prepare(Training({}))
 
     def begin(self, training: Training) -> None:
@@ -94,7 +95,13 @@ class TorchProgram:
         self.largest_norm = clip.norm if isinstance(clip, Clip) else None
 
     def _inputs(self, array: Array) -> Tensor:
-        """A prepared batch on the device; integers (words, classes) stay integers."""
+        """A prepared batch on the device; integers (words, classes) stay integers.
+
+        Raises `SpecError` N208 where its size is not one that the network can have.
+        """
+        if array.shape[1:] not in self._fitting:
+            self.net.sizes_for(channels_last(array).shape[1:])
+            self._fitting.add(array.shape[1:])
         integers = self.net.inputs[0].shape.of is not None
         return to_tensor(array).to(self.torch_device, torch.int64 if integers else self.dtype)
 

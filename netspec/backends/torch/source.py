@@ -77,15 +77,16 @@ def module_source(net: Net) -> str:
 
     `forward` gives what the network predicts; `logits`, where there is one, is the network without its last function.
     """
-    methods = "\n".join(_methods(net))
+    code = codes(net)
+    methods = "\n".join(_methods(net, code))
+    helpers = dict.fromkeys(helper for each in code.values() for helper in each.helpers)
     imports = ["import torch"] * bool(re.search(r"\btorch\.", methods)) + ["from torch import nn"]
     imports += ["from torch.nn import functional as F"] * bool(re.search(r"\bF\.", methods))
     head = [f"class {class_name(net)}(nn.Module):", *_docstring(net)]
-    return "\n".join([*imports, "", "", *head, "", methods, ""])
+    return "\n".join([*imports, "", "", *(f"{helper}\n\n" for helper in helpers), *head, "", methods, ""])
 
 
-def _methods(net: Net) -> list[str]:
-    code = codes(net)
+def _methods(net: Net, code: dict[str, Code]) -> list[str]:
     names = attributes(net)
     modules = [f"        self.{names[name]} = {each.module}" for name, each in code.items() if each.module]
     body = [layer for layer in net.layers if layer.inputs]
