@@ -156,15 +156,16 @@ class Constraints:
         """Sizes that meet all constraints, each from the wanted one on where that can be; None if none was found."""
         names = [*symbols, *(name for value in self.values.values() for name in symbols_of(value))]
         free = [name for name in dict.fromkeys(names) if name not in self.values]
-        choices = [
-            self.sizings.get(name, Sizing()).some(wanted[index % len(wanted)], _CANDIDATES)
-            for index, name in enumerate(free)
-        ]
-        for sizes in islice(product(*choices), _MOST_TRIED):
-            found = dict(zip(free, sizes, strict=True))
-            found |= self.following(found)
-            if min(found.values(), default=1) >= 1 and not self.check(found):
-                return {name: found[name] for name in symbols}
+        for least in (wanted, (1,)):
+            choices = [
+                self.sizings.get(name, Sizing()).some(least[index % len(least)], _CANDIDATES)
+                for index, name in enumerate(free)
+            ]
+            for sizes in islice(product(*choices), _MOST_TRIED):
+                found = dict(zip(free, sizes, strict=True))
+                found |= self.following(found)
+                if min(found.values(), default=1) >= 1 and not self.check(found):
+                    return {name: found[name] for name in symbols}
         return None
 
 
