@@ -24,9 +24,10 @@ MACHINE: Final = ("json", "sarif")
 @click.command(short_help="Say whether specs are right, and if not, why.")
 @options.files
 @options.json_as(SCHEMA)
+@options.sizes
 @options.reading
 @click.pass_context
-def check(ctx: click.Context, files: tuple[str, ...], as_json: bool, limits: Limits) -> None:
+def check(ctx: click.Context, files: tuple[str, ...], as_json: bool, sizes: dict[str, int], limits: Limits) -> None:
     """Check specs, and folders of specs, to the last number.
 
     A line for each spec that is right goes to stdout, what is wrong to stderr.  With `--format json` or `sarif` the
@@ -35,7 +36,7 @@ def check(ctx: click.Context, files: tuple[str, ...], as_json: bool, limits: Lim
     from netspec.cli.failures import document, rendered
     from netspec.cli.files import compile_all
 
-    nets, found = compile_all(files, limits)
+    nets, found = compile_all(files, limits, sizes)
     state = ctx.ensure_object(State)
     if as_json:
         say(document(SCHEMA, found, files=_entries(nets, found)))

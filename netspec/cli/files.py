@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -81,14 +81,16 @@ def _inside(folder: str) -> Iterable[str]:
         yield from (str(Path(place, name)) for name in sorted(names) if name.endswith(SUFFIX))
 
 
-def compile_all(paths: Sequence[str], limits: Limits) -> tuple[list[tuple[str, Net]], list[Diagnostic]]:
+def compile_all(
+    paths: Sequence[str], limits: Limits, sizes: Mapping[str, int] | None = None
+) -> tuple[list[tuple[str, Net]], list[Diagnostic]]:
     """The networks of the specs that are right, each with its name for people, and the diagnostics of the others."""
     nets: list[tuple[str, Net]] = []
     found: list[Diagnostic] = []
     for file in spec_files(paths, found):
         try:
             source = read(file, limits)
-            nets.append((source.name, analyse(source, limits)))
+            nets.append((source.name, analyse(source, limits, sizes)))
         except SpecError as wrong:
             found.extend(wrong.diagnostics)
     return nets, found

@@ -18,19 +18,21 @@ SCHEMA: Final = "netspec.shapes/1"
 @click.command(short_help="Shapes, parameters and multiply-adds, a row a line.")
 @options.files
 @options.json_as(SCHEMA)
+@options.sizes
 @options.reading
 @click.pass_context
-def shapes(ctx: click.Context, files: tuple[str, ...], as_json: bool, limits: Limits) -> None:
+def shapes(ctx: click.Context, files: tuple[str, ...], as_json: bool, sizes: dict[str, int], limits: Limits) -> None:
     """Show what every line of a spec makes and costs: output shape, parameters, multiply-adds, memory.
 
     \b
     netspec shapes lenet
     netspec shapes specs/ --json
+    netspec shapes model.net --bind H=224 --bind W=224
     """
     from netspec.cli.files import compile_all
     from netspec.passes.count import as_data, as_text, count
 
-    nets, found = compile_all(files, limits)
+    nets, found = compile_all(files, limits, sizes)
     if as_json:
         from netspec.cli.failures import document
 
