@@ -27,7 +27,9 @@ MACHINE: Final = ("json", "sarif")
 @options.sizes
 @options.reading
 @click.pass_context
-def check(ctx: click.Context, files: tuple[str, ...], as_json: bool, sizes: dict[str, int], limits: Limits) -> None:
+def check(
+    ctx: click.Context, files: tuple[str, ...], as_json: bool, sizes: dict[str, int], limits: Limits
+) -> None:
     """Check specs, and folders of specs, to the last number.
 
     A line for each spec that is right goes to stdout, what is wrong to stderr.  With `--format json` or `sarif` the

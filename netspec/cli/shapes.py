@@ -21,7 +21,9 @@ SCHEMA: Final = "netspec.shapes/1"
 @options.sizes
 @options.reading
 @click.pass_context
-def shapes(ctx: click.Context, files: tuple[str, ...], as_json: bool, sizes: dict[str, int], limits: Limits) -> None:
+def shapes(
+    ctx: click.Context, files: tuple[str, ...], as_json: bool, sizes: dict[str, int], limits: Limits
+) -> None:
     """Show what every line of a spec makes and costs: output shape, parameters, multiply-adds, memory.
 
     \b

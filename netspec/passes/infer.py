@@ -186,6 +186,7 @@ def _unbound(layer: Layer, problem: Unbound | OverflowError) -> Problem:
         f"`{layer.word}` needs a number for {problem.expression}, which depends on {names}",
         label="the size of its parameters depends on it",
         changes=[Change("global avg")],
-        others={"": f"gives {problem.expression}"},
-        notes=[f"write a number for {names}, or give one: --bind {symbols[0]}=64"],
+        notes=[
+            f"write numbers for {names}, or give them: {' '.join(f'--bind {name}=64' for name in symbols)}"
+        ],
     )
