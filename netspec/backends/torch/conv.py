@@ -75,7 +75,7 @@ def upconv(site: Site[Upconv]) -> Code:
     """`nn.ConvTranspose2d`."""
     operation, (image,) = site.operation, site.inputs
     top, _, left, _ = operation.padding(site.inputs)
-    cuts, extras, slices = [], [], []
+    cuts, extras, slices, more = [], [], [], []
     for axis, before in enumerate((top, left)):
         stride, dilation, reach = (
             operation.stride[axis],
@@ -85,6 +85,10 @@ def upconv(site: Site[Upconv]) -> Code:
         full, length = (image.dims[axis] - 1) * stride + reach, site.output.dims[axis]
         # symbols cancel: the padding is written in numbers, or does not depend on the size
         first, after = Shape((before, full - before - length)).known
+        # rows that no window reaches hold the bias alone: one of zeros after the image makes them, as
+        # `output_padding` would, with which oneDNN's backward pass writes beyond its memory there
+        more.append(int(after < 0))
+        after += stride * more[-1]
         cut, extra, kept = _crop(first, after, length, max(stride, dilation))
         cuts.append(cut)
         extras.append(extra)
@@ -100,14 +104,14 @@ def upconv(site: Site[Upconv]) -> Code:
         **unless(True, bias=operation.bias),
     )
     crop = "" if slices == [":", ":"] else f"[:, :, {slices[0]}, {slices[1]}]"
-    return call(f"{{module}}({{x}}){crop}", module)
+    larger = f"F.pad({{x}}, (0, {more[1]}, 0, {more[0]}))" if any(more) else "{x}"
+    return call(f"{{module}}({larger}){crop}", module)
 
 
 def _crop(before: int, after: int, length: Dim, limit: int) -> tuple[int, int, str]:
     """How `before` and `after` rows are cut off: as `padding`, `output_padding` and a slice of what then is left.
 
-    `padding` cuts both ends alike.  `output_padding`, below a limit, gives rows back at the far end, or adds rows that
-    hold the bias alone, where `after` is negative because the kernel is smaller than the stride.
+    `padding` cuts both ends alike.  `output_padding`, below a limit, gives rows back at the far end.
     """
     if after >= before:
         end = length if isinstance(length, int) else before - after
