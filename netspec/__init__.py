@@ -25,20 +25,47 @@ if TYPE_CHECKING:
 __all__ = ["Diagnostic", "Limits", "Net", "SpecError", "compile", "from_json", "load", "parse"]
 
 
-def parse(text: str, *, name: str = "net", limits: Limits = DEFAULT) -> Net:
-    """The network of a text; raises `SpecError` with every diagnostic.  Opens no file, whatever the text says."""
+def parse(
+    text: str,
+    *,
+    name: str = "net",
+    limits: Limits = DEFAULT,
+    values: Mapping[str, str] | None = None,
+    root: str | PathLike[str] | None = None,
+) -> Net:
+    """The network of a text; raises `SpecError` with every diagnostic.
+
+    It opens no file, whatever the text says: `import` is refused unless `root` names the folder whose files may be
+    imported.  `values` replace those of the text's parameters.
+    """
     from netspec.passes import analyse
     from netspec.source import Source
 
-    return analyse(Source(text, name), limits)
+    if root is None:
+        return analyse(Source(text, name), limits, values)
+    from pathlib import Path
+
+    from netspec.syntax.files import Folder
+
+    return analyse(Source(text, name, Folder(Path(root))), limits, values)
 
 
-def load(path: str | PathLike[str], *, limits: Limits = DEFAULT) -> Net:
-    """The network of a file; raises `SpecError` with every diagnostic."""
+def load(
+    path: str | PathLike[str], *, limits: Limits = DEFAULT, values: Mapping[str, str] | None = None
+) -> Net:
+    """The network of a file; raises `SpecError` with every diagnostic.  It may import from its own folder.
+
+    `values` replace those of the spec's parameters.
+    """
+    from pathlib import Path
+
     from netspec.passes import analyse
+    from netspec.source import Source
+    from netspec.syntax.files import Folder
     from netspec.syntax.parser import read_source
 
-    return analyse(read_source(str(path), limits), limits)
+    source, place = read_source(str(path), limits), Path(path)
+    return analyse(Source(source.text, source.name, Folder(place.parent), place.name), limits, values)
 
 
 def from_json(document: dict[str, Any], *, limits: Limits = DEFAULT) -> Net:

@@ -54,6 +54,8 @@ class Diagnostic:
     history: str = ""
     tries: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    uses: tuple[Label, ...] = ()
+    """Where the block that holds the guilty place is used, innermost first, each with what is known of that use."""
     fixes: tuple[Fix, ...] = field(default=(), compare=False, repr=False)
     """Candidates that are not verified yet; `tries` holds the words of those that were."""
 
@@ -82,10 +84,15 @@ def error(code: str, message: str, *spans: Span, **details: object) -> SpecError
 class Diagnostics(list[Diagnostic]):
     """Collects the findings of one file."""
 
+    uses: tuple[Label, ...] = ()
+    """The uses of blocks that are being unfolded, innermost first; findings of now are theirs."""
+
     def report(self, code: str, message: str, *labels: Label | Span, **details: object) -> None:
-        """Add one finding; a bare span is a label without words."""
+        """Add one finding; a bare span is a label without words.  A place in a block is found fault with once."""
         marks = tuple(label if isinstance(label, Label) else Label(label) for label in labels)
-        self.append(Diagnostic(code, message, marks, **details))  # type: ignore[arg-type]
+        if self.uses and any(found.code == code and found.labels[:1] == marks[:1] for found in self):
+            return
+        self.append(Diagnostic(code, message, marks, uses=self.uses, **details))  # type: ignore[arg-type]
 
     def raise_if_any(self) -> None:
         """Raise `SpecError` with all findings, sorted by place, if there are any."""
@@ -94,8 +101,17 @@ class Diagnostics(list[Diagnostic]):
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Sorted by place in the text; those without a place come first."""
-    return sorted(diagnostics, key=lambda found: found.span.start if found.span else -1)
+    """Sorted by place in the text that was read, for a block of another file by where it is used."""
+
+    def place(found: Diagnostic) -> tuple[int, int]:
+        outer = found.uses[-1].span if found.uses else found.span
+        return (outer.start, found.span.start if found.span else -1) if outer else (-1, -1)
+
+    found = list(diagnostics)
+    sources = {one.uses[-1].span.source if one.uses else one.span.source for one in found if one.span}
+    if len(sources) == 1 and all(one.span is None or one.span.source in sources for one in found):
+        return sorted(found, key=lambda one: one.span.start if one.span else -1)
+    return sorted(found, key=place)
 
 
 def did_you_mean(word: str, known: Iterable[str], most: int = 1, likeness: float = 0.6) -> list[str]:

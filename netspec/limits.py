@@ -22,6 +22,8 @@ class Limits:
     nesting: int = _limit(32, "blocks or parentheses inside one another")
     digits: int = _limit(18, "digits of one number")
     layers: int = _limit(20_000, "layers of a network")
+    files: int = _limit(64, "files that a text imports, and those that they import")
+    depth: int = _limit(8, "files that import one another in a row")
     parameters: int = _limit(10**10, "parameters of a network")
     activations: int = _limit(1 << 36, "bytes of layer outputs for one example, in float32")
 

@@ -33,22 +33,40 @@ def _full(found: Diagnostic, colour: bool) -> str:
     if found.span:
         lines.append(f"  {_visible(str(found.span))}")
         lines += _excerpt(found.labels, lambda text: paint(text, _RED), lambda text: paint(text, _BLUE))
-    details = [("because", found.because), ("history", found.history)]
+    details = [("because", found.because), *(("history", way) for way in found.history.split("\n"))]
     details += [("note", note) for note in found.notes]
+    details += [("used", _use(label, found)) for label in found.uses]
     if found.tries:
         details.append(("try", ", or ".join(found.tries)))
     lines += [f"  {paint(f'{name:<8}', _BLUE)} {_visible(text)}" for name, text in details if text]
     return "\n".join(lines)
 
 
+def _use(label: Label, found: Diagnostic) -> str:
+    """Where a block is used, and with what."""
+    return f"on line {label.span.line}" + _in_file(label, found) + f": {label.text or label.span.text}"
+
+
+def _in_file(label: Label, found: Diagnostic) -> str:
+    same = found.span is not None and found.span.source is label.span.source
+    return "" if same else f" of {label.span.source.name}"
+
+
 def _excerpt(labels: Sequence[Label], guilty: Callable[[str], str], other: Callable[[str], str]) -> list[str]:
     """The lines of the labels in order of place, a row of carets under each label."""
-    places = sorted(enumerate(labels), key=lambda pair: (pair[1].span.line, pair[1].span.column))
+    main = labels[0].span.source
+    places = sorted(
+        enumerate(labels),
+        key=lambda pair: (pair[1].span.source is not main, pair[1].span.line, pair[1].span.column),
+    )
     width = max(2, *(len(str(label.span.line)) for label in labels))
     lines: list[str] = []
-    shown, cut, visible = 0, 0, ""
+    shown, cut, visible, source = 0, 0, "", main
     for index, label in places:
         line, at = label.span.line, label.span.column - 1
+        if label.span.source is not source:
+            source, shown = label.span.source, 0
+            lines.append(f"  {_visible(str(label.span))}")
         text = _visible(label.span.source.line_text(line))
         if line != shown or at >= cut + _LONGEST_LINE:
             cut = max(0, at - _BEFORE) if len(text) > _LONGEST_LINE else 0
@@ -107,6 +125,7 @@ def as_data(found: Diagnostic) -> dict[str, Any]:
         "because": found.because or None,
         "history": found.history or None,
         "notes": list(found.notes),
+        "uses": [{"file": label.span.source.name, **_label(label)} for label in found.uses],
         "try": list(found.tries),
         "fixes": [
             [

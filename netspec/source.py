@@ -6,15 +6,32 @@ of it.  Knows nothing of the language.
 
 from bisect import bisect_right
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+
+class Files(Protocol):
+    """The files that a text may import from: a folder on disk, or texts that were kept."""
+
+    texts: dict[str, str]
+    """The texts that were read, or are kept, by path."""
+
+    def read(self, path: str, most: int) -> "Source":
+        """The file at a relative path of at most so many bytes; raises `SpecError`."""
 
 
 class Source:
-    """One text and the name a user knows it by (a path, or `<stdin>`)."""
+    """One text and the name a user knows it by (a path, or `<stdin>`).
 
-    def __init__(self, text: str, name: str = "<text>") -> None:
+    `files` is what it may import from, None where that is nothing, and `path` where among them it lies itself.
+    """
+
+    def __init__(
+        self, text: str, name: str = "<text>", files: Files | None = None, path: str = "main.net"
+    ) -> None:
         self.text = text
         self.name = name
+        self.files = files
+        self.path = path
 
     @cached_property
     def _line_starts(self) -> list[int]:

@@ -13,7 +13,6 @@ import torch
 from netspec.backends import channels_last
 from netspec.backends.numpy.kernel import rules as numpy_rules
 from netspec.backends.numpy.optimizer import AdamRule, MomentumRule
-from netspec.backends.numpy.program import written_shape
 from netspec.backends.torch.code import Code
 from netspec.backends.torch.code import rules as torch_rules
 from netspec.ir.definition import Definition
@@ -209,8 +208,8 @@ def summed_over_steps(sound: Any) -> Any:
 
 
 def without_copy(_sound: Any) -> Any:
-    def predict(self: Any, prepared: Array) -> Array:
-        plan = self.plan(written_shape(prepared.shape), self.net.outputs[-1].name)
+    def predict(self: Any, prepared: tuple[Array, ...]) -> Array:
+        plan = self.plan(prepared, self.net.outputs[-1].name)
         return channels_last(plan.forward(prepared, training=False))
 
     return predict

@@ -18,7 +18,7 @@ COMMANDS = {
     "N208": f"{SPEC_ONLY} a size given from outside",
     "N501": "the example would have a million characters",
     "N502": "the example would have 400,000 words",
-    "N505": "the example would have 20,000 lines",
+    "N508": f"{SPEC_ONLY} files that import one another",
     "N601": f"{SPEC_ONLY} a layer of a plug-in",
     "N602": f"{SPEC_ONLY} what is installed on a machine",
     "N603": f"{SPEC_ONLY} a plug-in",

@@ -5,13 +5,16 @@ through the entry-point group `netspec.backends`.  Backends never import one ano
 
 Arrays cross this border in two layouts.  `predict` takes and gives examples as the spec writes them (N, H, W, C);
 everything that trains works on *prepared* arrays, channels first (N, C, H, W), made once by `channels_first`.
+
+Where a network has several inputs, a tuple of arrays stands for the one, in the order of `Net.inputs`; where it has
+several outputs, likewise in that of `Net.outputs`, and the loss is that of the last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, Protocol, SupportsFloat
+from typing import Any, Final, Protocol, SupportsFloat, TypeAlias
 
 import numpy as np
 
@@ -21,6 +24,8 @@ from netspec.ir.net import Net
 from netspec.ir.training import Training
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Arrays: TypeAlias = Array | tuple[Array, ...]
+"""One array, or several where a network has several inputs or outputs."""
 
 BUILT_IN: Final = {"numpy": "netspec.backends.numpy", "torch": "netspec.backends.torch"}
 NEEDS: Final = {"torch": "torch"}
@@ -33,19 +38,19 @@ class Program(Protocol):
     net: Net
     device: str
 
-    def predict(self, inputs: Array) -> Array:
+    def predict(self, inputs: Arrays) -> Any:
         """Outputs for a batch, both as the spec writes shapes, the example axis first; probabilities, not logits."""
 
     def begin(self, training: Training) -> None:
         """Take loss, optimiser, regularisation, clipping and seed from the settings; the optimiser starts afresh."""
 
-    def train_step(self, inputs: Array, targets: Array, rate: float) -> SupportsFloat:
+    def train_step(self, inputs: Arrays, targets: Array, rate: float) -> SupportsFloat:
         """One step of the optimiser on a prepared batch; the loss before it, which a device may still be computing."""
 
-    def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
+    def loss_and_gradients(self, inputs: Arrays, targets: Array) -> tuple[float, dict[str, Array]]:
         """The loss of a prepared batch in training mode, and its gradients by parameter; nothing changes."""
 
-    def evaluate(self, inputs: Array, targets: Array) -> tuple[float, Array]:
+    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
         """The loss of a prepared batch in prediction mode, and the outputs as `predict` gives them."""
 
     def gradient_norms(self) -> dict[str, float]:
@@ -113,6 +118,21 @@ def available() -> list[str]:
 
     built_in = [name for name in BUILT_IN if name not in NEEDS or find_spec(NEEDS[name]) is not None]
     return [*built_in, *(point.name for point in _entry_points() if point.name not in BUILT_IN)]
+
+
+def as_tuple(arrays: Arrays) -> tuple[Array, ...]:
+    """The arrays, also where it is only one."""
+    return arrays if isinstance(arrays, tuple) else (arrays,)
+
+
+def as_given(arrays: Sequence[Array]) -> Arrays:
+    """The array itself where it is only one, else the tuple: the inverse of `as_tuple`."""
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)
+
+
+def on_each(function: Callable[[Array], Array], arrays: Arrays) -> Arrays:
+    """A function of one array, for one array or for each of several."""
+    return as_given([function(array) for array in as_tuple(arrays)])
 
 
 def channels_first(array: Array) -> Array:

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "predict": ("netspec.cli.train:predict", "Apply a trained network to pictures or tables."),
     "export": ("netspec.cli.export:export", "Write a network as code that runs without netspec."),
     "layers": ("netspec.cli.layers:layers", "List the layers, or explain one."),
+    "blocks": ("netspec.cli.blocks:blocks", "List the blocks that ship with netspec, or show one."),
     "explain": ("netspec.cli.explain:explain", "Print the page of an error code."),
     "limits": ("netspec.cli.limits:limits", "List the bounds on what a spec may cost."),
 }

@@ -24,11 +24,17 @@ MACHINE: Final = ("json", "sarif")
 @click.command(short_help="Say whether specs are right, and if not, why.")
 @options.files
 @options.json_as(SCHEMA)
+@options.values
 @options.sizes
 @options.reading
 @click.pass_context
 def check(
-    ctx: click.Context, files: tuple[str, ...], as_json: bool, sizes: dict[str, int], limits: Limits
+    ctx: click.Context,
+    files: tuple[str, ...],
+    as_json: bool,
+    values: dict[str, str],
+    sizes: dict[str, int],
+    limits: Limits,
 ) -> None:
     """Check specs, and folders of specs, to the last number.
 
@@ -38,7 +44,7 @@ def check(
     from netspec.cli.failures import document, rendered
     from netspec.cli.files import compile_all
 
-    nets, found = compile_all(files, limits, sizes)
+    nets, found = compile_all(files, limits, values, sizes)
     state = ctx.ensure_object(State)
     if as_json:
         say(document(SCHEMA, found, files=_entries(nets, found)))

@@ -13,8 +13,9 @@ from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
 from netspec.source import Source
+from netspec.syntax.files import Folder
 from netspec.syntax.parser import decode, read_source
-from netspec.train.header import read_header
+from netspec.train.header import read_header, spec_in
 
 STDIN: Final = "-"
 SUFFIX: Final = ".net"
@@ -26,7 +27,7 @@ def bundled() -> dict[str, Path]:
     package = Path(__file__).parents[1]
     for folder in (package / "specs", package.parent / "specs"):
         if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+            return {path.stem: path for path in sorted(folder.rglob(f"*{SUFFIX}"))}
     return {}
 
 
@@ -51,13 +52,15 @@ def read(text: str, limits: Limits = DEFAULT) -> Source:
     if text == STDIN:
         if sys.stdin is None:
             raise error("N008", "standard input is closed")
-        return decode(sys.stdin.buffer.read(limits.source + 1), "<stdin>", limits)
+        source = decode(sys.stdin.buffer.read(limits.source + 1), "<stdin>", limits)
+        return Source(source.text, source.name, Folder(Path()))
     path = find_spec(text)
     if path.suffix == WEIGHTS and path.is_file():
         header = read_header(path)
-        return decode(header.text.encode("utf-8", "surrogatepass"), str(path), limits)
+        decode(header.text.encode("utf-8", "surrogatepass"), str(path), limits)
+        return spec_in(path, header.text, header.metadata, str(path))
     source = read_source(path, limits)
-    return source if str(path) == text else Source(source.text, path.name)
+    return Source(source.text, text if str(path) == text else path.name, Folder(path.parent), path.name)
 
 
 def spec_files(paths: Iterable[str], found: list[Diagnostic]) -> list[str]:
@@ -82,7 +85,10 @@ def _inside(folder: str) -> Iterable[str]:
 
 
 def compile_all(
-    paths: Sequence[str], limits: Limits, sizes: Mapping[str, int] | None = None
+    paths: Sequence[str],
+    limits: Limits,
+    values: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> tuple[list[tuple[str, Net]], list[Diagnostic]]:
     """The networks of the specs that are right, each with its name for people, and the diagnostics of the others."""
     nets: list[tuple[str, Net]] = []
@@ -90,7 +96,7 @@ def compile_all(
     for file in spec_files(paths, found):
         try:
             source = read(file, limits)
-            nets.append((source.name, analyse(source, limits, sizes)))
+            nets.append((source.name, analyse(source, limits, values, sizes)))
         except SpecError as wrong:
             found.extend(wrong.diagnostics)
     return nets, found

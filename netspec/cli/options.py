@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
 import click
@@ -59,6 +59,27 @@ def _read_limits(_ctx: click.Context, _option: click.Parameter, values: tuple[st
             raise click.BadParameter(f"{name} must be a whole number, as in {name}={getattr(DEFAULT, name)}.")
         wanted[name] = int(number)
     return DEFAULT.raised(**wanted)
+
+
+def values_of(texts: Iterable[str]) -> dict[str, str]:
+    """Values by name from texts such as `width=128`."""
+    wanted = {}
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not sign or not name or not value:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE, as in width=128.")
+        wanted[name] = value
+    return wanted
+
+
+values = click.option(
+    "--set",
+    "values",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=lambda _ctx, _option, texts: values_of(texts),
+    help="Give a `param` of the spec another value.",
+)
 
 
 def _read_sizes(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:

@@ -24,8 +24,12 @@ _NARROW: Final = 79
 
 @dataclass(frozen=True)
 class Worked:
-    """An example that was run: what goes in, the layer as written, what comes out, what it takes."""
+    """An example that was run: what goes in, the layer as written, what comes out, what it takes.
 
+    `before` are the lines before it, `input` their shapes.
+    """
+
+    before: tuple[str, ...]
     input: str
     text: str
     output: str
@@ -103,17 +107,18 @@ def _argument(each: Argument) -> ArgumentPage:
 
 
 def _worked(layer: type[Operation], example: Example) -> Worked:
-    text = example.text if layer.reads_nothing else f"input {example.input}\n{example.text}"
-    net = analyse(Source(text, "example"))
+    before = [f"input {name} {shape}" for name, shape in example.others]
+    before += [] if layer.reads_nothing else [f"input {example.input}"]
+    net = analyse(Source("\n".join([*before, example.text]), "example"))
     row = count(net).rows[-1]
     weights = [
         f"{name.rpartition('.')[2]} {'x'.join(map(str, param.shape))}"
         for name, param in net.parameters.items()
         if param.trainable
     ]
-    return Worked(
-        example.input, example.text, row.output, row.parameters, row.multiply_adds, ", ".join(weights)
-    )
+    shapes = ", ".join([*(f"{name} {shape}" for name, shape in example.others), example.input])
+    numbers = (row.output, row.parameters, row.multiply_adds)
+    return Worked(tuple(before), shapes, example.text, *numbers, ", ".join(weights))
 
 
 def all_pages() -> Iterator[Page]:
@@ -163,7 +168,7 @@ def as_text(page: Page, bold: str = "", plain: str = "") -> str:
         head = (
             _heading("example" if len(page.examples) == 1 else "examples", bold, plain) if index == 0 else ""
         )
-        first = [] if example.text == f"input {example.input}" else [f"input {example.input}"]
+        first = list(example.before)
         lines = [*first, f"{example.text}  -> {example.output}"]
         lines += [f"# {example.cost}"] if example.cost else []
         parts.append(head + indent("\n".join(lines), "    "))

@@ -30,6 +30,8 @@ CHANGES: Final = {
     "patience": "train.stop.patience",
 }
 """Options that are short for a `--set`."""
+SETTINGS: Final = "train."
+"""What the names of settings begin with; other names are those of parameters."""
 
 
 def _machine(command: Command) -> Command:
@@ -55,7 +57,13 @@ def _machine(command: Command) -> Command:
 @click.option(
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of the runs."
 )
-@click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="train.optimizer.rate=0.01")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A param (width=128) or a setting (train.optimizer.rate=0.01).",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @shared.reading
@@ -86,7 +94,9 @@ def train(
     lines = JsonLines(_out)
     try:
         source = read(spec, limits)
-        net = analyse(source, limits)
+        values = shared.values_of(change for change in changes if not change.startswith(SETTINGS))
+        net = analyse(source, limits, values)
+        changes = tuple(change for change in changes if change.startswith(SETTINGS))
         overrides = [f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None]
         options = resolve(net, [*changes, *overrides])
         place = None if spec == STDIN else find_spec(spec)

@@ -39,14 +39,20 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.input": "input",
         "netspec.layers.dense": "dense linear",
         "netspec.layers.conv": "conv depthwise upconv upsample",
+        "netspec.layers.conv1d": "conv1d",
         "netspec.layers.pool": "pool global",
-        "netspec.layers.activation": ("relu tanh gelu silu elu selu softplus leaky_relu hardswish activate"),
+        "netspec.layers.activation": (
+            "relu relu6 tanh gelu silu elu selu softplus leaky_relu prelu hardswish activate"
+        ),
         "netspec.layers.output": "softmax sigmoid",
-        "netspec.layers.norm": "batchnorm layernorm",
+        "netspec.layers.norm": "batchnorm layernorm groupnorm rmsnorm lrn",
         "netspec.layers.dropout": "dropout noise",
-        "netspec.layers.reshape": "flatten reshape identity",
+        "netspec.layers.sample": "sample",
+        "netspec.layers.reshape": "flatten reshape crop identity repeat_vector",
+        "netspec.layers.position": "position",
         "netspec.layers.embedding": "embed",
         "netspec.layers.recurrent": "rnn lstm gru last first",
+        "netspec.layers.join": "add mul mean concat",
     },
     "data": {"netspec.settings.data": "mnist digits csv npz"},
     "loss": {"netspec.settings.loss": "crossentropy bce mse"},
@@ -58,10 +64,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 
 # Words of the language that are designed and read, but not built.
 PLANNED: Final[dict[str, frozenset[str]]] = {
-    "layer": frozenset(
-        "conv1d unpool prelu groupnorm rmsnorm lrn repeat_vector position attention add mul concat mean sample "
-        "shortcut residual path repeat block network output".split()
-    ),
+    "layer": frozenset(["attention", "unpool"]),
     "data": frozenset("idx images text pairs series".split()),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),
     "schedule": frozenset("warmup onecycle plateau".split()),

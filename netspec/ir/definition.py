@@ -35,7 +35,7 @@ class Argument:
     def usage(self) -> str:
         """How it is written in a usage line: `CHANNELS`, `[stride=]`, `[nobias]`."""
         if self.positional:
-            name = self.name.upper()
+            name = "NAME ..." if self.kind.many else self.name.upper()
             return name if self.required else f"[{name}]"
         if self.kind.words:
             others = [] if self.kind.only_words else [f"{self.name}="]

@@ -35,6 +35,7 @@ class LayerDocument(BaseModel):
     arguments: dict[str, Any] = {}
     inputs: list[str] = []
     shape: str | None = None
+    shares: str | None = Field(default=None, description="the layer whose parameters this one uses")
 
 
 class SettingDocument(BaseModel):
@@ -53,6 +54,9 @@ class NetDocument(BaseModel):
     version: Literal[1]
     name: str = Field(max_length=200)
     layers: list[LayerDocument] = Field(min_length=1)
+    outputs: list[str] = Field(
+        default=[], description="layers that are outputs although something may read them"
+    )
     training: dict[str, SettingDocument] | None = None
     fallback: SettingDocument | None = None
 
@@ -69,6 +73,7 @@ class Draft:
     layers: tuple[Layer, ...]
     shapes: Mapping[str, str]
     training: Training | None
+    outputs: tuple[str, ...] = ()
 
 
 _MODELS: dict[type[Definition], type[BaseModel]] = {}
@@ -108,9 +113,12 @@ def to_document(net: Net) -> dict[str, Any]:
             "inputs": list(layer.inputs),
             "shape": str(layer.shape),
         }
+        | ({"shares": layer.shares} if layer.shares else {})
         for layer in net.layers
     ]
     document: dict[str, Any] = {"schema": SCHEMA, "version": VERSION, "name": net.name, "layers": layers}
+    if net.named_outputs:
+        document["outputs"] = list(net.named_outputs)
     if net.training is not None:
         settings = net.training.settings.items()
         document["training"] = {name: _setting(use) for name, use in settings}
@@ -136,7 +144,8 @@ def read_document(document: object, limits: Limits) -> Draft:
     for entry in read.layers:
         operation = _use("layer", entry.word, entry.arguments, f"layer `{entry.name}`")
         assert isinstance(operation, Operation)
-        unknown = [name for name in entry.inputs if name not in names]
+        unknown = [name for name in entry.inputs if name.partition(".")[0] not in names]
+        unknown += [entry.shares] if entry.shares and entry.shares not in names else []
         if unknown or entry.name in names or operation.reads_nothing == bool(entry.inputs):
             raise error("N108", f"layer `{entry.name}`: its name is taken, or it reads what is not above it")
         if operation.parts() != (operation,):
@@ -145,7 +154,7 @@ def read_document(document: object, limits: Limits) -> Draft:
                 f"layer `{entry.name}`: `{entry.word}` stands for several layers; a document has these",
             )
         names.add(entry.name)
-        layers.append(Layer(entry.name, operation, tuple(entry.inputs)))
+        layers.append(Layer(entry.name, operation, tuple(entry.inputs), shares=entry.shares or ""))
     training = _training(read)
     settings = training.settings if training else {}
     lines = [layer.operation.written() for layer in layers]
@@ -159,7 +168,8 @@ def read_document(document: object, limits: Limits) -> Draft:
     if training:
         training = replace(training, spans=dict(zip(settings, spans[len(lines) :], strict=True)))
     shapes = {entry.name: entry.shape for entry in read.layers if entry.shape is not None}
-    return Draft(read.name, source, placed, shapes, training)
+    outputs = tuple(name for name in read.outputs if name in names)
+    return Draft(read.name, source, placed, shapes, training, outputs)
 
 
 def _training(read: NetDocument) -> Training | None:
@@ -236,12 +246,17 @@ def to_text(net: Net) -> str:
             above = layer.name
             continue
         parts = [layer.operation.written()]
-        if layer.inputs and layer.inputs[0] != above:
-            parts.append("from " + ", ".join(layer.inputs))
+        inputs = layer.inputs[: len(layer.inputs) - len(layer.operation.references())]
+        if layer.shares:
+            parts.append(f"weights={layer.shares}")
+        if inputs and (inputs[0] != above or len(inputs) > 1):
+            parts.append("from " + ", ".join(inputs))
         if layer.name != f"{layer.word}{counts[layer.word]}":
             parts.append(f"as {layer.name}")
         lines.append(" ".join(parts))
         above = layer.name
+    if net.named_outputs:
+        lines.append("output " + " ".join(net.named_outputs))
     if net.training is not None:
         lines += ["", "train:"]
         for name, use in net.training.settings.items():

@@ -6,17 +6,21 @@ backends, documentation and tests ask it for shapes, numbers and words, and know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
+from fractions import Fraction
 from math import prod
 from typing import ClassVar, TypeAlias
 
 from netspec.frozen import frozen
 from netspec.ir.definition import Definition
 from netspec.ir.shape import Dim, Pattern, Shape
+from netspec.ir.values import Reference
 from netspec.source import Span
 
 Shapes: TypeAlias = Sequence[Shape]
+Step: TypeAlias = tuple[tuple[int, int | Fraction], tuple[int, int | Fraction]]
+"""For height and width: pixels from the first to the last that one result sees, and pixels between neighbours."""
 
 
 @frozen
@@ -45,7 +49,7 @@ Initialiser: TypeAlias = Uniform | Normal | Constant
 
 @frozen
 class Param:
-    """A parameter of a layer, in PyTorch's name, order of axes and gate order.
+    """A parameter of a layer, in PyTorch's name (dotted in a layer with inner parts), order of axes and gate order.
 
     A parameter that is not `trainable` is state (a running mean), saved with the weights and not counted among them.
     Its shape is made of numbers: one that depends on a symbol raises `Unbound`.
@@ -67,11 +71,15 @@ class Param:
 
 @frozen
 class Example:
-    """A worked example of a layer: `text` on an input of shape `input` gives `output`.  Every test runs it."""
+    """A worked example of a layer: `text` on an input of shape `input` gives `output`.  Every test runs it.
+
+    `others` are further inputs that the text names: pairs of a name and a shape.
+    """
 
     input: str
     text: str
     output: str
+    others: tuple[tuple[str, str], ...] = ()
 
 
 @frozen
@@ -117,7 +125,11 @@ class Operation(Definition):
     """A layer's definition.  Every number of the layer comes from here and from nowhere else."""
 
     takes: ClassVar[tuple[str, ...]] = ("vector", "sequence", "image", "sequence of images")
-    """The kinds of input (`ir.shape.KINDS`) that the layer can work on."""
+    """The kinds of first input (`ir.shape.KINDS`) that the layer can work on."""
+    joins: ClassVar[bool] = False
+    """It reads two layers or more: branches, or the layers named by its `References`."""
+    lends: ClassVar[str] = ""
+    """How a `tied` dense layer uses this layer's `weight`: `as is` or `transposed`; empty where it cannot."""
     flattens: ClassVar[bool] = False
     """An image is made a vector before this layer."""
     formula: ClassVar[str] = "output = input"
@@ -134,6 +146,16 @@ class Operation(Definition):
     names_itself: ClassVar[bool] = False
     """A word right after its own is the name of its result: `input words T of 8000`."""
 
+    def references(self) -> tuple[str, ...]:
+        """The results that its arguments name, in order; they follow the other inputs."""
+        return tuple(
+            value
+            for each in self.arguments()
+            if isinstance(each.kind, Reference)
+            and not each.kind.weights
+            and isinstance(value := getattr(self, each.name), str)
+        )
+
     def parts(self) -> tuple[Operation, ...]:
         """The core operations that this one stands for, in order."""
         return (self,)
@@ -142,13 +164,29 @@ class Operation(Definition):
         """The output's shape; raises `Problem` where there is none."""
         return inputs[0]
 
+    def extras(self, inputs: Shapes) -> Mapping[str, Shape]:
+        """Further results by name, read as `layer.name`: a recurrent layer's `state`."""
+        return {}
+
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         """The parameters, in PyTorch's layout."""
         return ()
 
+    def borrows(self, inputs: Shapes) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+        """Weights of other layers that it uses: its own name for each, that layer's name, the shape it needs."""
+        return {}
+
     def multiply_adds(self, inputs: Shapes) -> Dim:
         """Multiply-adds of one example's forward pass, the products of weights and inputs only."""
         return 0
+
+    def uncounted(self, inputs: Shapes, convention: str) -> int:
+        """Trained parameters that another convention of counting (`keras`, `paper`) does not have."""
+        return 0
+
+    def step(self, inputs: Shapes) -> Step | None:
+        """Reach and stride in height and in width, for the receptive field; None where it sees its whole input."""
+        return (1, 1), (1, 1)
 
     def padding(self, inputs: Shapes) -> tuple[Dim, Dim, Dim, Dim] | None:
         """Rows and columns added at top, bottom, left and right; None where the layer does not pad."""
@@ -158,9 +196,40 @@ class Operation(Definition):
         """The shape formula with this use's numbers, for messages; empty where there is nothing to work out."""
         return ""
 
+    def at_prediction(self) -> Operation | None:
+        """For a random layer: an operation that does while training what it does at prediction.
+
+        None where that is to hand the input on.
+        """
+        return None
+
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         """Lines that, put before this layer, might make an input of the wrong kind fit; the passes verify them."""
         return ()
+
+
+@frozen
+class Frame:
+    """One use of something that holds lines: a block, a network, a branch, one turn of a repetition.
+
+    `text` is the statement with its values worked out: `residual 128 stride=2`.
+    """
+
+    kind: str
+    text: str
+    statement: Span
+    outer: Frame | None = None
+    turn: int = 0
+    turns: int = 1
+    reads: str = ""
+    """The shape that comes in, where it is known."""
+
+    def chain(self) -> Iterator[Frame]:
+        """This use and those around it, innermost first."""
+        frame: Frame | None = self
+        while frame is not None:
+            yield frame
+            frame = frame.outer
 
 
 @frozen
@@ -173,16 +242,25 @@ class Origin:
     result: Span | None = None
     implicit: bool = False
     """Nobody wrote it: it was put in between."""
+    frame: Frame | None = None
+    """What the statement stands in; None on the top level."""
+    text: str = ""
+    """The statement with the values of names worked out, where it holds any."""
 
 
 @frozen
 class Layer:
-    """One core layer of a network: an operation, the names of the layers that it reads, its output's shape."""
+    """One core layer of a network: an operation, the results that it reads, its output's shape.
+
+    A result is named by its layer, further results (`Operation.extras`) by `layer.extra`.  Where `shares` names
+    another layer, this one is a further use of it and has no parameters of its own.
+    """
 
     name: str
     operation: Operation
     inputs: tuple[str, ...] = ()
     shape: Shape = Shape(())
+    shares: str = ""
     stated: Pattern | None = field(default=None, compare=False)
     origin: Origin | None = field(default=None, compare=False, repr=False)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,22 @@ VERSION = 1
 
 
 @frozen
+class Weight:
+    """A parameter in use: its full name, and whether the layer works with it transposed."""
+
+    name: str
+    transposed: bool = False
+
+
+def add_results(shapes: dict[str, Shape], layer: Layer, inputs: Sequence[Shape], shape: Shape) -> None:
+    """Enter the results of a layer into a table of shapes by name."""
+    shapes[layer.name] = shape
+    if layer.inputs:
+        for extra, extra_shape in layer.operation.extras(inputs).items():
+            shapes[f"{layer.name}.{extra}"] = extra_shape
+
+
+@frozen
 class Net:
     """A validated network: every layer has a shape, every name resolves.  Made by `netspec.parse` and `netspec.load`.
 
@@ -28,8 +44,14 @@ class Net:
     name: str
     layers: tuple[Layer, ...]
     training: Training | None = None
+    named_outputs: tuple[str, ...] = ()
+    """The results that the text names as outputs; that of the last line is one without being named."""
     text: str = field(default="", compare=False, repr=False)
-    """The text that it was read from, empty where it was not."""
+    """The text that it was read from, with the values in force for its parameters; empty where there was none."""
+    files: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """The other texts that it took blocks from, by path: what it imported, and the blocks that ship with netspec."""
+    sizes: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    """The numbers that were put in place of symbols of its text."""
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:
@@ -43,9 +65,11 @@ class Net:
 
     @cached_property
     def outputs(self) -> tuple[Layer, ...]:
-        """The layers whose result nothing else reads."""
-        read = {name for layer in self.layers for name in layer.inputs}
-        return tuple(layer for layer in self.layers if layer.name not in read)
+        """The layers whose result nothing else reads, and those named as outputs; the main one is the last."""
+        read = {name.partition(".")[0] for layer in self.layers for name in layer.inputs}
+        return tuple(
+            layer for layer in self.layers if layer.name not in read or layer.name in self.named_outputs
+        )
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -66,9 +90,11 @@ class Net:
         return matched(given, self.symbols, self.constraints) if self.symbols else {}
 
     def shapes_for(self, *dims: tuple[int, ...]) -> dict[str, Shape]:
-        """The shape of every layer where the inputs have these dimensions; the net's own where all are known."""
+        """The shape of every result where the inputs have these dimensions; the net's own where all are known."""
         sizes = self.sizes_for(*dims)
-        return {layer.name: layer.shape.substitute(sizes) if sizes else layer.shape for layer in self.layers}
+        return (
+            {name: shape.substitute(sizes) for name, shape in self.shapes.items()} if sizes else self.shapes
+        )
 
     def bind(self, **sizes: int) -> Net:
         """The network with numbers in place of symbols: `net.bind(T=100)`.
@@ -78,15 +104,37 @@ class Net:
         check_sizes(self.symbols, sizes)
         what = ", ".join(f"{name} = {size}" for name, size in sizes.items())
         found = all_sizes(self.symbols, sizes, self.constraints, what)
-        return Net(self.name, tuple(bound_layers(self.layers, found)), self.training)
+        layers = tuple(bound_layers(self.layers, found))
+        return replace(self, layers=layers, sizes={**self.sizes, **found})
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        """The shape of every result, further results (`lstm1.state`) included."""
+        shapes: dict[str, Shape] = {}
+        for layer in self.layers:
+            add_results(shapes, layer, [shapes[name] for name in layer.inputs], layer.shape)
+        return shapes
 
     def shapes_into(self, layer: Layer) -> list[Shape]:
         """The shapes that a layer reads."""
-        return [self.by_name[name].shape for name in layer.inputs]
+        return [self.shapes[name] for name in layer.inputs]
 
     def parameters_of(self, layer: Layer) -> tuple[Param, ...]:
-        """The parameters of one layer under their short names."""
-        return layer.operation.parameters(self.shapes_into(layer)) if layer.inputs else ()
+        """The parameters that a layer has of its own, under their short names; a further use of a layer has none."""
+        return () if layer.shares or not layer.inputs else layer.operation.parameters(self.shapes_into(layer))
+
+    def weights_of(self, layer: Layer) -> dict[str, Weight]:
+        """All parameters that a layer works with under their short names, those of other layers included."""
+        if not layer.inputs:
+            return {}
+        shapes, owner = self.shapes_into(layer), layer.shares or layer.name
+        weights = {
+            param.name: Weight(f"{owner}.{param.name}") for param in layer.operation.parameters(shapes)
+        }
+        for name, (lender, _) in layer.operation.borrows(shapes).items():
+            other = self.by_name[lender]
+            weights[name] = Weight(f"{other.shares or lender}.weight", other.operation.lends == "transposed")
+        return weights
 
     @cached_property
     def parameters(self) -> dict[str, Param]:

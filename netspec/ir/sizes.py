@@ -151,3 +151,39 @@ class Dims(Kind):
 def _texts(dims: Any) -> list[Any]:
     """Dimensions as documents hold them: numbers, and texts of expressions."""
     return [str(dim) if isinstance(dim, Expression) else dim for dim in dims]
+
+
+@frozen
+class Ends(Kind):
+    """Padding of a sequence: `same`, `valid`, `causal`, or numbers: one for both ends, or before, after."""
+
+    @property
+    def phrase(self) -> str:
+        return "same, valid, causal, one whole number, or two: before,after"
+
+    @property
+    def sample(self) -> str:
+        return "1"
+
+    @property
+    def words(self) -> Mapping[str, object]:
+        return {"same": "same", "valid": "valid", "causal": "causal"}
+
+    def read(self, values: tuple[tree.Value, ...]) -> str | tuple[int, int]:
+        numbers = [node.value for node in values if isinstance(node, tree.Number)]
+        whole = [number for number in numbers if isinstance(number, int) and 0 <= number <= LARGEST]
+        match values:
+            case (tree.Name(text=text),) if text in self.words:
+                return text
+            case (_, *_) if len(whole) == len(values) <= 2:
+                return whole[0], whole[-1]
+        raise Unreadable
+
+    def write(self, value: str | tuple[int, int]) -> str:
+        return value if isinstance(value, str) else ",".join(str(end) for end in value)
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        end = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
+        return Literal["same", "valid", "causal"] | tuple[end, end]

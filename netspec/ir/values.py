@@ -29,7 +29,6 @@ class Unreadable(Exception):
 
 def one(values: tuple[tree.Value, ...]) -> tree.Value:
     """The only value; raises `Unreadable` where there are several."""
-    """The only value; raises `Unreadable` where there are several."""
     if len(values) != 1:
         raise Unreadable
     return values[0]
@@ -62,6 +61,11 @@ class Kind:
     @property
     def takes_any_word(self) -> bool:
         """A bare word in this position is a value, whatever it is."""
+        return False
+
+    @property
+    def many(self) -> bool:
+        """Any number of values may stand in its position."""
         return False
 
     def read(self, values: tuple[tree.Value, ...]) -> Any:
@@ -286,6 +290,65 @@ class Word(Kind):
         from pydantic import Field
 
         return Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.]*$")]
+
+
+@frozen
+class Reference(Kind):
+    """The name of a layer above.  What is meant is its result, or with `weights` its weight.
+
+    The passes put the layer's full name in the place of the written one.
+    """
+
+    weights: bool = False
+    example: str = "skip"
+
+    @property
+    def phrase(self) -> str:
+        return "the name of a layer above"
+
+    @property
+    def sample(self) -> str:
+        return self.example
+
+    @property
+    def takes_any_word(self) -> bool:
+        return True
+
+    def read(self, values: tuple[tree.Value, ...]) -> str:
+        match one(values):
+            case tree.Name(text=text):
+                return text
+        raise Unreadable
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        return Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.]*$")]
+
+
+@frozen
+class References(Reference):
+    """The names of any number of layers, by position: `add a b`."""
+
+    @property
+    def many(self) -> bool:
+        return True
+
+    @property
+    def phrase(self) -> str:
+        return "names of layers above"
+
+    def read(self, values: tuple[tree.Value, ...]) -> Any:
+        if not all(isinstance(value, tree.Name) for value in values):
+            raise Unreadable
+        return tuple(value.text for value in values if isinstance(value, tree.Name))
+
+    def write(self, value: Any) -> str:
+        return " ".join(value)
+
+    def annotation(self) -> Any:
+        name: Any = super().annotation()
+        return tuple[name, ...]
 
 
 @frozen

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.catalog import find
-from netspec.ir.definition import argument, word
-from netspec.ir.layer import Example, Operation
+from netspec.ir.definition import argument, flag, word
+from netspec.ir.layer import Constant, Example, Operation, Param, Shapes
 from netspec.ir.values import Choice, Real
 
 
@@ -26,6 +26,14 @@ class Relu(Activation):
     examples: ClassVar[tuple[Example, ...]] = _example("relu")
 
 
+@word("relu6")
+class Relu6(Activation):
+    """A relu that stops at 6, which networks for small numbers use (Krizhevsky 2010)."""
+
+    formula: ClassVar[str] = "y = min(max(x, 0), 6)"
+    examples: ClassVar[tuple[Example, ...]] = _example("relu6")
+
+
 @word("tanh")
 class Tanh(Activation):
     """The hyperbolic tangent: S-shaped, from -1 to 1."""
@@ -36,10 +44,18 @@ class Tanh(Activation):
 
 @word("gelu")
 class Gelu(Activation):
-    """The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact."""
+    """The Gaussian error linear unit (Hendrycks and Gimpel 2016), exact unless `approximate` stands after it.
 
-    formula: ClassVar[str] = "y = x * Phi(x), Phi the normal distribution function"
-    examples: ClassVar[tuple[Example, ...]] = _example("gelu")
+    `gelu approximate` is the formula by a tanh that GPT-2 was trained with.
+    """
+
+    approximate: bool = flag("approximate", "approximate the normal distribution function by a tanh")
+
+    formula: ClassVar[str] = (
+        "y = x * Phi(x), Phi the normal distribution function; "
+        "approximate: y = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))"
+    )
+    examples: ClassVar[tuple[Example, ...]] = (*_example("gelu"), *_example("gelu approximate"))
 
 
 @word("silu")
@@ -92,7 +108,39 @@ class Hardswish(Activation):
     examples: ClassVar[tuple[Example, ...]] = _example("hardswish")
 
 
-NAMES = ("relu", "sigmoid", "tanh", "gelu", "silu", "elu", "selu", "softplus", "leaky_relu", "hardswish")
+@word("prelu")
+class Prelu(Operation):
+    """A leaky relu whose slope is learned, one for each channel (He et al. 2015)."""
+
+    slope: float = argument(Real(), "slope on the negative side to start with", default=0.25)
+    shared: bool = flag("shared", "one slope for all channels", default=False)
+
+    formula: ClassVar[str] = "y = x where x > 0, else weight * x"
+    examples: ClassVar[tuple[Example, ...]] = (
+        *_example("prelu"),
+        *_example("prelu 0.1 shared"),
+        Example("4x3x2", "prelu", "4x3x2"),
+        Example("5", "prelu", "5"),
+    )
+
+    def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
+        channels = 1 if self.shared else inputs[0].features
+        return (Param("weight", (channels,), Constant(self.slope)),)
+
+
+NAMES = (
+    "relu",
+    "sigmoid",
+    "tanh",
+    "gelu",
+    "silu",
+    "elu",
+    "selu",
+    "softplus",
+    "leaky_relu",
+    "prelu",
+    "hardswish",
+)
 
 
 @word("activate")

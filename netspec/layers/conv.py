@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import ClassVar
 
 from netspec.ir.constraints import at_least
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
+from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Step, Uniform
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Padding, Pair, Sides
 from netspec.ir.values import Choice, Whole
@@ -70,6 +71,9 @@ class Conv(Operation):
         """The kernel as a window."""
         return Window(self.kernel, self.stride, self.dilation, self.pad)
 
+    def step(self, inputs: Shapes) -> Step:
+        return self.window.step
+
     def result(self, inputs: Shapes) -> Shape:
         (image,) = inputs
         _divides(self.groups, image.features, "input channels", "")
@@ -117,6 +121,9 @@ class Depthwise(Operation):
     def _conv(self, inputs: Shapes) -> Conv:
         channels = inputs[0].features
         return Conv(channels, self.kernel, self.stride, self.dilation, channels, self.pad, self.bias)
+
+    def step(self, inputs: Shapes) -> Step:
+        return self._conv(inputs).step(inputs)
 
     def result(self, inputs: Shapes) -> Shape:
         return self._conv(inputs).result(inputs)
@@ -190,6 +197,13 @@ class Upconv(Operation):
         height, width = self._output(image)
         return self.window.padding(Shape((height, width, 1)))
 
+    def step(self, inputs: Shapes) -> Step:
+        (reach_h, stride_h), (reach_w, stride_w) = self.window.step
+        return (-(-reach_h // stride_h), Fraction(1, stride_h)), (
+            -(-reach_w // stride_w),
+            Fraction(1, stride_w),
+        )
+
     def result(self, inputs: Shapes) -> Shape:
         (image,) = inputs
         _divides(self.groups, image.features, "input channels", "")
@@ -237,6 +251,9 @@ class Upsample(Operation):
         Example("3x4x2", "upsample 2", "6x8x2"),
         Example("3x2x2", "upsample 2x3 bilinear", "6x6x2"),
     )
+
+    def step(self, inputs: Shapes) -> Step:
+        return (1, Fraction(1, self.factor[0])), (1, Fraction(1, self.factor[1]))
 
     def result(self, inputs: Shapes) -> Shape:
         height, width, channels = inputs[0].dims

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from netspec.ir.definition import argument, flag, word
+from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import Change, Example, Operation, Param, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape
-from netspec.ir.values import Whole
+from netspec.ir.values import Reference, Whole
 from netspec.layers.adapters import to_sequence
 
 
@@ -16,12 +17,17 @@ class Dense(Operation):
     """Every output is a weighted sum of all inputs plus a bias: y = W x + b.
 
     An image is flattened first, channel by channel; on a sequence the same weights apply at every step.
-    Weights and bias start evenly spread over +-1/sqrt(inputs), as in PyTorch's `nn.Linear`.
+    Weights and bias start evenly spread over +-1/sqrt(inputs), as in PyTorch's `nn.Linear`.  With `tied` the weights
+    are those of another layer: of an `embed` its table, of a dense layer its matrix transposed (an autoencoder).
     """
 
     units: int = argument(Whole(1, example=100), "number of outputs")
     bias: bool = flag("nobias", "leave the bias out", default=True)
+    tied: str | None = option(
+        Reference(weights=True, example="words"), "the layer whose weights are used", default=None
+    )
 
+    lends: ClassVar[str] = "transposed"
     takes: ClassVar[tuple[str, ...]] = ("vector", "sequence")
     flattens: ClassVar[bool] = True
     formula: ClassVar[str] = "output = (..., units); parameters = inputs * units + units"
@@ -29,6 +35,9 @@ class Dense(Operation):
         Example("784", "dense 200", "200"),
         Example("7x5", "dense 3 nobias", "7x3"),
         Example("4x3x2", "dense 5", "5"),
+        Example("5 of 7", "embed 3 as words; dense 7 tied=words", "5x7"),
+        Example("6", "dense 4 as code; dense 6 tied=code", "6"),
+        Example("6", "dense 4 as code; dense 6 tied=code nobias", "6"),
     )
 
     def result(self, inputs: Shapes) -> Shape:
@@ -37,8 +46,13 @@ class Dense(Operation):
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         features = inputs[0].features
         initial = Uniform(features**-0.5)
-        weight = Param("weight", (self.units, features), initial)
-        return (weight, Param("bias", (self.units,), initial)) if self.bias else (weight,)
+        weight = (Param("weight", (self.units, features), initial),) * (self.tied is None)
+        return (*weight, Param("bias", (self.units,), initial)) if self.bias else weight
+
+    def borrows(self, inputs: Shapes) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+        if self.tied is None:
+            return {}
+        return {"weight": (self.tied, (self.units, inputs[0].features))}
 
     def multiply_adds(self, inputs: Shapes) -> Dim:
         return inputs[0].size * self.units

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Change, Example, Operation, Problem, Shapes
+from netspec.ir.layer import Change, Example, Operation, Problem, Shapes, Step
 from netspec.ir.shape import Shape
 from netspec.ir.sizes import Padding, Pair, Sides
 from netspec.ir.values import Choice
@@ -46,6 +46,9 @@ class Pool(Operation):
         """The window with its stride and padding."""
         return Window(self.kernel, self.stride or self.kernel, (1, 1), self.pad, self.ceil)
 
+    def step(self, inputs: Shapes) -> Step:
+        return self.window.step
+
     def result(self, inputs: Shapes) -> Shape:
         height, width = self.window.output(inputs[0])
         top, bottom, left, right = (0, 0, 0, 0) if isinstance(self.pad, str) else self.pad
@@ -84,6 +87,9 @@ class Global(Operation):
         Example("5x4x3", "global max", "3"),
         Example("5x4", "global", "4"),
     )
+
+    def step(self, inputs: Shapes) -> None:
+        return None
 
     def result(self, inputs: Shapes) -> Shape:
         return Shape(inputs[0].dims[-1:])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from netspec.ir.definition import argument, flag, shared, word
-from netspec.ir.layer import Change, Example, Operation, Param, Shapes, Uniform
+from netspec.ir.definition import argument, flag, option, shared, word
+from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape
-from netspec.ir.values import Whole
+from netspec.ir.values import Choice, Reference, Whole
 from netspec.layers.adapters import to_sequence
 
 
@@ -25,9 +26,16 @@ class Recurrent(Operation):
     reverse: bool = flag(
         "reverse", "read from the last step to the first; the result keeps the input's order"
     )
+    init: str | None = option(
+        Reference(example="state"), "a vector, the state to start from; 0 without it", default=None
+    )
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
     gates: ClassVar[int] = 1
+    memories: ClassVar[int] = 1
+    """Vectors of `units` that make up the state of a direction."""
+    biases: ClassVar[Mapping[str, int]] = {"keras": 1, "paper": 1}
+    """Biases of each gate, of the two that PyTorch has, that another convention lacks."""
     formula: ClassVar[str] = (
         "output = T x units, 2 * units if bidirectional, without T if last; "
         "parameters = gates * units * (features + units + 2) for each direction"
@@ -38,8 +46,30 @@ class Recurrent(Operation):
         """2 where it reads both ways."""
         return 2 if self.bidirectional else 1
 
+    def step(self, inputs: Shapes) -> None:
+        return None
+
+    @property
+    def state(self) -> Shape:
+        """The shape of the whole state: h of each direction, for an lstm then the cells of each."""
+        return Shape((self.units * self.directions * self.memories,))
+
+    def extras(self, inputs: Shapes) -> Mapping[str, Shape]:
+        return {"state": self.state}
+
     def result(self, inputs: Shapes) -> Shape:
         features = self.units * self.directions
+        if self.init is not None and inputs[1] != self.state:
+            parts = [str(self.units), *(["2 directions"] * (self.directions - 1))]
+            parts += ["2 for state and cell"] * (self.memories - 1)
+            raise Problem(
+                "N204",
+                f"the state of this `{self.word}` is {self.state.described}, and `init` is {inputs[1].described}",
+                argument="init",
+                label=f"gives {inputs[1]}",
+                because=f"{' * '.join(parts)} = {self.state}",
+                others={"units": f"{self.units} units"},
+            )
         return Shape((features,) if self.last else (inputs[0].dims[0], features))
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
@@ -56,6 +86,10 @@ class Recurrent(Operation):
             )
         )
 
+    def uncounted(self, inputs: Shapes, convention: str) -> int:
+        """One bias a gate in the papers and in Keras, whose `GRU` resets after the product and has two as well."""
+        return self.biases[convention] * self.directions * self.gates * self.units
+
     def multiply_adds(self, inputs: Shapes) -> Dim:
         steps, features = inputs[0].dims[0], inputs[0].features
         return steps * self.directions * self.gates * self.units * (features + self.units)
@@ -64,7 +98,8 @@ class Recurrent(Operation):
         return to_sequence(given)
 
 
-def _examples(name: str) -> tuple[Example, ...]:
+def _examples(name: str, memories: int = 1) -> tuple[Example, ...]:
+    both = f"{name} 2 bidirectional reverse"
     return (
         Example("5x3", f"{name} 4", "5x4"),
         Example("5x3", f"{name} 4 last", "4"),
@@ -72,6 +107,10 @@ def _examples(name: str) -> tuple[Example, ...]:
         Example("5x3", f"{name} 2 bidirectional last", "4"),
         Example("5x3", f"{name} 3 reverse", "5x3"),
         Example("5x3", f"{name} 3 reverse last", "3"),
+        Example("5x3", f"{name} 4 init=start", "5x4", (("start", f"{4 * memories}"),)),
+        Example("5x3", f"{name} 2 bidirectional last init=start", "4", (("start", f"{4 * memories}"),)),
+        Example("5x3", f"{name} 4 state as memory; {name} 4 last init=memory", "4"),
+        Example("5x3", f"{both} state as memory; {both} init=memory", "5x4"),
     )
 
 
@@ -96,7 +135,8 @@ class Lstm(Recurrent):
     """
 
     gates: ClassVar[int] = 4
-    examples: ClassVar[tuple[Example, ...]] = _examples("lstm")
+    memories: ClassVar[int] = 2
+    examples: ClassVar[tuple[Example, ...]] = _examples("lstm", memories=2)
 
 
 @word("gru")
@@ -104,12 +144,27 @@ class Gru(Recurrent):
     """The gated recurrent unit (Cho et al. 2014), gates r, z, n, the reset after the product, as in PyTorch.
 
     r, z = sigmoid(W x_t + b + U h + c), n = tanh(W x_t + b + r * (U h + c)), h_t = (1 - z) * n + z * h.
+    With `reset=before`, as in the paper, n = tanh(W x_t + b + U (r * h) + c).
     `last` is the state after the last step read: with `reverse` that of the sequence's first step, with
     `bidirectional` those of both readings side by side.
     """
 
+    reset: str = option(
+        Choice(("after", "before")), "whether it acts after the product with U, or before", default="after"
+    )
+
+    biases: ClassVar[Mapping[str, int]] = {"keras": 0, "paper": 1}
     gates: ClassVar[int] = 3
-    examples: ClassVar[tuple[Example, ...]] = _examples("gru")
+    examples: ClassVar[tuple[Example, ...]] = (
+        *_examples("gru"),
+        Example("5x3", "gru 4 reset=before", "5x4"),
+        Example("5x3", "gru 2 bidirectional reset=before", "5x4"),
+        Example("5x3", "gru 3 reset=before state as memory; gru 3 reset=before init=memory", "5x3"),
+    )
+
+    def uncounted(self, inputs: Shapes, convention: str) -> int:
+        biases = 1 if self.reset == "before" else self.biases[convention]
+        return biases * self.directions * self.gates * self.units
 
 
 class OneStep(Operation):

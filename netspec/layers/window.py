@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from netspec.frozen import frozen
 from netspec.ir.constraints import at_least
-from netspec.ir.layer import Change, Problem
+from netspec.ir.layer import Change, Problem, Step
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Sides
 from netspec.ir.symbolic import largest
@@ -34,6 +34,12 @@ class Window:
         """Rows and columns from the first to the last that the window touches: dilation * (kernel - 1) + 1."""
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         return dh * (kh - 1) + 1, dw * (kw - 1) + 1
+
+    @property
+    def step(self) -> Step:
+        """Reach and stride in height and in width."""
+        (reach_h, reach_w), (stride_h, stride_w) = self.reach, self.stride
+        return (reach_h, stride_h), (reach_w, stride_w)
 
     def padding(self, image: Shape) -> Pads:
         """Rows and columns to add at top, bottom, left and right; of a symbolic size they may depend on it.

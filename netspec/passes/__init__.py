@@ -7,34 +7,43 @@ from pathlib import PurePath
 from typing import Any
 
 from netspec.diagnostics import Diagnostic, Diagnostics, SpecError, in_order
+from netspec.ir.binding import check_sizes
+from netspec.ir.constraints import Constraints
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.bind import bind
+from netspec.passes.budget import check_budgets
 from netspec.passes.check import check_structure, check_training, check_used
 from netspec.passes.context import Context
 from netspec.passes.infer import infer
+from netspec.passes.scope import spliced
 from netspec.passes.suggest import suggest
 from netspec.source import Source
 from netspec.syntax.parser import parse
 
 
-def analyse(source: Source, limits: Limits = DEFAULT, sizes: Mapping[str, int] | None = None) -> Net:
+def analyse(
+    source: Source,
+    limits: Limits = DEFAULT,
+    values: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Net:
     """The network of a text; raises `SpecError` with every diagnostic of the text and its verified suggestions.
 
-    `sizes` are put in place of symbols.  A network that is right for any size tells by a constraint which size does not
-    fit; one that needs the numbers is read with them.
+    `values` stand in place of those that the text gives its parameters, `sizes` in place of symbols.  A network that is
+    right for any size tells by a constraint which size does not fit; one that needs the numbers is read with them.
     """
-    net, diagnostics = run(source, limits)
+    net, diagnostics = run(source, limits, values)
     if not diagnostics and net is not None:
         return net.bind(**sizes) if sizes else net
     if sizes:
-        net, diagnostics = run(source, limits, sizes)
+        net, diagnostics = run(source, limits, values, sizes)
         if not diagnostics and net is not None:
             return net
 
     def check(changed: Source) -> tuple[Sequence[Layer], Diagnostics]:
-        context = Context(changed, limits, sizes=sizes or {})
+        context = Context(changed, limits, values or {}, sizes or {})
         found = _run(context)
         return (found.layers if found else ()), context.diagnostics
 
@@ -42,10 +51,13 @@ def analyse(source: Source, limits: Limits = DEFAULT, sizes: Mapping[str, int] |
 
 
 def run(
-    source: Source, limits: Limits = DEFAULT, sizes: Mapping[str, int] | None = None
+    source: Source,
+    limits: Limits = DEFAULT,
+    values: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> tuple[Net | None, list[Diagnostic]]:
     """The network as far as it could be made, and the diagnostics in order; nothing is raised."""
-    context = Context(source, limits, sizes=sizes or {})
+    context = Context(source, limits, values or {}, sizes or {})
     net = None
     try:
         net = _run(context)
@@ -57,12 +69,20 @@ def run(
 def _run(context: Context) -> Net | None:
     diagnostics = context.diagnostics
     file = parse(context.source, diagnostics, context.limits)
-    bound = bind(context, file.statements)
+    with Constraints():
+        bound = bind(context, file.statements)
+    if context.sizes:
+        check_sizes(tuple(bound.graph.symbols), context.sizes)
     check_structure(context, bound)
-    layers = infer(context, bound.layers)
-    net = Net(_name(context.source), layers, bound.training, context.source.text)
+    text = spliced(context.source.text, 0, context.given)
+    outputs = tuple(bound.outputs)
+    net = Net(
+        _name(context.source), bound.layers, bound.training, outputs, text, context.texts, context.sizes
+    )
     if not diagnostics:
-        check_used(context, layers)
+        check_used(context, bound)
+    if not diagnostics:
+        check_budgets(context, net, bound.budgets, bound.values)
     if not diagnostics and bound.training:
         check_training(context, net, bound.training)
     return net
@@ -80,7 +100,7 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
     context = Context(draft.source, limits)
     layers = infer(context, draft.layers)
     context.diagnostics.raise_if_any()
-    net = Net(draft.name, layers, draft.training)
+    net = Net(draft.name, layers, draft.training, draft.outputs)
     for layer in layers:
         stated = draft.shapes.get(layer.name, str(layer.shape))
         if stated != str(layer.shape) and layer.origin:

@@ -8,7 +8,7 @@ Knows nothing of layers: the same rules serve optimisers, schedules and readers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from netspec.ir.symbolic import Expression
 from netspec.ir.values import Unreadable
 from netspec.passes import misfit
 from netspec.passes.context import Context
-from netspec.passes.evaluate import NotConstant, evaluate
+from netspec.passes.evaluate import NotConstant, amount
 from netspec.source import Span
 from netspec.syntax import tree
 
@@ -37,7 +37,7 @@ class Use:
 
 
 @dataclass(slots=True)
-class Scope:
+class Around:
     """What may stand after the arguments of a word, and what stood before the word."""
 
     follows: Callable[[str], bool] = lambda _word: False
@@ -53,10 +53,10 @@ def bind_arguments(
     definition: type[Definition],
     head: tree.Name,
     items: Sequence[tree.Item],
-    scope: Scope | None = None,
+    around: Around | None = None,
 ) -> Use:
     """Give a definition its arguments; reports what does not fit."""
-    return Binder(context, definition, head, scope or Scope()).run(items)
+    return Binder(context, definition, head, around or Around()).run(items)
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Binder:
     context: Context
     definition: type[Definition]
     head: tree.Name
-    scope: Scope = field(default_factory=Scope)
+    around: Around = field(default_factory=Around)
     values: dict[str, Any] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
     items: Sequence[tree.Item] = ()
@@ -126,7 +126,8 @@ class Binder:
     def next_positional(self) -> Argument | None:
         """The positional argument that the next value fills."""
         for each in self.definition.arguments():
-            if each.positional and each.name not in self.values and not each.kind.words:
+            is_open = each.name not in self.values or each.kind.many
+            if each.positional and is_open and not each.kind.words:
                 return each
         return None
 
@@ -159,8 +160,9 @@ class Binder:
 
     def starts_follower(self, item: tree.Name) -> bool:
         """The word is none of this word's own."""
-        own = self.knows(item) or self.word_argument() is not None
-        return not own and self.scope.follows(item.text)
+        upcoming = self.word_argument()
+        own = self.knows(item) or (upcoming is not None and not upcoming.kind.many)
+        return not own and self.around.follows(item.text)
 
     def item(self, item: tree.Item) -> None:
         """Bind one item."""
@@ -199,7 +201,7 @@ class Binder:
     def give(self, found: Argument, values: tuple[tree.Value, ...], item: tree.Item) -> None:
         """Read an argument's value."""
         try:
-            value = found.kind.read(tuple(_evaluated(node) for node in values))
+            value = found.kind.read(tuple(_evaluated(node, self.context.sizes) for node in values))
         except NotConstant as problem:
             self.report(problem.code, str(problem), problem.node)
             self.values.setdefault(found.name, None)
@@ -212,7 +214,9 @@ class Binder:
     def store(self, found: Argument, value: Any, item: tree.Item) -> None:
         """Keep an argument's value; it may be given once."""
         span = self.context.span(item)
-        if found.name in self.values:
+        if found.kind.many and found.name in self.values:
+            value, span = (*self.values[found.name], *value), self.spans[found.name].to(span)
+        elif found.name in self.values:
             labels = Label(span, "again"), Label(self.spans.get(found.name, span), "first")
             drop = Fix((Edit(span, ""),), f"without `{misfit.short(span.text)}`")
             self.report("N106", f"`{found.name}` of `{self.word}` is given twice", *labels, fixes=(drop,))
@@ -229,14 +233,14 @@ class Binder:
             misfit.missing(self, missing)
 
 
-def _evaluated(node: tree.Value) -> tree.Value:
-    """The value with its groups computed."""
+def _evaluated(node: tree.Value, sizes: Mapping[str, int]) -> tree.Value:
+    """The value with its groups computed; the symbols of a shape stay, those of a number have a size."""
     if isinstance(node, tree.Group):
-        value = evaluate(node)
+        value = amount(node, sizes)
         if isinstance(value, Expression):
             return tree.Size(node.start, node.end, (value,))  # type: ignore[arg-type]
         return tree.Number(node.start, node.end, value)
     if isinstance(node, tree.Size) and any(isinstance(part, tree.Group) for part in node.dimensions):
-        parts = [evaluate(part) if isinstance(part, tree.Group) else part for part in node.dimensions]
+        parts = [amount(part) if isinstance(part, tree.Group) else part for part in node.dimensions]
         return tree.Size(node.start, node.end, tuple(parts))  # type: ignore[arg-type]
     return node

@@ -1,50 +1,57 @@
-"""Bind: statements to layers and settings, every word looked up in the catalog, every name resolved.
+"""Bind: the statements of a file, from top to bottom, to a graph of layers and the training settings.
 
-Composite words are expanded here into their core parts, which keep the place of the word.  Blocks, branches and
-several networks will be unfolded by a pass before this one; until then they are reported as not supported.
+What only the top level may hold is dealt with here: the edition, parameters, definitions, `output`, `expect` and
+`train:`.  Everything else is layers and their structure (`passes.unfold`).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from netspec.diagnostics import Edit, Fix, Label, did_you_mean
+from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir import catalog
-from netspec.ir.layer import Layer, Operation, Origin
-from netspec.ir.shape import Pattern
+from netspec.ir.layer import Layer, Operation
 from netspec.ir.training import Training
-from netspec.passes.arguments import Use
-from netspec.passes.clauses import Clauses, read_clauses, read_pattern
 from netspec.passes.context import Context
-from netspec.passes.line import bind_line, is_setting, not_yet
+from netspec.passes.infer import Enough, Graph
+from netspec.passes.library import Library
+from netspec.passes.line import is_setting, not_yet
 from netspec.passes.misfit import short
+from netspec.passes.parameters import parameters
+from netspec.passes.place import Place, Room
+from netspec.passes.scope import Scope
 from netspec.passes.settings import bind_training
+from netspec.passes.unfold import Unfold
 from netspec.source import Span
 from netspec.syntax import tree
 
 EDITION: Final = 1
-# What is read and not built: how it is called, and whether layers would stand in its place.
-_PLANNED: Final[dict[type[tree.Statement], tuple[str, bool]]] = {
-    tree.Block: ("a `block` definition", False),
-    tree.Condition: ("`if`", True),
-    tree.Loop: ("`for`", True),
-    tree.Import: ("`import`", False),
-    tree.Expect: ("`expect`", False),
-    tree.Let: ("`let`", False),
-    tree.Update: ("`update`", False),
-}
 
 
 @dataclass(slots=True)
 class Bound:
-    """What binding makes of a text: layers without shapes, and the training settings."""
+    """What binding makes of a text: layers with shapes, budgets, named outputs, and the training settings."""
 
-    layers: list[Layer] = field(default_factory=list)
+    graph: Graph
+    result: str | None = None
+    """The result of the last line."""
+    outputs: dict[str, Span] = field(default_factory=dict)
+    """The results that `output` lines name."""
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Results that have names of the user's, and those."""
+    budgets: list[tree.Expect] = field(default_factory=list)
+    values: Mapping[str, tree.Value] = field(default_factory=dict)
+    """The parameters of the file."""
     training: Training | None = None
     train_span: Span | None = None
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that could be made."""
+        return self.graph.layers
 
 
 def bind(context: Context, statements: Sequence[tree.Statement]) -> Bound:
@@ -52,27 +59,29 @@ def bind(context: Context, statements: Sequence[tree.Statement]) -> Bound:
     return _Bind(context, statements).run()
 
 
-class Unknown(Operation):
-    """Stands for a layer that could not be made; its shape is unknown, which silences what follows."""
-
-    word = "?"
-    reads_nothing = True
-
-
 class _Bind:
     def __init__(self, context: Context, statements: Sequence[tree.Statement]) -> None:
         self.context = context
         self.statements = statements
-        self.bound = Bound()
-        self.counts: Counter[str] = Counter()
-        self.names: dict[str, Span] = {}
-        self.reserved = set(_given_names(statements))
-        self.own = frozenset(_defined_words(statements))
-        self.above: str | None = None
+        context.later_input = next((each for each in _all(statements) if _is_input(each)), None)
+        reserved = frozenset(_given_names(statements))
+        self.bound = Bound(Graph(context, reserved))
+        self.bound.values = parameters(context, statements)
+        words = Library(context).defined(statements, self.bound.values)
+        self.unfold = Unfold(context, self.bound.graph)
+        self.place = Place(Room(words, reserved=reserved), Scope(dict(self.bound.values)))
         self.strays: list[tree.Command] = []
         self.after_empty_train = False
 
     def run(self) -> Bound:
+        with suppress(Enough):
+            self.top()
+        self.report_strays()
+        self.bound.result = self.place.above
+        self.bound.given = {result: name for name, result in self.place.room.results.items()}
+        return self.bound
+
+    def top(self) -> None:
         for index, statement in enumerate(self.statements):
             if self.context.is_enough(statement):
                 break
@@ -80,45 +89,80 @@ class _Bind:
                 continue
             self.report_strays()
             self.after_empty_train = False
-            self.statement(statement, first=index == 0)
-            if len(self.bound.layers) > self.context.limits.layers:
-                limit, span = self.context.limits.layers, self.context.span(statement)
-                message = f"the network has more than {limit:,} layers"
-                label = Label(span, f"makes {len(self.bound.layers):,}")
-                note = "`--limit layers=NUMBER` raises the limit"
-                self.context.diagnostics.report("N505", message, label, notes=(note,))
-                break
-        self.report_strays()
-        return self.bound
+            if not self.special(statement, first=index == 0):
+                self.layers(index)
+
+    def layers(self, index: int) -> None:
+        """A statement that makes layers."""
+        statement = self.statements[index]
+        if isinstance(statement, tree.Condition) or _is_else(statement):
+            if not (_is_else(statement) and index and isinstance(self.statements[index - 1], tree.Condition)):
+                self.unfold.body(self.statements[index : index + 2][: 1 + self.has_else(index)], self.place)
+        else:
+            self.unfold.body((statement,), self.place)
+        if self.place.scope.reads is None and self.bound.graph.results:
+            self.place.scope.reads = next(iter(self.bound.graph.results.values()))
+
+    def has_else(self, index: int) -> bool:
+        return any(_is_else(each) for each in self.statements[index + 1 : index + 2])
 
     def is_stray(self, statement: tree.Statement) -> bool:
         """The statement is a setting outside of `train:`, which is kept to be reported with its neighbours."""
         match statement:
-            case tree.Command(head=tree.Name(text=word), body=None) if is_setting(word):
+            case tree.Command(head=tree.Name(text=word), body=None) if (
+                word not in self.place.room.words and is_setting(word)
+            ):
                 self.strays.append(statement)
                 return True
         return False
 
-    def statement(self, statement: tree.Statement, *, first: bool) -> None:
+    def special(self, statement: tree.Statement, *, first: bool) -> bool:
+        """Deal with a statement that only the top level may hold; False where it is none."""
         match statement:
-            case tree.Unread():
-                self.fail(statement)
             case tree.Command(head=tree.Name(text="netspec")):
                 self.edition(statement, first=first)
             case tree.Command(head=tree.Name(text="train"), body=tuple(body)):
                 self.train(statement, body)
-            case tree.Command(body=None):
-                self.line(statement)
-            case tree.Command(head=head, body=tuple(body)) if catalog.find("layer", head.text):
-                self.layer_with_body(statement, body)
-            case tree.Command(head=head):
-                not_yet(self.context, head, f"the block `{short(head.text)}:`")
-                self.fail(statement)
+            case tree.Command(head=tree.Name(text="generate"), body=tuple()):
+                not_yet(self.context, statement.head, "the block `generate:`")
+            case tree.Command(head=tree.Name(text="output"), body=None):
+                self.output(statement)
+            case tree.Command(head=tree.Name(text="param")):
+                pass  # read before
+            case tree.Command(head=tree.Name(text="network"), body=tuple()) | tree.Block() | tree.Import():
+                self.definition(statement)
+            case tree.Expect():
+                self.bound.budgets.append(statement)
+            case tree.Let() | tree.Update():
+                word = "let" if isinstance(statement, tree.Let) else "update"
+                not_yet(self.context, statement, f"`{word}`")
             case _:
-                what, holds_layers = _PLANNED[type(statement)]
-                not_yet(self.context, statement, what)
-                if holds_layers:
-                    self.fail(statement)
+                return False
+        return True
+
+    def definition(self, statement: tree.Statement) -> None:
+        """A definition was entered before; what cannot be one is reported."""
+        match statement:
+            case tree.Command(head=head, items=(tree.Name(), *rest)) if rest:
+                message = f"a network has a name and no values: `{short(self.context.text(statement))}`"
+                self.context.diagnostics.report("N104", message, self.context.span(rest[0]))
+            case tree.Command(head=head, items=items) if not items or not isinstance(items[0], tree.Name):
+                message = "a network has a name, as in `network tower:`"
+                self.context.diagnostics.report("N103", message, self.context.span(head))
+
+    def output(self, statement: tree.Command) -> None:
+        """`output NAME ...`: results that are outputs beside the last line's."""
+        for item in statement.items:
+            if not isinstance(item, tree.Name):
+                message = f"after `output` stand names of layers; found {short(self.context.text(item))}"
+                self.context.diagnostics.report("N105", message, self.context.span(item))
+                continue
+            result = self.unfold.lines.resolve(self.place, item)
+            if result is not None:
+                self.bound.outputs[result] = self.context.span(item)
+        if not statement.items:
+            message = "`output` needs the name of a layer; `as NAME` gives one"
+            self.context.diagnostics.report("N103", message, self.context.span(statement))
 
     def edition(self, statement: tree.Command, *, first: bool) -> None:
         match statement.items:
@@ -168,158 +212,30 @@ class _Bind:
         label = Label(self.context.span(strays[0]), "this is no layer")
         self.context.diagnostics.report("N101", message, label, fixes=(Fix(tuple(edits), words),))
 
-    def layer_with_body(self, statement: tree.Command, body: tuple[tree.Statement, ...]) -> None:
-        """Lines indented below a layer: reported once, then read as layers."""
-        after = self.context.source.text[statement.end :].lstrip(" \t")
-        word = statement.head.text
-        if after.startswith(":"):
-            span = self.context.span(statement)
-            colon = statement.end + self.context.source.text[statement.end :].index(":")
-            edits = [Edit(self.context.source.span(colon, colon + 1), "")]
-            edits += [self.moved(each, to=statement) for each in body if not statement.inline]
-            fix = Fix(tuple(edits), f"`{span.text}` without `:`, and what is below it without indentation")
-            label = Label(span, "its `:` would open one")
-            message = f"`{word}` is a layer and opens no block"
-            self.context.diagnostics.report("N110", message, label, fixes=(fix,))
-        self.line(statement)
-        for each in body:
-            self.statement(each, first=False)
 
-    def moved(self, statement: tree.Statement, to: tree.Statement) -> Edit:
-        """The edit that gives a statement at the start of its line the indentation of another."""
-        source = self.context.source
-        start = source.line_start(source.position(statement.start)[0])
-        return Edit(source.span(start, statement.start), " " * (source.position(to.start)[1] - 1))
+def _all(statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
+    """The statements of the top level, those inside repetitions, conditions and joins included."""
+    for statement in statements:
+        yield statement
+        if statement.body and not isinstance(statement, tree.Block) and not _is_network(statement):
+            yield from _all(statement.body)
 
-    def line(self, statement: tree.Command) -> None:
-        """One layer and its followers."""
-        clauses = read_clauses(self.context, statement)
-        found = bind_line(self.context, statement, clauses.items, self.own)
-        if found is None:
-            self.fail(statement, clauses.name)
-            return
-        uses, own_name = found
-        self.add(self.context.span(statement), uses, clauses, clauses.name or own_name)
 
-    def fail(self, statement: tree.Statement, name: tree.Name | None = None) -> None:
-        """Keep the place of a layer that cannot be made, so that what follows stays silent."""
-        span = self.context.span(statement)
-        given = name.text if name and self.claim(name) else f"?{len(self.bound.layers)}"
-        self.bound.layers.append(Layer(given, Unknown(), origin=Origin(span, span, {})))
-        self.above = given
-
-    def claim(self, name: tree.Name) -> bool:
-        span = self.context.span(name)
-        if name.text in self.names:
-            labels = Label(span, "again"), Label(self.names[name.text], "first")
-            number = next(
-                n for n in range(2, len(self.reserved) + 3) if f"{name.text}{n}" not in self.reserved
-            )
-            fix = Fix((Edit(span, f"{name.text}{number}"),), f"`as {name.text}{number}`")
-            message = f"the name `{short(name.text)}` is given twice"
-            self.context.diagnostics.report("N109", message, *labels, fixes=(fix,))
-            return False
-        self.names[name.text] = span
-        return True
-
-    def add(
-        self, statement: Span, uses: list[tuple[tree.Name, Use]], clauses: Clauses, name: tree.Name | None
-    ) -> None:
-        parts: list[tuple[Operation, tree.Name, Use]] = []
-        for head, use in uses:
-            assert isinstance(use.instance, Operation)
-            parts += [(part, head, use) for part in use.instance.parts()]
-        inputs = () if parts[0][0].reads_nothing else self.resolve(clauses, parts[0][1])
-        if inputs is None:
-            self.bound.layers.append(
-                Layer(self.name(parts[-1][0], name), Unknown(), origin=Origin(statement, statement, {}))
-            )
-            self.above = self.bound.layers[-1].name
-            return
-        pattern = read_pattern(self.context, clauses.stated) if clauses.stated else None
-        for index, (operation, head, use) in enumerate(parts):
-            last = index == len(parts) - 1
-            origin = self.origin(statement, head, use, clauses, last=last)
-            stated: Pattern | None = pattern if last else None
-            layer = Layer(
-                self.name(operation, name if last else None), operation, inputs, stated=stated, origin=origin
-            )
-            self.bound.layers.append(layer)
-            inputs = (layer.name,)
-        self.above = layer.name
-
-    def origin(self, statement: Span, head: tree.Name, use: Use, clauses: Clauses, *, last: bool) -> Origin:
-        arguments = dict(use.arguments)
-        if clauses.sources:
-            arguments["from"] = self.context.span(clauses.sources)
-        stated = self.context.span(clauses.stated.size) if clauses.stated and last else None
-        return Origin(statement, self.context.span(head), arguments, stated)
-
-    def resolve(self, clauses: Clauses, head: tree.Name) -> tuple[str, ...] | None:
-        """The names of the layers that a line reads, None after a report."""
-        if clauses.sources is None:
-            if self.above is None:
-                self.nothing_to_read(head)
-                return None
-            return (self.above,)
-        names = [value for value in clauses.sources.values if isinstance(value, tree.Name)]
-        unknown = [name for name in names if name.text not in self.names]
-        for name in unknown:
-            span = self.context.span(name)
-            near = did_you_mean(name.text, self.names)
-            fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
-            known = (
-                ", ".join(f"`{short(name)}`" for name in list(self.names)[:8]) or "none; `as NAME` gives one"
-            )
-            message = f"no line above is named `{short(name.text)}`"
-            self.context.diagnostics.report("N108", message, span, notes=(f"names: {known}",), fixes=fixes)
-        return None if unknown or not names else tuple(name.text for name in names)
-
-    def nothing_to_read(self, head: tree.Name) -> None:
-        """A layer before the input, or without one."""
-        span = self.context.span(head)
-        later = next((each for each in self.statements if _is_input(each)), None)
-        if later is None:
-            note = "the first line says what comes in, such as  input 28x28x1"
-            message = f"`{head.text}` has nothing to read: there is no `input`"
-            self.context.diagnostics.report("N301", message, span, notes=(note,))
-            return
-        place = self.context.span(later)
-        start = self.context.source.span(span.start, span.start)
-        fix = Fix((Edit(place, ""), Edit(start, f"{place.text}; ")), f"`{place.text}` moved before it")
-        labels = Label(span, "has nothing to read"), Label(place, "the input stands below")
-        message = f"`{head.text}` stands before the input"
-        self.context.diagnostics.report("N303", message, *labels, fixes=(fix,))
-
-    def name(self, operation: Operation, given: tree.Name | None) -> str:
-        if given and self.claim(given):
-            return given.text
-        while True:
-            self.counts[operation.word] += 1
-            name = f"{operation.word}{self.counts[operation.word]}"
-            if name not in self.reserved and name not in self.names:
-                return name
+def _is_network(statement: tree.Statement) -> bool:
+    return isinstance(statement, tree.Command) and statement.head.text in ("network", "train", "generate")
 
 
 def _given_names(statements: Sequence[tree.Statement]) -> Iterator[str]:
     """The names after `as`, which no layer gets by itself."""
-    for statement in statements:
+    for statement in _all(statements):
         for item in statement.items if isinstance(statement, tree.Command) else ():
             match item:
                 case tree.Clause(word=tree.Name(text="as"), values=(tree.Name(text=text),)):
                     yield text
 
 
-def _defined_words(statements: Sequence[tree.Statement]) -> Iterator[str]:
-    """The words that a file defines by blocks, networks and imports."""
-    for statement in statements:
-        match statement:
-            case tree.Block(name=tree.Name(text=text)):
-                yield text
-            case tree.Import(names=names):
-                yield from (name.text for name in names)
-            case tree.Command(head=tree.Name(text="network"), items=(tree.Name(text=text), *_)):
-                yield text
+def _is_else(statement: tree.Statement) -> bool:
+    return isinstance(statement, tree.Command) and statement.head.text == "else"
 
 
 def _is_input(statement: tree.Statement) -> bool:

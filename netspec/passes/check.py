@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 
 from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.catalog import find
-from netspec.ir.layer import Layer
+from netspec.ir.layer import Layer, Origin
 from netspec.ir.net import Net
 from netspec.ir.training import Loss, Reader, Training
-from netspec.passes.bind import Bound, Unknown
+from netspec.passes.bind import Bound
 from netspec.passes.context import Context
 from netspec.passes.settings import drops
 from netspec.source import Span
 
 
 def check_structure(context: Context, bound: Bound) -> None:
-    """There are layers, and one input."""
+    """There are layers, and several inputs have names."""
     layers = bound.layers
-    if not layers:
+    if not bound.graph.names:
         if context.diagnostics:
             return  # what stands there is no layer, and has been reported
         name, text = context.source.name, context.source.text
@@ -27,14 +26,23 @@ def check_structure(context: Context, bound: Bound) -> None:
         note = "a spec starts with a line such as  input 28x28x1"
         context.diagnostics.report("N006", message, *_first_line(context), notes=(note,))
         return
-    inputs = [layer for layer in layers if layer.operation.reads_nothing and _is_known(layer)]
-    if len(inputs) > 1:
-        first, second = (layer.origin for layer in inputs[:2])
+    inputs = [layer for layer in layers if not layer.inputs and layer.origin]
+    nameless = [layer for layer in inputs if layer.name not in bound.graph.reserved and _bare(layer)]
+    if len(nameless) > 1:
+        first, second = inputs[0].origin, nameless[-1].origin
         assert first is not None and second is not None
-        labels = Label(second.statement, "again"), Label(first.statement, "first")
-        message = f"one input is expected and there are {len(inputs)}; several are not supported yet"
-        fixes = drops(second.statement) if len(inputs) == 2 else ()
+        other = first if first is not second else inputs[1].origin
+        assert other is not None
+        labels = Label(second.statement, "has no name"), Label(other.statement, "another input")
+        message = f"there are {len(inputs)} inputs, and with several each has a name"
+        end = second.word.source.span(second.word.end, second.word.end)
+        fixes = (Fix((Edit(end, " other"),), f"`{second.word.text} other`"), *drops(second.statement))
         context.diagnostics.report("N302", message, *labels, fixes=fixes)
+
+
+def _bare(layer: Layer) -> bool:
+    """It bears a name that nobody gave it."""
+    return layer.name.removeprefix(layer.word).isdecimal()
 
 
 def _first_line(context: Context) -> list[Label]:
@@ -46,22 +54,45 @@ def _first_line(context: Context) -> list[Label]:
     return [Label(span, "comments alone" if span.text.lstrip().startswith("#") else "settings alone")]
 
 
-def _is_known(layer: Layer) -> bool:
-    return not isinstance(layer.operation, Unknown)
-
-
-def check_used(context: Context, layers: Sequence[Layer]) -> None:
-    """Every result but the last is read."""
-    read = {name for layer in layers for name in layer.inputs}
-    for layer, following in pairwise(layers):
-        if layer.name in read or layer.origin is None or following.origin is None:
+def check_used(context: Context, bound: Bound) -> None:
+    """Every result is read, but the last line's and those that are named as outputs."""
+    layers = bound.layers
+    read = {name.partition(".")[0] for layer in layers for name in layer.inputs}
+    kept = {bound.result, *bound.outputs}
+    told: set[Span] = set()
+    for index, layer in enumerate(layers):
+        if layer.name in read or layer.name in kept or layer.origin is None:
             continue
-        elsewhere = following.origin.arguments.get("from", following.origin.statement)
-        labels = Label(layer.origin.statement, f"gives `{layer.name}`"), Label(elsewhere, "reads another")
-        fixes = drops(layer.origin.statement)
-        if elsewhere != following.origin.statement:
-            fixes = (*fixes, Fix((Edit(elsewhere, ""),), f"line {elsewhere.line} without `{elsewhere.text}`"))
-        context.diagnostics.report("N305", "nothing reads the result of this line", *labels, fixes=fixes)
+        statement = _written(layer.origin)
+        if statement in told:
+            continue
+        told.add(statement)
+        following = layers[index + 1].origin if index + 1 < len(layers) else None
+        labels = [Label(statement, f"gives `{layer.name}`")]
+        fixes = drops(statement)
+        if following is not None:
+            elsewhere = following.arguments.get("from", _written(following))
+            if elsewhere.source is statement.source:
+                labels.append(Label(elsewhere, "reads another"))
+            if "from" in following.arguments:
+                fixes = (
+                    *fixes,
+                    Fix((Edit(elsewhere, ""),), f"line {elsewhere.line} without `{elsewhere.text}`"),
+                )
+        given = bound.given.get(layer.name)
+        notes = (f"`output {given}` keeps it as an output",) if given else ()
+        message = "nothing reads the result of this line"
+        context.diagnostics.report("N305", message, *labels, fixes=fixes, notes=notes)
+
+
+def _written(origin: Origin) -> Span:
+    """The statement of the text itself: of a layer in a block, the outermost use."""
+    frames = [
+        frame
+        for frame in (origin.frame.chain() if origin.frame else ())
+        if frame.kind in ("block", "network")
+    ]
+    return frames[-1].statement if frames else origin.statement
 
 
 def _first_word(layer: Layer) -> str:

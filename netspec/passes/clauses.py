@@ -1,4 +1,4 @@
-"""What may stand in any layer line beside the arguments: `from`, `as` and `->`."""
+"""What may stand in any layer line beside the arguments: `from`, `as`, `->`, `state as` and `weights=`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.shape import Dim, Pattern, Symbol
 from netspec.ir.symbolic import Expression
 from netspec.passes.context import Context
-from netspec.passes.evaluate import NotConstant, evaluate
+from netspec.passes.evaluate import NotConstant, amount
 from netspec.passes.misfit import short
 from netspec.syntax import tree
 
 
 @dataclass(slots=True)
 class Clauses:
-    """A statement's items without `from`, `as` and `->`, and those three."""
+    """A statement's items without what may stand in any line, and that."""
 
     items: list[tree.Item] = field(default_factory=list)
     sources: tree.Clause | None = None
     name: tree.Name | None = None
     stated: tree.Result | None = None
+    state: tree.Name | None = None
+    """The name after `state as`."""
+    weights: tree.Name | None = None
+    """The layer after `weights=`, whose parameters this one uses."""
 
 
 def read_clauses(context: Context, statement: tree.Command) -> Clauses:
@@ -30,6 +34,13 @@ def read_clauses(context: Context, statement: tree.Command) -> Clauses:
     seen: dict[str, tree.Node] = {}
     for item in statement.items:
         match item:
+            case tree.Clause(word=tree.Name(text="as"), values=values) if _after_state(found):
+                found.items.pop()
+                found.state = _given(context, values)
+                continue
+            case tree.Option(name=tree.Name(text="weights"), values=(tree.Name() as owner,)):
+                found.weights = owner
+                continue
             case tree.Result():
                 name = "->"
             case tree.Clause(word=tree.Name(text="from" | "as" as name)):
@@ -43,6 +54,22 @@ def read_clauses(context: Context, statement: tree.Command) -> Clauses:
         seen[name] = item
         _keep(context, found, item)
     return found
+
+
+def ends_line(item: tree.Item) -> bool:
+    """It is a clause that belongs to what a line ends with: `as`, `->`."""
+    match item:
+        case tree.Result() | tree.Clause(word=tree.Name(text="as")):
+            return True
+    return False
+
+
+def _after_state(found: Clauses) -> bool:
+    """The last word read is `state`, whose name an `as` gives."""
+    match found.items:
+        case [*_, tree.Name(text="state")]:
+            return True
+    return False
 
 
 def _keep(context: Context, found: Clauses, clause: tree.Item) -> None:
@@ -116,7 +143,7 @@ def _dimension(part: int | str | tree.Group | None) -> Dim | None:
         case str():
             return Symbol(part)
         case tree.Group():
-            value = evaluate(part)
+            value = amount(part)
             if isinstance(value, Expression):
                 return value
             if not isinstance(value, int) or value < 1:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from netspec.diagnostics import Diagnostics, Label
+from netspec.diagnostics import Diagnostics, Edit, Fix, Label
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source, Span
 from netspec.syntax import tree
@@ -14,13 +15,28 @@ from netspec.syntax.parser import MOST_ERRORS
 
 @dataclass(slots=True)
 class Context:
-    """One compilation of one text."""
+    """One compilation of one text; `source` is the text that nodes now belong to, which blocks of others change."""
 
     source: Source
     limits: Limits = DEFAULT
-    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Values for the text's parameters, in place of those it gives them."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Numbers to put in place of symbols."""
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    given: list[tuple[int, int, str]] = field(default_factory=list)
+    """Where the text's own values stand that were replaced, and by what."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """The other texts that were read, by path."""
+    library: dict[str, Any] = field(default_factory=dict)
+    """The blocks of the standard library that were used."""
+    later_input: tree.Statement | None = None
+    """The first `input` of the text, wherever it stands."""
+    main: Source = field(init=False)
+    """The text itself."""
+
+    def __post_init__(self) -> None:
+        self.main = self.source
 
     def is_enough(self, node: tree.Node) -> bool:
         """So much is wrong that the rest is not looked at; the first time, that is reported at a node."""
@@ -28,6 +44,27 @@ class Context:
             label = Label(self.span(node), "from here on nothing was looked at")
             self.diagnostics.report("N004", f"there are {MOST_ERRORS} mistakes above", label)
         return len(self.diagnostics) > MOST_ERRORS
+
+    def report_start(self, head: tree.Name) -> None:
+        """Report a layer before the input, or without one."""
+        span, later = self.span(head), self.later_input
+        if later is None or later.start < head.start:
+            note = "the first line says what comes in, such as  input 28x28x1"
+            message = f"`{head.text}` has nothing to read: there is no `input`"
+            self.diagnostics.report("N301", message, span, notes=(note,))
+            return
+        place = self.main.span(later.start, later.end)
+        start = self.source.span(span.start, span.start)
+        fix = Fix((Edit(place, ""), Edit(start, f"{place.text}; ")), f"`{place.text}` moved before it")
+        labels = Label(span, "has nothing to read"), Label(place, "the input stands below")
+        self.diagnostics.report("N303", f"`{head.text}` stands before the input", *labels, fixes=(fix,))
+
+    def report_limit(self, layers: int, span: Span | None) -> None:
+        """Report that there are more layers than allowed."""
+        message = f"the network has more than {self.limits.layers:,} layers"
+        labels = [Label(span, f"makes {layers:,}")] if span else []
+        note = "`--limit layers=NUMBER` raises the limit"
+        self.diagnostics.report("N505", message, *labels, notes=(note,))
 
     def span(self, node: tree.Node) -> Span:
         """The place of a node."""

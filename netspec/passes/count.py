@@ -1,6 +1,9 @@
-"""Count: what every statement of a network makes and costs, as data, as JSON and as text.
+"""Count: what every statement of a network makes and costs.
 
-Every number comes from the layers' definitions.  Where a size is a symbol, what depends on it is None.
+Every number comes from the layers' definitions.  Where a size is a symbol, multiply-adds are an expression of
+it, and the memory that depends on it is None.
+Multiply-adds are those of one example's forward pass, products of weights and inputs only: the convention of
+He et al. (2015) and of torchvision, half of what is counted as "FLOPs" where a multiplication and an addition are two.
 
 Memory is in bytes of float32 numbers, and covers what the network itself forces one to hold:
 
@@ -12,28 +15,35 @@ Memory is in bytes of float32 numbers, and covers what the network itself forces
   gradients (of a layer's output and of its inputs) alive at one time.
 
 Not counted: scratch space such as the columns of a convolution, and the framework itself.
+
+A table is a tree: a use of a block is a row that holds the block's rows, the turns of a `repeat` are one row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from netspec.frozen import frozen
-from netspec.ir.layer import Layer, Origin
+from netspec.ir.layer import Frame, Layer, Origin
 from netspec.ir.net import Net
 from netspec.ir.shape import Dim, Shape
 from netspec.passes.check import loss_of
 
 BYTES: Final = 4
 """Bytes of one number in float32."""
+CONVENTIONS: Final = ("torch", "keras", "paper")
+"""Ways of counting parameters, which differ in the biases of recurrent layers."""
 
 
 @frozen
 class Row:
-    """One statement as written, followers included; `parameters` are those that are trained."""
+    """One statement as written, followers included; `parameters` are those that are trained.
+
+    `rows` are the lines that it stands for: of a block, of the branches of a join, of the turns of a repetition.
+    """
 
     line: int | None
     text: str
@@ -42,6 +52,13 @@ class Row:
     parameters: int
     multiply_adds: Dim
     notes: tuple[str, ...] = ()
+    kind: str = "line"
+    """`line`, or what holds the rows: `block`, `network`, `repeat`, `join`, `path`."""
+    count: int = 1
+    """How often it stands in a row."""
+    rows: tuple[Row, ...] = ()
+    file: str = ""
+    """The file that holds the line, where that is another one."""
 
 
 @frozen
@@ -64,6 +81,8 @@ class Table:
     """The symbols in its shapes."""
     constraints: tuple[str, ...] = ()
     """What their sizes have to meet."""
+    convention: str = "torch"
+    """How parameters were counted."""
 
     @cached_property
     def parameters(self) -> int:
@@ -76,74 +95,243 @@ class Table:
         return sum(row.multiply_adds for row in self.rows)
 
 
-def count(net: Net) -> Table:
+def count(net: Net, convention: str = "torch") -> Table:
     """The table of a network."""
-    rows = tuple(_row(net, list(group)) for _, group in groupby(net.layers, key=_statement))
-    return Table(net.name, rows, _memory(net), net.symbols, tuple(net.constraints.texts()))
+    rows = _Rows(net, convention).of(_tree(net.layers))
+    return Table(net.name, rows, memory_of(net), net.symbols, tuple(net.constraints.texts()), convention)
 
 
-def _statement(layer: Layer) -> object:
-    """What the layers of one statement have in common; a layer that was not read from a text stands alone."""
-    return layer.origin.statement.start if layer.origin else layer.name
+# --- the tree of statements
 
 
-def _row(net: Net, layers: Sequence[Layer]) -> Row:
-    result = layers[-1]
-    params = [param for layer in layers for param in net.parameters_of(layer)]
-    return Row(
-        line=result.origin.statement.line if result.origin else None,
-        text=_written(result.origin)
-        if result.origin
-        else " ".join(layer.operation.written() for layer in layers),
-        name=result.name,
-        output=str(result.shape),
-        parameters=sum(param.size for param in params if param.trainable),
-        multiply_adds=sum(_multiply_adds(net, layer) for layer in layers),
-        notes=tuple(note for layer in layers for note in _notes(net, layer)),
+@dataclass(slots=True)
+class _Node:
+    """A frame with what stands in it, or a statement with its layers (`frame` is None)."""
+
+    frame: Frame | None = None
+    layers: list[Layer] = field(default_factory=list)
+    """Those of the statement itself: of a join, the layer that joins."""
+    nodes: list[_Node] = field(default_factory=list)
+
+    @property
+    def key(self) -> object:
+        """What the layers of one statement have in common."""
+        origin = self.layers[0].origin
+        return (origin.statement.start, id(origin.statement.source)) if origin else self.layers[0].name
+
+
+def _tree(layers: Sequence[Layer]) -> list[_Node]:
+    """The layers by statement, the statements inside the frames that hold them."""
+    root = _Node()
+    stack: list[_Node] = [root]
+    for layer in layers:
+        frames = list(layer.origin.frame.chain())[::-1] if layer.origin and layer.origin.frame else []
+        depth = 0
+        while depth < len(frames) and depth + 1 < len(stack) and stack[depth + 1].frame is frames[depth]:
+            depth += 1
+        del stack[depth + 1 :]
+        for frame in frames[depth:]:
+            stack[-1].nodes.append(_Node(frame))
+            stack.append(stack[-1].nodes[-1])
+        _place(stack[-1], layer)
+    return root.nodes
+
+
+def _place(parent: _Node, layer: Layer) -> None:
+    """Put a layer into its statement's node, which is the last one where it goes on."""
+    node = _Node(layers=[layer])
+    last = parent.nodes[-1] if parent.nodes else None
+    if (last is not None and last.frame is None and last.key == node.key) or (
+        last is not None
+        and last.frame is not None
+        and last.frame.kind == "join"
+        and layer.origin is not None
+        and last.frame.statement == layer.origin.statement
+    ):
+        last.layers.append(layer)
+    else:
+        parent.nodes.append(node)
+
+
+class _Rows:
+    def __init__(self, net: Net, convention: str) -> None:
+        self.net = net
+        self.convention = convention
+        self.fuses = loss_of(net, net.training).fuses
+        self.main = next((layer.origin.statement.source for layer in net.layers if layer.origin), None)
+
+    def of(self, nodes: Sequence[_Node]) -> tuple[Row, ...]:
+        """The rows of some nodes; turns of a `repeat` become one, those of a `for` stand by themselves."""
+        rows: list[Row] = []
+        index = 0
+        while index < len(nodes):
+            node = nodes[index]
+            if node.frame is None:
+                rows.append(self.statement(node))
+            elif node.frame.kind == "for":
+                rows += self.of(node.nodes)
+            elif node.frame.kind == "repeat":
+                turns = [each for each in nodes[index:] if _same_repeat(each, node)][: node.frame.turns]
+                rows.append(self.repeated(node.frame, turns))
+                index += len(turns) - 1
+            else:
+                rows.append(self.held(node))
+            index += 1
+        return tuple(rows)
+
+    def statement(self, node: _Node) -> Row:
+        """The row of one statement."""
+        result = node.layers[-1]
+        origin = result.origin
+        text = written(origin) if origin else " ".join(each.operation.written() for each in node.layers)
+        return Row(
+            origin.statement.line if origin else None,
+            text,
+            result.name,
+            str(result.shape),
+            sum(self.parameters(layer) for layer in node.layers),
+            sum(self.products(layer) for layer in node.layers),
+            tuple(note for layer in node.layers for note in self.notes(layer)),
+            file=self.file(origin),
+        )
+
+    def held(self, node: _Node) -> Row:
+        """The row of a frame: a use of a block, a join, a branch of several lines."""
+        frame = node.frame
+        assert frame is not None
+        if frame.kind == "join":
+            rows = tuple(row for branch in node.nodes for row in self.branch(branch))
+        else:
+            rows = self.of(node.nodes)
+        own = node.layers[-1:] or [_last(node)]
+        text = _clean(frame.text) if frame.text else ""
+        return self.sum(frame, text, own[0], rows, "path" if frame.kind == "branch" else frame.kind)
+
+    def branch(self, node: _Node) -> tuple[Row, ...]:
+        """A branch as one row: its only one, or one that holds them."""
+        rows = self.of(node.nodes) if node.frame is not None else (self.statement(node),)
+        if len(rows) == 1 or node.frame is None or node.frame.kind == "for":
+            return rows
+        return (self.sum(node.frame, "path", _last(node), rows, "path"),)
+
+    def repeated(self, frame: Frame, turns: Sequence[_Node]) -> Row:
+        """The turns of a repetition: where a turn is one line, that line with its count."""
+        bodies = [self.of(turn.nodes) for turn in turns]
+        if all(len(body) == 1 for body in bodies) and len({body[0].text for body in bodies}) == 1:
+            first = bodies[0][0]
+            rows = tuple(row for body in bodies for row in body) if len(turns) > 1 else first.rows
+            row = self.sum(frame, first.text, _last(turns[-1]), rows, "repeat", len(turns))
+            return row if len(turns) > 1 else first
+        rows = tuple(row for body in bodies for row in body)
+        return self.sum(frame, frame.text, _last(turns[-1]), rows, "repeat")
+
+    def sum(
+        self, frame: Frame, text: str, result: Layer, rows: tuple[Row, ...], kind: str, count: int = 1
+    ) -> Row:
+        """A row for what holds others."""
+        notes = tuple(dict.fromkeys(note for row in rows for note in row.notes)) if kind == "join" else ()
+        joining = [result] if kind == "join" else []
+        return Row(
+            frame.statement.line,
+            text,
+            result.name,
+            str(result.shape),
+            sum(row.parameters for row in rows) + sum(self.parameters(layer) for layer in joining),
+            sum(row.multiply_adds for row in rows) + sum(self.products(layer) for layer in joining),
+            () if notes else tuple(note for layer in joining for note in self.notes(layer)),
+            kind,
+            count,
+            rows,
+            "" if frame.statement.source is self.main else frame.statement.source.name,
+        )
+
+    def file(self, origin: Origin | None) -> str:
+        source = origin.statement.source if origin else self.main
+        return "" if source is self.main or source is None else source.name
+
+    def parameters(self, layer: Layer) -> int:
+        own = sum(param.size for param in self.net.parameters_of(layer) if param.trainable)
+        if self.convention == "torch" or not own:
+            return own
+        return own - layer.operation.uncounted(self.net.shapes_into(layer), self.convention)
+
+    def products(self, layer: Layer) -> Dim:
+        return layer.operation.multiply_adds(self.net.shapes_into(layer)) if layer.inputs else 0
+
+    def notes(self, layer: Layer) -> list[str]:
+        """What a reader would not see in the text: uneven padding, a flatten, shared weights, a fused output."""
+        inputs = self.net.shapes_into(layer)
+        notes = []
+        if layer.origin and layer.origin.implicit:
+            notes.append(f"flattened channel by channel: {layer.shape}")
+        sides = layer.operation.padding(inputs) if inputs else None
+        if sides and (names := Shape(sides).symbols):
+            notes.append(f"pad depends on {', '.join(names)}")
+        elif sides and (sides[0] != sides[1] or sides[2] != sides[3]):
+            notes.append(f"pad {','.join(map(str, sides))} (top,bottom,left,right)")
+        if layer.shares:
+            notes.append(f"weights of {layer.shares}")
+        if layer.inputs and layer.operation.borrows(inputs):
+            lenders = dict.fromkeys(lender for lender, _ in layer.operation.borrows(inputs).values())
+            notes.append(f"weight of {', '.join(lenders)}")
+        if layer is self.net.outputs[-1] and layer.word == self.fuses:
+            notes.append("trained on logits")
+        return notes
+
+
+def _same_repeat(node: _Node, first: _Node) -> bool:
+    mine, theirs = node.frame, first.frame
+    assert theirs is not None
+    return (
+        mine is not None
+        and mine.kind == "repeat"
+        and mine.statement == theirs.statement
+        and mine.outer is theirs.outer
     )
 
 
-def _written(origin: Origin) -> str:
-    """A statement as written, without its `->`, in the formatter's spacing."""
+def _last(node: _Node) -> Layer:
+    """The layer that gives a node's result."""
+    while not node.layers:
+        node = node.nodes[-1]
+    return node.layers[-1]
+
+
+def written(origin: Origin) -> str:
+    """A statement with its values worked out, without its `->`, in the formatter's spacing."""
+    if origin.text:
+        return _clean(origin.text)
     statement, result = origin.statement, origin.result
     text = statement.text
-    if result:
+    if result and statement.start <= result.start < statement.end:
         before, after = text[: result.start - statement.start], text[result.end - statement.start :]
         text = before.rstrip().removesuffix("->") + after
     return " ".join(text.replace("×", "x").split())
 
 
-def _notes(net: Net, layer: Layer) -> list[str]:
-    """What a reader would not see in the text: padding that is not even, a flatten, how an output is trained."""
-    inputs = net.shapes_into(layer)
-    notes = []
-    if layer.origin and layer.origin.implicit:
-        notes.append(f"flattened channel by channel: {layer.shape}")
-    sides = layer.operation.padding(inputs) if inputs else None
-    if sides and (names := Shape(sides).symbols):
-        notes.append(f"pad depends on {', '.join(names)}")
-    elif sides and (sides[0] != sides[1] or sides[2] != sides[3]):
-        notes.append(f"pad {','.join(map(str, sides))} (top,bottom,left,right)")
-    if layer is net.outputs[-1] and layer.word == loss_of(net, net.training).fuses:
-        notes.append("trained on logits")
-    return notes
+def _clean(text: str) -> str:
+    return " ".join(text.split("->")[0].replace("×", "x").split())
 
 
-def _multiply_adds(net: Net, layer: Layer) -> Dim:
-    if not layer.inputs:
-        return 0
-    return layer.operation.multiply_adds(net.shapes_into(layer))
+# --- the network as a whole
 
 
-def _memory(net: Net) -> Memory:
+def multiply_adds_of(net: Net) -> Dim:
+    """Multiply-adds of one example's forward pass."""
+    rows = _Rows(net, "torch")
+    return sum(rows.products(layer) for layer in net.layers)
+
+
+def memory_of(net: Net) -> Memory:
+    """The memory that a network takes, as the module's docstring defines it."""
     outputs = [_entries(layer.shape) for layer in net.layers]
     around = [
-        _sum([own, *map(_entries, net.shapes_into(layer))])
+        total([own, *map(_entries, net.shapes_into(layer))])
         for layer, own in zip(net.layers, outputs, strict=True)
     ]
     held = sum(param.size for param in net.parameters.values())
     known = [each for each in around if each is not None]
-    kept = _sum(outputs)
+    kept = total(outputs)
     if kept is None or not known:
         return Memory(held * BYTES, None, None)
     return Memory(held * BYTES, max(known) * BYTES, (kept + max(known)) * BYTES)
@@ -153,118 +341,11 @@ def _entries(shape: Shape) -> int | None:
     return size if isinstance(size := shape.size, int) else None
 
 
-def _sum(numbers: Iterable[int | None]) -> int | None:
+def total(numbers: Iterable[int | None]) -> int | None:
     """The sum, None where one of the numbers is not known."""
-    total = 0
+    found = 0
     for number in numbers:
         if number is None:
             return None
-        total += number
-    return total
-
-
-# --- as JSON
-
-
-def as_data(table: Table) -> dict[str, Any]:
-    """A table as JSON data with stable keys, one entry of `networks` in the document."""
-    return {
-        "name": table.name,
-        "rows": [
-            {
-                "line": row.line,
-                "layer": row.text,
-                "name": row.name,
-                "output": row.output,
-                "parameters": row.parameters,
-                "multiply_adds": _as_json(row.multiply_adds),
-                "notes": list(row.notes),
-            }
-            for row in table.rows
-        ],
-        "parameters": table.parameters,
-        "multiply_adds": _as_json(table.multiply_adds),
-        "symbols": list(table.symbols),
-        "constraints": list(table.constraints),
-        "memory": {
-            "parameters": table.memory.parameters,
-            "predicting": table.memory.predicting,
-            "training": table.memory.training,
-        },
-    }
-
-
-def _as_json(number: Dim) -> int | str:
-    return number if isinstance(number, int) else str(number)
-
-
-# --- as text
-
-_HEAD: Final = ("line", "layer", "output", "parameters", "multiply-adds")
-_WIDEST: Final = 24
-_BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
-
-
-def as_text(table: Table, title: str = "", *, width: int | None = None, colour: bool = False) -> str:
-    """A table for people.  Notes stand at the end of their row, or below it where `width` columns are too few."""
-    cells = [(str(row.line or ""), row.text, row.output, *_numbers(row)) for row in table.rows]
-    total = ("", "total", "", f"{table.parameters:,}", _number(table.multiply_adds))
-    memory = _memory_cells(table.memory)
-    widths = [max(len(cell) for cell in column) for column in zip(_HEAD, total, *cells, strict=True)]
-    widths[1] = max(widths[1], *(len(label) - widths[2] - 2 for label, _, _ in memory))
-    widths[3] = max(widths[3], *(len(size) for _, size, _ in memory))
-
-    def paint(text: str, style: str) -> str:
-        return f"{style}{text}{_PLAIN}" if colour and text else text
-
-    def line(line: str, layer: str, output: str, parameters: str, products: str) -> str:
-        a, b, c, d, e = widths
-        return f"{line:>{a}}  {layer:<{b}}  {output:<{c}}  {parameters:>{d}}  {products:>{e}}".rstrip()
-
-    notes = [", ".join(row.notes) for row in table.rows]
-    whole = sum(widths) + 2 * len(widths)
-    beside = width is None or whole + max(map(len, notes), default=0) <= width
-    lines = [paint(title or table.name, _BOLD), "", paint(line(*_HEAD), _DIM)]
-    for row, note in zip(cells, notes, strict=True):
-        text = line(*row)
-        if note and beside:
-            lines.append(f"{text:<{whole}}{paint(note, _DIM)}")
-        else:
-            below = f"{'':{widths[0] + 4}}{note}"
-            lines += [text, paint(below, _DIM)] if note else [text]
-    lines.append(paint(line(*total), _BOLD))
-    if table.symbols:
-        lines.append(paint(f"{'':{widths[0]}}  ? depends on {', '.join(table.symbols)}", _DIM))
-    if table.constraints:
-        lines.append(f"{'':{widths[0]}}  sizes  {', '.join(table.constraints)}")
-    left = widths[1] + widths[2] + 2
-    lines += ["", paint(f"{'':{widths[0]}}  {'memory in float32':<{left}}  {'bytes':>{widths[3]}}", _DIM)]
-    for label, size, meaning in memory:
-        text = f"{'':{widths[0]}}  {label:<{left}}  {size:>{widths[3]}}"
-        fits = width is None or len(text) + 2 + len(meaning) <= width
-        lines.append(f"{text}  {paint(meaning, _DIM)}" if fits else text)
-    return "\n".join(lines) + "\n"
-
-
-def _numbers(row: Row) -> tuple[str, str]:
-    return (
-        f"{row.parameters:,}" if row.parameters else "",
-        _number(row.multiply_adds) if row.multiply_adds != 0 else "",
-    )
-
-
-def _number(value: Dim | None) -> str:
-    """A number, or an expression that is not too long for a table."""
-    return "?" if value is None or len(text := f"{value:,}") > _WIDEST else text
-
-
-def _memory_cells(memory: Memory) -> list[tuple[str, str, str]]:
-    return [
-        (
-            "parameters",
-            _number(memory.parameters),
-            "as much again for their gradients, more for the optimizer",
-        ),
-        ("one example, predicting", _number(memory.predicting), "the largest input and output of one layer"),
-        ("one example, training", _number(memory.training), "all outputs kept, and the largest gradients"),
-    ]
+        found += number
+    return found

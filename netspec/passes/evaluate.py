@@ -1,8 +1,13 @@
-"""Compile-time arithmetic: the value of an expression in parentheses."""
+"""Compile-time arithmetic: the value of an expression in parentheses, in a condition, in a budget.
+
+Names have been replaced by their values before (`passes.scope`); a word that is left stands for itself, which only
+`==` and `!=` have a use for.  Arithmetic with symbols gives an expression, which sizes may be; conditions and budgets
+need numbers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from netspec.ir.symbolic import Expression, Symbol, Unbound
@@ -29,7 +34,7 @@ def _divide(left: Any, right: Any) -> Any:
     return left / right
 
 
-_OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+_ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
     "*": lambda left, right: left * right,
@@ -37,16 +42,65 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "//": lambda left, right: left // right,
     "%": lambda left, right: left % right,
 }
+_ORDER: Final[dict[str, Callable[[Number, Number], bool]]] = {
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+}
+_EQUALITY: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "==": lambda left, right: left == right,
+    "!=": lambda left, right: left != right,
+}
+_LOGIC: Final[dict[str, Callable[[bool, bool], bool]]] = {
+    "and": lambda left, right: left and right,
+    "or": lambda left, right: left or right,
+}
 _LARGEST = 10**18
 
 
-def evaluate(node: tree.Expression) -> Amount:
+def amount(node: tree.Expression, sizes: Mapping[str, int] | None = None) -> Amount:
     """The number that an expression stands for, or its canonical form where it has symbols; raises `NotConstant`.
+
+    Symbols that have a size are numbers.
+    """
+    value = _value(node, sizes or {})
+    if isinstance(value, bool):
+        raise NotConstant(node, "a number is wanted here, and this is a condition")
+    if not isinstance(value, (int, float, Expression)):
+        raise NotConstant(node, _no(node))
+    return value
+
+
+def evaluate(node: tree.Expression) -> Number:
+    """The number that an expression stands for; raises `NotConstant`."""
+    value = amount(node)
+    if isinstance(value, Expression):
+        raise _unbound(node, value)
+    return value
+
+
+def holds(node: tree.Expression, sizes: Mapping[str, int]) -> bool:
+    """Whether a condition holds with the sizes of symbols; raises `NotConstant` where it is none."""
+    value = _value(node, sizes)
+    if not isinstance(value, bool):
+        raise NotConstant(node, "a condition is a comparison, such as `stride != 1`")
+    return value
+
+
+def compare(operator: str, left: Number, right: Number) -> bool:
+    """Whether a comparison of two numbers holds."""
+    found: bool = (_ORDER | _EQUALITY)[operator](left, right)
+    return found
+
+
+def _value(node: tree.Expression, sizes: Mapping[str, int]) -> Any:
+    """The number, expression, truth or word of an expression.
 
     Operands are computed before their operation by means of a list, not of recursion: a sum may have any length.
     """
-    todo: list[tuple[tree.Expression, bool]] = [(node, False)]
-    values: list[Amount] = []
+    todo: list[tuple[Any, bool]] = [(node, False)]
+    values: list[Any] = []
     while todo:
         part, ready = todo.pop()
         match part:
@@ -55,29 +109,64 @@ def evaluate(node: tree.Expression) -> Amount:
             case tree.Group(expression=inner):
                 todo.append((inner, False))
             case tree.Operation(operands=operands) if not ready:
-                if part.operator not in _OPERATORS:
-                    raise NotConstant(part, f"`{part.operator}` cannot stand here, only + - * / // %")
                 todo += [(part, True), *((operand, False) for operand in reversed(operands))]
-            case tree.Operation(operator=operator, operands=(_,)):
-                values.append(-values.pop() if operator == "-" else values.pop())
-            case tree.Operation(operator=operator):
+            case tree.Operation(operator="not"):
+                values.append(not _typed(part.operands[0], values.pop(), bool, "yes or no"))
+            case tree.Operation(operator=operator, operands=(operand,)):
+                number = _typed(operand, values.pop(), Amount, "a number")
+                values.append(-number if operator == "-" else number)
+            case tree.Operation():
                 right, left = values.pop(), values.pop()
-                values.append(_apply(part, operator, left, right))
-            case tree.Symbol(text=text):
-                values.append(Symbol(text))
+                values.append(_apply(part, left, right))
             case tree.Name(text=text):
-                raise NotConstant(part, f"`{text[:40]}` in an expression is not supported yet", "N901")
+                values.append(text)
+            case tree.Symbol(text=text):
+                values.append(sizes.get(text, Symbol(text)))
+            case tree.Text(value=value):
+                values.append(value)
             case _:
-                raise NotConstant(part, "only numbers and + - * / // % can stand here")
+                raise NotConstant(part, "only numbers, names and + - * / // % can stand here")
     return values.pop()
 
 
-def _apply(node: tree.Node, operator: str, left: Amount, right: Amount) -> Amount:
-    symbolic = isinstance(left, Expression) or isinstance(right, Expression)
-    if symbolic and (isinstance(left, float) or isinstance(right, float)):
+def _no(node: tree.Node) -> str:
+    name = f"`{node.text[:40]}` " if isinstance(node, tree.Name) else "this "
+    return f"{name}is no number, and no parameter bears that name"
+
+
+def _unbound(node: tree.Node, value: Expression) -> NotConstant:
+    ways = " ".join(f"--bind {name}=NUMBER" for name in value.symbols())
+    return NotConstant(node, f"`{value}` has no number yet; `{ways}` gives it one")
+
+
+def _typed(node: tree.Node, value: Any, kind: Any, what: str) -> Any:
+    if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+        return value
+    if isinstance(value, str):
+        raise NotConstant(node, _no(node))
+    raise NotConstant(node, f"{what} is wanted here")
+
+
+def _apply(node: tree.Operation, left: Any, right: Any) -> Any:
+    operator, (first, second) = node.operator, node.operands
+    if operator in _EQUALITY | _ORDER:
+        for operand, value in ((first, left), (second, right)):
+            if isinstance(value, Expression):
+                raise _unbound(operand, value)
+    if operator in _EQUALITY:
+        return _EQUALITY[operator](left, right)
+    if operator in _LOGIC:
+        sides = (_typed(first, left, bool, "yes or no"), _typed(second, right, bool, "yes or no"))
+        return _LOGIC[operator](*sides)
+    numbers = (_typed(first, left, Amount, "a number"), _typed(second, right, Amount, "a number"))
+    if operator in _ORDER:
+        return _ORDER[operator](*numbers)
+    if any(isinstance(each, Expression) for each in numbers) and any(
+        isinstance(each, float) for each in numbers
+    ):
         raise NotConstant(node, "symbols stand for whole numbers, which the others have to be, too")
     try:
-        value: Amount = _OPERATORS[operator](left, right)
+        value = _ARITHMETIC[operator](*numbers)
     except ZeroDivisionError:
         raise NotConstant(node, "division by zero") from None
     except Unbound as unbound:

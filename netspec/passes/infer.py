@@ -11,15 +11,18 @@ from dataclasses import replace
 from math import prod
 from typing import Final
 
-from netspec.ir.binding import bound_layers, check_sizes, symbols_in
+from netspec.diagnostics import Label
+from netspec.ir.binding import bound_layers, symbols_in
 from netspec.ir.catalog import find
 from netspec.ir.constraints import Constraints
-from netspec.ir.layer import Change, Layer, Operation, Problem, Shapes
-from netspec.ir.shape import Shape, described_kind
+from netspec.ir.layer import Change, Layer, Operation, Origin, Problem, Shapes
+from netspec.ir.net import add_results
+from netspec.ir.shape import Pattern, Shape, described_kind
 from netspec.ir.symbolic import Unbound
-from netspec.passes.bind import Unknown
 from netspec.passes.context import Context
-from netspec.passes.shapes import report_problem, report_result
+from netspec.passes.joins import report_join
+from netspec.passes.shapes import history, report_problem, report_result
+from netspec.source import Span
 
 BYTES: Final = 4
 """Bytes of one number in float32."""
@@ -27,70 +30,112 @@ BYTES: Final = 4
 
 def infer(context: Context, layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """The layers with their shapes, implicit flattens put in; layers that failed are left out and reported."""
-    if context.sizes:
-        check_sizes(symbols_in(layers), context.sizes)
+    graph = Graph(context, reserved=frozenset(layer.name for layer in layers))
     with Constraints():
-        return _Infer(context, bound_layers(layers, context.sizes)).run()
+        for layer in layers:
+            owner, place = layer.shares, layer.origin.statement if layer.origin else None
+            graph.add(graph.sharing(replace(layer, shares=""), owner, place) if owner else layer)
+    return graph.layers
 
 
-class _Infer:
-    def __init__(self, context: Context, layers: Sequence[Layer]) -> None:
+class Unmade(Operation):
+    """Stands for a layer that could not be made; its shape is unknown, which silences what follows."""
+
+    word = "?"
+    reads_nothing = True
+
+
+class Enough(Exception):
+    """The network is larger than the limits allow, which has been reported."""
+
+
+class Graph:
+    """The network so far: layers in order, each with its shape as soon as it is added.
+
+    What the layers ask of symbolic sizes goes to the `Constraints` that are open, one for the whole network.
+    """
+
+    def __init__(self, context: Context, reserved: frozenset[str] = frozenset()) -> None:
         self.context = context
-        self.layers = layers
-        self.names = {layer.name for layer in layers}
+        self.reserved = reserved
+        """Names that will be given."""
+        self.names: set[str] = set()
+        """Names that are taken, those of layers that failed included."""
+        self.symbols: dict[str, None] = {}
+        """The symbols that the layers' arguments name, those included that numbers stand for."""
         self.done: dict[str, Layer] = {}
+        self.results: dict[str, Shape] = {}
+        """The shapes of all results by name."""
         self.stated: dict[str, Shape] = {}
         """What the text says of layers whose `->` is wrong, and what follows from that: lines that agree with it
         are not wrong a second time."""
         self.parameters = 0
         self.entries = 0
 
-    def run(self) -> tuple[Layer, ...]:
-        for layer in self.layers:
-            if not isinstance(layer.operation, Unknown) and all(name in self.done for name in layer.inputs):
-                self.layer(layer)
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that could be made."""
         return tuple(self.done.values())
 
-    def layer(self, layer: Layer) -> None:
+    def add(self, layer: Layer) -> None:
+        """Add a layer and find its shape; reports what does not work out, raises `Enough` beyond the limit."""
+        self.names.add(layer.name)
+        if len(self.names) > self.context.limits.layers:
+            self.context.report_limit(len(self.names), layer.origin.statement if layer.origin else None)
+            raise Enough
+        self.symbols |= dict.fromkeys(symbols_in((layer,)))
+        (layer,) = bound_layers((layer,), self.context.sizes)
+        if not isinstance(layer.operation, Unmade) and all(name in self.results for name in layer.inputs):
+            self.infer(layer)
+
+    def infer(self, layer: Layer) -> None:
         inputs = self.shapes(layer)
         if len(inputs) == 1 and layer.operation.flattens and inputs[0].kind == "image":
             layer = self.flattened(layer, inputs[0])
             inputs = self.shapes(layer)
         try:
             self.check_inputs(layer.operation, inputs)
+            self.check_borrowed(layer, inputs)
             shape = layer.operation.result(inputs)
             self.count(layer, inputs, shape)
         except Problem as problem:
-            if not self.follows_from_stated(layer):
+            if self.follows_from_stated(layer):
+                return
+            if layer.operation.joins and problem.code == "N204":
+                report_join(self.context, layer, self.chains(layer), problem)
+            else:
                 report_problem(self.context, self.chain(layer), problem)
             return
         except (Unbound, OverflowError) as problem:
             report_problem(self.context, self.chain(layer), _unbound(layer, problem))
             return
         self.done[layer.name] = layer = replace(layer, shape=shape)
+        add_results(self.results, layer, inputs, shape)
         self.check_result(layer)
 
     def shapes(self, layer: Layer) -> list[Shape]:
-        return [self.done[name].shape for name in layer.inputs]
+        return [self.results[name] for name in layer.inputs]
 
     def flattened(self, layer: Layer, image: Shape) -> Layer:
         """The layer reading a flattened image, the flatten put in before it."""
         flatten = find("layer", "flatten")
         assert flatten is not None and issubclass(flatten, Operation)
         name = f"flatten_{layer.name}"
-        while name in self.names:
+        while name in self.names or name in self.reserved:
             name += "_"
+        self.names.add(name)
         operation = flatten()
         origin = layer.origin and replace(layer.origin, implicit=True, result=None)
         self.done[name] = Layer(name, operation, layer.inputs, operation.result([image]), origin=origin)
+        self.results[name] = self.done[name].shape
         if layer.inputs[0] in self.stated:
             self.stated[name] = operation.result([self.stated[layer.inputs[0]]])
         return replace(layer, inputs=(name,))
 
     @staticmethod
     def check_inputs(operation: Operation, inputs: Shapes) -> None:
-        """One input, of a kind that the layer takes."""
-        if len(inputs) > 1:
+        """One input, or for a join and what has references several, the first of a kind that the layer takes."""
+        if len(inputs) > 1 + len(operation.references()) and not operation.joins:
             raise Problem(
                 "N304",
                 f"`{operation.word}` reads one layer, and {len(inputs)} are named",
@@ -99,7 +144,7 @@ class _Infer:
             )
         if not inputs or inputs[0].kind in operation.takes:
             return
-        (shape,) = inputs
+        shape = inputs[0]
         about_integers = "integers" in (shape.kind, *operation.takes)
         wanted = " or ".join(described_kind(kind) for kind in operation.takes)
         if operation.takes == Operation.takes:
@@ -116,7 +161,7 @@ class _Infer:
     def count(self, layer: Layer, inputs: Shapes, shape: Shape) -> None:
         """Add up what the network takes; raises `Problem` beyond the limits."""
         limits = self.context.limits
-        own = sum(param.size for param in layer.operation.parameters(inputs))
+        own = 0 if layer.shares else sum(param.size for param in layer.operation.parameters(inputs))
         entries = prod(dim if isinstance(dim, int) else 1 for dim in shape.dims)
         self.parameters += own
         self.entries += entries
@@ -150,7 +195,7 @@ class _Infer:
         return True
 
     def believed(self, layer: Layer) -> list[Shape]:
-        return [self.stated.get(name, self.done[name].shape) for name in layer.inputs]
+        return [self.stated.get(name, self.results[name]) for name in layer.inputs]
 
     def check_result(self, layer: Layer) -> None:
         """The shape is as stated; a line that is wrong only because one above is, is not reported."""
@@ -167,12 +212,91 @@ class _Infer:
         if believed != layer.shape:
             self.stated[layer.name] = believed
 
+    def state(self, name: str, pattern: Pattern, origin: Origin) -> None:
+        """Hold a result against the shape that the use of a block states."""
+        if name in self.done:
+            layer = replace(self.done[name], stated=pattern, origin=origin)
+            if not pattern.matches(layer.shape):
+                report_result(self.context, [*self.chain(self.done[name])[:-1], layer])
+
+    # --- weights of other layers
+
+    def sharing(self, layer: Layer, owner: str, place: Span | None) -> Layer:
+        """The layer as a further use of the weights of another, its equal; reported where it is not."""
+        if owner not in self.done or not all(name in self.results for name in layer.inputs):
+            return layer
+        first = self.done[owner]
+        first = self.done[first.shares] if first.shares else first
+        inputs = self.shapes(layer)
+        if len(inputs) == 1 and layer.operation.flattens and inputs[0].kind == "image":
+            inputs = [Shape((inputs[0].size,))]
+        if not inputs[0].dims or not isinstance(inputs[0].dims[-1], int):
+            return layer
+        theirs = first.operation.parameters(self.shapes(first)) if first.inputs else ()
+        if not theirs:
+            return layer
+        mine = layer.operation.parameters(inputs)
+        if first.operation == layer.operation and mine == theirs:
+            return replace(layer, shares=first.name)
+        assert layer.origin is not None and first.origin is not None
+        pairs = [(a.shape, b.shape) for a, b in zip(mine, theirs, strict=False) if a != b]
+        numbers = [" and ".join("x".join(map(str, shape)) for shape in pair) for pair in pairs[:1]]
+        self.context.diagnostics.report(
+            "N204",
+            f"`{layer.word}` cannot use the weights of `{first.name}`: they are not of one shape",
+            Label(
+                place or layer.origin.statement, f"weights of {numbers[0]}" if numbers else "another layer"
+            ),
+            Label(first.origin.statement, f"made for {', '.join(map(str, self.shapes(first)))}"),
+            history=history(self.chain(layer)[:-1]),
+        )
+        return layer
+
+    def holder(self, name: str) -> str:
+        """The layer of a line that has a `weight`: `dense 30 sigmoid as code` names the sigmoid and means the dense."""
+        layer = self.done.get(name.partition(".")[0])
+        while layer is not None and not layer.operation.lends and len(layer.inputs) == 1:
+            above = self.done[layer.inputs[0].partition(".")[0]]
+            if not layer.origin or not above.origin or above.origin.statement != layer.origin.statement:
+                break
+            layer = above
+        return layer.name if layer is not None and layer.operation.lends else name
+
+    def check_borrowed(self, layer: Layer, inputs: Shapes) -> None:
+        """The weight of another layer has the shape that is needed; raises `Problem`."""
+        for argument, (lender, needed) in layer.operation.borrows(inputs).items():
+            other = self.done.get(lender)
+            if other is None:
+                raise Problem("N108", f"`{lender}` has no weights of its own", argument="tied")
+            if not other.operation.lends:
+                raise Problem(
+                    "N204",
+                    f"`{layer.word}` cannot be tied to `{other.word}`: only the weights of dense and embed are lent",
+                    argument="tied",
+                    label=f"names a `{other.word}`",
+                )
+            have = other.operation.parameters(self.shapes(other))[0].shape
+            turned = have[::-1] if other.operation.lends == "transposed" else have
+            if turned != needed:
+                texts = ["x".join(map(str, shape)) for shape in (turned, needed)]
+                raise Problem(
+                    "N204",
+                    f"the {argument} of `{lender}` does not fit: it gives {texts[0]}, and {texts[1]} is needed",
+                    argument="tied",
+                    label=f"{texts[0]}, {other.operation.lends}",
+                    because=f"{texts[1]}: {needed[0]} units from {needed[1]} inputs",
+                )
+
     def chain(self, layer: Layer) -> list[Layer]:
         """The layers from the input to this one."""
         chain = [layer]
         while chain[-1].inputs:
-            chain.append(self.done[chain[-1].inputs[0]])
+            chain.append(self.done[chain[-1].inputs[0].partition(".")[0]])
         return chain[::-1]
+
+    def chains(self, layer: Layer) -> list[list[Layer]]:
+        """The layers from the input to each of the results that this one reads."""
+        return [self.chain(self.done[name.partition(".")[0]]) for name in layer.inputs]
 
 
 def _unbound(layer: Layer, problem: Unbound | OverflowError) -> Problem:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from functools import partial
 
 from netspec.diagnostics import Edit, Fix, Label, SpecError, did_you_mean
 from netspec.ir import catalog
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Operation
 from netspec.ir.training import NAMED
-from netspec.passes.arguments import Binder, Scope, Use
+from netspec.passes.arguments import Around, Binder, Use
 from netspec.passes.context import Context
+from netspec.passes.library import blocks
 from netspec.passes.misfit import VALUES, short
 from netspec.syntax import tree
 
@@ -19,11 +21,12 @@ SECTIONS = ("train", "generate")
 
 
 def bind_line(
-    context: Context, statement: tree.Command, items: Sequence[tree.Item], own: frozenset[str]
-) -> tuple[list[tuple[tree.Name, Use]], tree.Name | None] | None:
+    context: Context, statement: tree.Command, items: Sequence[tree.Item], own: Container[str]
+) -> tuple[list[tuple[tree.Name, Use]], tree.Name | None, tree.Command | None] | None:
     """The words of a line with their arguments, and the name that its first word may give; None after a report.
 
-    `items` are the statement's without its clauses, `own` the words that the file itself defines.
+    `items` are the statement's without its clauses, `own` the words that the file itself defines.  A block that
+    follows the layers comes back as a statement of its own.
     """
     head, name = statement.head, None
     definition = _definition(context, head, own)
@@ -32,19 +35,32 @@ def bind_line(
     uses: list[tuple[tree.Name, Use]] = []
     binders: list[Binder] = []
     while definition is not None:
-        binder = Binder(context, definition, head, Scope(follows, followers, tuple(binders)))
+        starts = partial(_starts, own=own)
+        binder = Binder(context, definition, head, Around(starts, followers, tuple(binders)))
         binders.append(binder)
         use = binder.run(items)
         uses.append((head, use))
         if not use.rest:
-            return (uses, name) if all(each.instance is not None for _, each in uses) else None
+            return (uses, name, None) if all(each.instance is not None for _, each in uses) else None
         first, items = use.rest[0], use.rest[1:]
         assert isinstance(first, tree.Name)
         head = first
+        if is_block(head.text, own):
+            rest = tree.Command(head.start, statement.end, head, tuple(items), body=None, inline=False)
+            return (uses, name, rest) if all(each.instance is not None for _, each in uses) else None
         definition = _definition(context, head, own)
         if definition is not None and not _may_follow(context, definition, statement, head, items):
             return None
     return None
+
+
+def is_block(word: str, own: Container[str]) -> bool:
+    """The word is a block's, of the file itself or of those that ship with netspec, and no layer's."""
+    return catalog.find("layer", word) is None and (word in own or word in blocks())
+
+
+def _starts(word: str, own: Container[str]) -> bool:
+    return follows(word) or is_block(word, own)
 
 
 def follows(word: str) -> bool:
@@ -76,7 +92,7 @@ def _needs_value(definition: type[Definition]) -> bool:
     return any(each.required for each in definition.arguments())
 
 
-def _definition(context: Context, head: tree.Name, own: frozenset[str]) -> type[Operation] | None:
+def _definition(context: Context, head: tree.Name, own: Container[str]) -> type[Operation] | None:
     found = catalog.find("layer", head.text)
     if found is not None:
         assert issubclass(found, Operation)

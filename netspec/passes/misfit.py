@@ -62,7 +62,7 @@ def unknown_option(binder: Binder, item: tree.Option | tree.Clause, name: tree.N
     near = did_you_mean(name.text, options)
     fixes = [binder.replace(name, word, f"`{short(word + value)}`") for word in near]
     match item.values:  # `activation=relu`: the value is a word of its own
-        case (tree.Name(text=text),) if binder.scope.follows(text) or binder.owner(text):
+        case (tree.Name(text=text),) if binder.around.follows(text) or binder.owner(text):
             fixes.append(binder.replace(item, text))
     _unknown(binder, name, fixes)
 
@@ -90,7 +90,7 @@ def _spelling(binder: Binder, item: tree.Name) -> list[Fix]:
     # where a value is expected, a word that only resembles a follower was not meant for one
     likeness = 0.75 if binder.next_positional() else 0.6
     near = near or did_you_mean(item.text, bare)
-    near = near or did_you_mean(item.text, binder.scope.followers(), likeness=likeness)
+    near = near or did_you_mean(item.text, binder.around.followers(), likeness=likeness)
     return [binder.replace(item, word, f"`{short(word)}`") for word in near]
 
 
@@ -127,7 +127,7 @@ def _option_without_value(binder: Binder, item: tree.Name) -> None:
 
 def _belongs_to_earlier(binder: Binder, item: tree.Name | tree.Option | tree.Clause) -> bool:
     """An argument of a word before this one: `conv 8 5x5 relu stride2`."""
-    owner = next((each for each in reversed(binder.scope.earlier) if each.knows(item)), None)
+    owner = next((each for each in reversed(binder.around.earlier) if each.knows(item)), None)
     if owner is None:
         return False
     text = binder.context.text(item)
@@ -170,7 +170,7 @@ def surplus(binder: Binder, item: tree.Item) -> None:
         return
     binder.surplus = True
     lowered = binder.context.text(item).lower()
-    if isinstance(item, tree.Symbol) and (binder.owner(lowered) or binder.scope.follows(lowered)):
+    if isinstance(item, tree.Symbol) and (binder.owner(lowered) or binder.around.follows(lowered)):
         fix = binder.replace(item, lowered)
         binder.report("N004", "words are written in lower case", item, fixes=(fix,))
         return
@@ -209,7 +209,7 @@ def _named(binder: Binder, item: tree.Item) -> list[Fix]:
 def _called(binder: Binder, item: tree.Item) -> list[Fix]:
     """`relu()` where `relu` was meant."""
     match item:
-        case tree.Call(function=tree.Name(text=word), arguments=(), keywords=()) if binder.scope.follows(
+        case tree.Call(function=tree.Name(text=word), arguments=(), keywords=()) if binder.around.follows(
             word
         ):
             return [binder.replace(item, word)]

@@ -86,13 +86,14 @@ def _changed(layer: Layer, change: Change) -> Fix:
     if change.argument in origin.arguments:
         edit = Edit(origin.arguments[change.argument], change.text)
     else:
-        end = max([origin.word.end, *(span.end for span in _own(origin))])
+        end = max([origin.word.end, *(span.end for span in own_spans(origin).values())])
         edit = Edit(origin.word.source.span(end, end), f" {change.text}")
     return Fix((edit,), lambda shape: f"{say} on line {line}" + _gives(shape))
 
 
-def _own(origin: Origin) -> list[Span]:
-    return [span for name, span in origin.arguments.items() if name != "from"]
+def own_spans(origin: Origin) -> dict[str, Span]:
+    """The places of a layer's own arguments."""
+    return {name: span for name, span in origin.arguments.items() if name != "from"}
 
 
 def _gives(shape: str) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from netspec.diagnostics import Diagnostic, Diagnostics, Edit, Fix, SpecError
 from netspec.ir.layer import Layer
 from netspec.source import Source
+from netspec.syntax.files import Changed
 
 MOST_CHECKS: Final = 24
 """Checks of the whole text spent on one file."""
@@ -56,7 +57,9 @@ def apply(text: str, edits: Sequence[Edit]) -> str:
 
 def _try(source: Source, fix: Fix, mine: Diagnostic, found: Sequence[Diagnostic], check: Check) -> str | None:
     """The shape of the changed line where the fix holds ("" where it has none), None where it does not."""
-    changed = Source(apply(source.text, fix.edits), source.name)
+    changed = _changed(source, fix.edits)
+    if changed is None:
+        return None
     try:
         layers, left = check(changed)
     except SpecError:  # a limit met by the changed text
@@ -72,6 +75,20 @@ def _try(source: Source, fix: Fix, mine: Diagnostic, found: Sequence[Diagnostic]
             return None
     on_line = [layer for layer in layers if layer.origin and layer.origin.statement.line == line]
     return str(on_line[-1].shape) if on_line else ""
+
+
+def _changed(source: Source, edits: Sequence[Edit]) -> Source | None:
+    """The text with the edits made, in the files that it imports too; None where a file is not the user's own."""
+    others: dict[str, list[Edit]] = {}
+    for edit in edits:
+        if edit.span.source is not source:
+            if edit.span.source.files is None:
+                return None
+            others.setdefault(edit.span.source.path, []).append(edit)
+    texts = {path: apply(found[0].span.source.text, found) for path, found in others.items()}
+    files = Changed(source.files, texts) if source.files and texts else source.files
+    own = [edit for edit in edits if edit.span.source is source]
+    return Source(apply(source.text, own), source.name, files, source.path)
 
 
 def _is_same(one: Diagnostic, other: Diagnostic) -> bool:

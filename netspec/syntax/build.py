@@ -1,4 +1,4 @@
-"""Grammar rules and tokens to tree nodes: one method a rule, called by Lark as it reduces, so no parse tree is made.
+"""Grammar rules and tokens to tree nodes: one method a rule, called as the parser reduces, so no parse tree is made.
 
 Holds no state and is shared by every parse.
 """
@@ -6,9 +6,8 @@ Holds no state and is shared by every parse.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
-
-from lark import Token, Transformer, v_args
 
 from netspec.syntax import tree
 
@@ -22,73 +21,71 @@ def number(text: str) -> int | float:
     >>> number("12"), number("1e-3"), number("70k"), number("1.5M")
     (12, 0.001, 70000, 1500000)
     """
-    factor = _SUFFIX.get(text[-1])
-    if factor:
-        text = text[:-1]
     if text.isdigit():
-        return int(text) * (factor or 1)
-    value = float(text) * (factor or 1)
-    return int(value) if factor and value.is_integer() else value
+        return int(text)
+    factor = _SUFFIX.get(text[-1])
+    if factor is None:
+        return float(text)
+    if text[:-1].isdigit():
+        return int(text[:-1]) * factor
+    value = float(text[:-1]) * factor
+    return int(value) if value.is_integer() else value
 
 
 def _dimension(text: str) -> int | str | None:
     return int(text) if text.isdigit() else None if text == "_" else text
 
 
-def _dimensions(text: str) -> list[int | str | None]:
-    return [_dimension(part) for part in _SEPARATOR.split(text) if part]
+@lru_cache(1024)
+def _dimensions(text: str) -> tuple[int | str | None, ...]:
+    return tuple(_dimension(part) for part in _SEPARATOR.split(text) if part)
 
 
-def _where(token: Token) -> tuple[int, int]:
-    assert token.start_pos is not None and token.end_pos is not None
-    return token.start_pos, token.end_pos
+class Sign:
+    """A terminal that no node keeps whole: a bracket, an operator, the word that opens a statement, a comment."""
+
+    __slots__ = ("end", "start", "text")
+
+    def __init__(self, start: int, end: int, text: str) -> None:
+        self.start, self.end, self.text = start, end, text
 
 
-def _split(children: tuple[Any, ...]) -> tuple[tuple[tree.Name, ...], Any]:
-    return children[:-1], children[-1]
+class TreeBuilder:
+    """Makes the nodes of `tree`: a terminal from its place and text, a rule from its children.
 
+    Terminals that are not named here become signs.
+    """
 
-class TreeBuilder(Transformer[Token, Any]):
-    """Makes the nodes of `tree`; terminals become leaves, rules become inner nodes."""
+    WORD = CALL = FROM = AS = OF = ON = ELSE = IN = tree.Name
+    SYMBOL = tree.Symbol
 
-    def NUMBER(self, token: Token) -> tree.Number:
-        return tree.Number(*_where(token), number(token))
+    def NUMBER(self, start: int, end: int, text: str) -> tree.Number:
+        return tree.Number(start, end, number(text))
 
-    def WORD(self, token: Token) -> tree.Name:
-        return tree.Name(*_where(token), str(token))
+    def STRING(self, start: int, end: int, text: str) -> tree.Text:
+        return tree.Text(start, end, text[1:-1])
 
-    CALL = FROM = AS = OF = ON = ELSE = IN = WORD
+    def SIZE(self, start: int, end: int, text: str) -> tree.Size:
+        return tree.Size(start, end, _dimensions(text))
 
-    def SYMBOL(self, token: Token) -> tree.Symbol:
-        return tree.Symbol(*_where(token), str(token))
+    def negative(self, children: list[Any]) -> tree.Number:
+        minus, value = children
+        return tree.Number(minus.start, value.end, -value.value)
 
-    def STRING(self, token: Token) -> tree.Text:
-        return tree.Text(*_where(token), token[1:-1])
+    def group(self, children: list[Any]) -> tree.Group:
+        left, expression, right = children
+        return tree.Group(left.start, right.end, expression)
 
-    def SIZE(self, token: Token) -> tree.Size:
-        return tree.Size(*_where(token), tuple(_dimensions(token)))
+    def tail(self, children: list[Any]) -> Any:
+        return children[1]
 
-    @v_args(inline=True)
-    def negative(self, minus: Token, value: tree.Number) -> tree.Number:
-        return tree.Number(_where(minus)[0], value.end, -value.value)
-
-    @v_args(inline=True)
-    def group(self, left: Token, expression: tree.Expression, right: Token) -> tree.Group:
-        return tree.Group(_where(left)[0], _where(right)[1], expression)
-
-    @v_args(inline=True)
-    def tail(self, _times: Token, part: Any) -> Any:
-        return part
-
-    @v_args(inline=True)
-    def size(self, first: Token | tree.Group, *parts: Any) -> tree.Size:
+    def size(self, children: list[Any]) -> tree.Size:
+        first, *parts = children
         dimensions: list[int | str | tree.Group | None] = []
         if isinstance(first, tree.Group):
-            start = first.start
             dimensions.append(first)
         else:
-            start = _where(first)[0]
-            dimensions.extend(_dimensions(first))
+            dimensions.extend(_dimensions(first.text))
         for part in parts:
             match part:
                 case tree.Number(value=int(value)):
@@ -99,101 +96,99 @@ class TreeBuilder(Transformer[Token, Any]):
                     dimensions.extend(part.dimensions)
                 case _:
                     dimensions.append(part)
-        return tree.Size(start, parts[-1].end, tuple(dimensions))
+        return tree.Size(first.start, parts[-1].end, tuple(dimensions))
 
     def values(self, children: list[Any]) -> tuple[tree.Value, ...]:
         return tuple(children)
 
     def choices(self, children: list[Any]) -> tree.Choices:
-        return tree.Choices(_where(children[0])[0], _where(children[-1])[1], tuple(children[1:-1]))
+        return tree.Choices(children[0].start, children[-1].end, tuple(children[1:-1]))
 
-    @v_args(inline=True)
-    def option(self, name: tree.Name, values: tuple[tree.Value, ...]) -> tree.Option:
+    def option(self, children: list[Any]) -> tree.Option:
+        name, values = children
         return tree.Option(name.start, values[-1].end, name, values)
 
-    @v_args(inline=True)
-    def clause(self, word: tree.Name, values: tuple[tree.Value, ...]) -> tree.Clause:
+    def clause(self, children: list[Any]) -> tree.Clause:
+        word, values = children
         return tree.Clause(word.start, values[-1].end, word, values)
 
-    @v_args(inline=True)
-    def result(self, arrow: Token, size: tree.Value) -> tree.Result:
-        return tree.Result(_where(arrow)[0], size.end, size)
+    def result(self, children: list[Any]) -> tree.Result:
+        arrow, size = children
+        return tree.Result(arrow.start, size.end, size)
 
-    @v_args(inline=True)
-    def _binary(self, left: tree.Expression, operator: Token, right: tree.Expression) -> tree.Operation:
-        return tree.Operation(left.start, right.end, str(operator), (left, right))
+    def _binary(self, children: list[Any]) -> tree.Operation:
+        left, operator, right = children
+        return tree.Operation(left.start, right.end, operator.text, (left, right))
 
     disjunction = conjunction = comparison = sum = product = _binary
 
-    @v_args(inline=True)
-    def negation(self, operator: Token, operand: tree.Expression) -> tree.Operation:
-        return tree.Operation(_where(operator)[0], operand.end, str(operator), (operand,))
+    def negation(self, children: list[Any]) -> tree.Operation:
+        operator, operand = children
+        return tree.Operation(operator.start, operand.end, operator.text, (operand,))
 
     minus = negation
 
-    @v_args(inline=True)
-    def keyword(self, name: tree.Name, value: tree.Expression) -> tuple[tree.Name, tree.Expression]:
+    def keyword(self, children: list[Any]) -> tuple[tree.Name, tree.Expression]:
+        name, value = children
         return name, value
 
-    @v_args(inline=True)
-    def call(self, function: tree.Name, _left: Token, *rest: Any) -> tree.Call:
-        arguments = tuple(part for part in rest[:-1] if not isinstance(part, tuple))
-        keywords = tuple(part for part in rest[:-1] if isinstance(part, tuple))
-        return tree.Call(function.start, _where(rest[-1])[1], function, arguments, keywords)
+    def call(self, children: list[Any]) -> tree.Call:
+        function, _left, *parts, right = children
+        arguments = tuple(part for part in parts if not isinstance(part, tuple))
+        keywords = tuple(part for part in parts if isinstance(part, tuple))
+        return tree.Call(function.start, right.end, function, arguments, keywords)
 
-    @v_args(inline=True)
-    def apply(self, function: tree.Name, *arguments: tree.Expression) -> tree.Apply:
-        return tree.Apply(function.start, arguments[-1].end, function, arguments)
+    def apply(self, children: list[Any]) -> tree.Apply:
+        function, *arguments = children
+        return tree.Apply(function.start, arguments[-1].end, function, tuple(arguments))
 
     def command(self, children: list[Any]) -> tree.Command:
-        return tree.Command(children[0].start, children[-1].end, children[0], tuple(children[1:]))
+        head = children[0]
+        return tree.Command(head.start, children[-1].end, head, tuple(children[1:]), body=None, inline=False)
 
-    @v_args(inline=True)
-    def parameter(self, name: tree.Name, default: tree.Value | None = None) -> tree.Parameter:
-        return tree.Parameter(name.start, (default or name).end, name, default)
+    def parameter(self, children: list[Any]) -> tree.Parameter:
+        name = children[0]
+        return tree.Parameter(name.start, children[-1].end, name, children[1] if children[1:] else None)
 
-    @v_args(inline=True)
-    def block(self, keyword: Token, name: tree.Name, *rest: Any) -> tree.Block:
-        end = _where(rest[-1])[1] if rest else name.end
-        return tree.Block(_where(keyword)[0], end, name, rest[1:-1])
+    def block(self, children: list[Any]) -> tree.Block:
+        keyword, name, *rest = children  # the rest: parameters in their parentheses
+        return tree.Block(keyword.start, children[-1].end, name, tuple(rest[1:-1]), body=None, inline=False)
 
-    @v_args(inline=True)
-    def condition(self, keyword: Token, test: tree.Expression) -> tree.Condition:
-        return tree.Condition(_where(keyword)[0], test.end, test)
+    def condition(self, children: list[Any]) -> tree.Condition:
+        keyword, test = children
+        return tree.Condition(keyword.start, test.end, test, body=None, inline=False)
 
-    @v_args(inline=True)
-    def loop(self, keyword: Token, name: tree.Name, values: tuple[tree.Value, ...]) -> tree.Loop:
-        return tree.Loop(_where(keyword)[0], values[-1].end, name, values)
+    def loop(self, children: list[Any]) -> tree.Loop:
+        keyword, name, values = children
+        return tree.Loop(keyword.start, values[-1].end, name, values, body=None, inline=False)
 
     def importation(self, children: list[Any]) -> tree.Import:
         keyword, *names, path = children
-        return tree.Import(_where(keyword)[0], path.end, tuple(names), path)
+        return tree.Import(keyword.start, path.end, tuple(names), path, body=None, inline=False)
 
     def expectation(self, children: list[Any]) -> tree.Expect:
         keyword, *tests = children
-        return tree.Expect(_where(keyword)[0], tests[-1].end, tuple(tests))
+        return tree.Expect(keyword.start, tests[-1].end, tuple(tests), body=None, inline=False)
 
-    @v_args(inline=True)
-    def binding(self, keyword: Token, name: tree.Name, value: tree.Expression) -> tree.Let:
-        return tree.Let(_where(keyword)[0], value.end, name, value)
+    def binding(self, children: list[Any]) -> tree.Let:
+        keyword, name, value = children
+        return tree.Let(keyword.start, value.end, name, value, body=None, inline=False)
 
-    @v_args(inline=True)
-    def update(
-        self, keyword: Token, network: tree.Name, loss: tree.Expression, optimizer: tree.Command | None = None
-    ) -> tree.Update:
-        return tree.Update(_where(keyword)[0], (optimizer or loss).end, network, loss, optimizer)
+    def update(self, children: list[Any]) -> tree.Update:
+        keyword, network, loss, *optimizer = children
+        follows = optimizer[0] if optimizer else None
+        return tree.Update(keyword.start, children[-1].end, network, loss, follows, body=None, inline=False)
 
-    @v_args(inline=True)
-    def header(self, opener: tree.Statement) -> tuple[tree.Statement]:
-        return (opener,)
+    def header(self, children: list[Any]) -> tuple[tree.Statement, ...]:
+        return tuple(children)
 
     def row(self, children: list[Any]) -> tree.Row:
-        comment: Token | None = children.pop() if isinstance(children[-1], Token) else None
+        comment: Any = children.pop() if isinstance(children[-1], Sign) else None
         opens = bool(children) and isinstance(children[0], tuple)
         if opens:
             children[0] = children[0][0]
-        places = [child.start for child in children] or [_where(child)[0] for child in [comment] if child]
-        return tree.Row(tuple(children), opens, None if comment is None else str(comment), places[0])
+        first = children[0] if children else comment
+        return tree.Row(tuple(children), opens, comment and comment.text, first.start)
 
     def file(self, children: list[Any]) -> tuple[tree.Row, ...]:
         return tuple(children)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import Final, cast
-
-from lark import Token, UnexpectedInput
-from lark.exceptions import UnexpectedToken
+from typing import TYPE_CHECKING, Final, cast
 
 from netspec.diagnostics import Diagnostic, Edit, Fix, Label
 from netspec.source import Source, Span
+
+if TYPE_CHECKING:
+    from lark import Token, UnexpectedInput
 
 # The terminals of the grammar in the language's own words.
 TERMINALS: Final = {
@@ -83,6 +83,8 @@ _NUMBERS: Final[tuple[tuple[str, str, Callable[[str], str]], ...]] = (
 
 def explain(source: Source, line: int, problem: UnexpectedInput) -> Diagnostic:
     """The diagnostic of a line that the parser could not read."""
+    from lark.exceptions import UnexpectedToken
+
     span = source.line_span(line)
     if isinstance(problem, UnexpectedToken):
         return _Token(source, span, problem.token, frozenset(problem.accepts)).explain()

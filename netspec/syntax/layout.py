@@ -42,14 +42,18 @@ class _Nest:
 
     def run(self) -> tuple[tree.Statement, ...]:
         for index, row in enumerate(self.rows):
-            self.row(index, row)
+            block = self.blocks[-1]
+            if not row.opens and self.indent(row) == block.inner and not self.wrong:
+                block.body.extend(row.statements)  # what most rows are, without the questions of the others
+            else:
+                self.row(index, row)
         self.report_wrong()
         while len(self.blocks) > 1:
             self.close(len(self.rows))
         return tuple(self.blocks[0].body)
 
     def indent(self, row: tree.Row) -> int:
-        return self.source.position(row.start)[1] - 1
+        return row.start - self.source.text.rfind("\n", 0, row.start) - 1
 
     def row(self, index: int, row: tree.Row) -> None:
         indent = self.indent(row)

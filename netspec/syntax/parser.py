@@ -1,32 +1,37 @@
 """Parsing: text to `tree.File`, every bad line reported, nothing thrown.
 
-The whole text is parsed in one go by Lark's LALR parser.  Only when that fails is each line parsed by itself, so that
-one run reports every bad line.  What is cheap to refuse (size, bytes that are not text, nesting) is refused before.
+The whole text is parsed in one go.  Only when that fails is each line parsed by itself, so that one run reports every
+bad line; Lark is loaded then, and is asked what is wrong with a line.  What is cheap to refuse (size, bytes that are
+not text, nesting) is refused before.
 """
 
 from __future__ import annotations
 
+import gc
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final, NoReturn, cast
-
-from lark import Lark, TextSlice, UnexpectedInput
+from typing import TYPE_CHECKING, Final, NoReturn, cast
 
 from netspec.diagnostics import Diagnostic, Diagnostics, Edit, Fix, Label, SpecError, error
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source, Span
 from netspec.syntax import tree
-from netspec.syntax.build import TreeBuilder
+from netspec.syntax.build import Sign, TreeBuilder
+from netspec.syntax.driver import Driver, Refused
 from netspec.syntax.explain import explain
 from netspec.syntax.layout import nest
-from netspec.syntax.tables import load_parser, place
+from netspec.syntax.tables import ForLark, load_driver_tables, load_parser, place
+
+if TYPE_CHECKING:
+    from lark import Lark
 
 MOST_ERRORS: Final = 25
 """Bad lines reported in one run; a file with more is not a spec."""
 
 _INDENT = re.compile(r"^[ \t]+(?=[^\s])", re.MULTILINE)
-_DIGITS = re.compile(r"\d+")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -73,20 +78,44 @@ def parse(source: Source, diagnostics: Diagnostics, limits: Limits = DEFAULT) ->
     """The syntax tree of a text.  Bad lines are reported and left out; raises `SpecError` where nothing can be read."""
     _check_text(source, limits)
     _check_tabs(source, diagnostics)
-    parser = _parser()
+    with _collector_paused():
+        return _parse(source, diagnostics)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Nothing that a parse makes is garbage before its end, and looking for some takes as long as the parse."""
+    ran = gc.isenabled()
+    gc.disable()
     try:
-        rows = cast("tuple[tree.Row, ...]", parser.parse(source.text, start="file"))
+        yield
+    finally:
+        if ran:
+            gc.enable()
+
+
+def _parse(source: Source, diagnostics: Diagnostics) -> tree.File:
+    text = source.text
+    try:
+        rows: tuple[tree.Row, ...] = driver().parse(text, "file", 0, len(text))
         return tree.File(rows, nest(source, rows, Diagnostics() if diagnostics else diagnostics))
-    except UnexpectedInput:
+    except Refused:
         pass  # read line by line below, to report every bad line
-    rows = _rows(parser, source, diagnostics)
+    rows = _rows(source, diagnostics)
     # A line that could not be read may have opened a block, and a tab has no width: nesting is not judged then.
     return tree.File(rows, nest(source, rows, Diagnostics()))
 
 
 @cache
-def _parser() -> Lark:
-    return load_parser(grammar(), TreeBuilder())
+def driver() -> Driver:
+    """What reads the language."""
+    return Driver(load_driver_tables(grammar()), TreeBuilder(), Sign)
+
+
+@cache
+def lark_parser() -> Lark:
+    """What says where a text leaves the language: Lark's own parser, which builds the same."""
+    return load_parser(grammar(), ForLark(TreeBuilder(), Sign))
 
 
 @cache
@@ -95,7 +124,7 @@ def grammar() -> str:
     return place("netspec.lark").read_text("utf-8")
 
 
-def _rows(parser: Lark, source: Source, diagnostics: Diagnostics) -> tuple[tree.Row, ...]:
+def _rows(source: Source, diagnostics: Diagnostics) -> tuple[tree.Row, ...]:
     """The rows of a text, line by line; a bad one is reported and its place kept."""
     rows: list[tree.Row] = []
     bad = 0
@@ -108,20 +137,32 @@ def _rows(parser: Lark, source: Source, diagnostics: Diagnostics) -> tuple[tree.
             diagnostics.append(Diagnostic("N004", f"there are {bad} bad lines above", (label,)))
             break
         try:
-            row = parser.parse(TextSlice(source.text, span.start, span.end), start="row")
-            rows.append(cast(tree.Row, row))
-        except UnexpectedInput as problem:
-            diagnostics.append(explain(source, line, problem))
-            rows.append(_unread(span))
-            bad += 1
+            rows.append(driver().parse(source.text, "row", span.start, span.end))
+        except Refused:
+            problem, row = _refused(source, line, span)
+            rows.append(row)
+            if problem:
+                diagnostics.append(problem)
+                bad += 1
     return tuple(rows)
+
+
+def _refused(source: Source, line: int, span: Span) -> tuple[Diagnostic | None, tree.Row]:
+    """What Lark says of a line, and its row."""
+    from lark import TextSlice, UnexpectedInput
+
+    try:
+        row = lark_parser().parse(TextSlice(source.text, span.start, span.end), start="row")
+        return None, cast(tree.Row, row)
+    except UnexpectedInput as problem:
+        return explain(source, line, problem), _unread(span)
 
 
 def _unread(line: Span) -> tree.Row:
     """The place of a bad line, which may have opened a block."""
     start = line.end - len(line.text.lstrip())
     opens = line.text.partition("#")[0].rstrip().endswith(":")
-    return tree.Row((tree.Unread(start, line.end),), opens, None, start)
+    return tree.Row((tree.Unread(start, line.end, body=None, inline=False),), opens, None, start)
 
 
 def _check_text(source: Source, limits: Limits) -> None:
@@ -132,11 +173,12 @@ def _check_text(source: Source, limits: Limits) -> None:
     if control:
         name = "NUL" if control[0] == "\0" else f"control character U+{ord(control[0]):04X}"
         raise error("N002", f"a {name} cannot stand in a spec", source.span(*control.span()))
-    if len(text) > limits.tokens and sum(1 for _ in _TOKEN.finditer(text)) > limits.tokens:
+    solid = len(text) - text.count(" ") - text.count("\n")  # at least as many as there are tokens
+    if solid > limits.tokens and len(_TOKEN.findall(text)) > limits.tokens:
         raise error("N502", f"{source.name} has more than {limits.tokens:,} words, numbers and signs")
-    for match in _DIGITS.finditer(text):
-        if len(match[0]) > limits.digits:
-            _refuse_digits(source, match, limits)
+    digits = re.search(rf"\d{{{limits.digits + 1},}}", text)
+    if digits:
+        _refuse_digits(source, digits, limits)
     _check_parentheses(source, limits)
     _check_indents(source, limits)
 
@@ -163,8 +205,10 @@ def _check_parentheses(source: Source, limits: Limits) -> None:
 
 
 def _check_indents(source: Source, limits: Limits) -> None:
-    if source.text.count(":") <= limits.nesting:
-        return
+    if source.text.count(":") <= limits.nesting or not re.search(
+        rf"\n[^\S\n]{{{limits.nesting}}}", source.text
+    ):
+        return  # in a block nested too deeply, a line is indented by a space for each block at least
     indents: list[int] = []
     for line in range(1, source.line_count() + 1):
         text = source.line_text(line)

@@ -5,7 +5,7 @@ Nodes are plain frozen data.  `start` and `end` are character offsets into the t
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import KW_ONLY
 from typing import Final, TypeAlias
 
 from netspec.frozen import frozen
@@ -18,6 +18,8 @@ CLAUSES: Final = ("from", "as", "of", "on", "else", "in")
 class Node:
     """Anything that stands at a place in the text."""
 
+    __slots__ = ("end", "start")
+
     start: int
     end: int
 
@@ -26,12 +28,16 @@ class Node:
 class Name(Node):
     """A lower-case word, dotted where it reaches into something (`val.loss`)."""
 
+    __slots__ = ("text",)
+
     text: str
 
 
 @frozen
 class Symbol(Node):
     """An upper-case word: a dimension whose size is not known yet."""
+
+    __slots__ = ("text",)
 
     text: str
 
@@ -40,12 +46,16 @@ class Symbol(Node):
 class Number(Node):
     """A number as written; `70k` and `5M` are multiplied out."""
 
+    __slots__ = ("value",)
+
     value: int | float
 
 
 @frozen
 class Text(Node):
     """A string, without its quotes."""
+
+    __slots__ = ("value",)
 
     value: str
 
@@ -54,6 +64,8 @@ class Text(Node):
 class Size(Node):
     """Dimensions joined by `x`: numbers, symbols, computed groups, or `_` (any) as None."""
 
+    __slots__ = ("dimensions",)
+
     dimensions: tuple[int | str | Group | None, ...]
 
 
@@ -61,12 +73,16 @@ class Size(Node):
 class Group(Node):
     """An expression in parentheses."""
 
+    __slots__ = ("expression",)
+
     expression: Expression
 
 
 @frozen
 class Operation(Node):
     """An operator with its operands: `+ - * / // % < <= > >= == != and or not`."""
+
+    __slots__ = ("operands", "operator")
 
     operator: str
     operands: tuple[Expression, ...]
@@ -76,14 +92,18 @@ class Operation(Node):
 class Call(Node):
     """`name(argument, ...)`; `keywords` are its `name=value` arguments."""
 
+    __slots__ = ("arguments", "function", "keywords")
+
     function: Name
     arguments: tuple[Expression | Apply, ...]
-    keywords: tuple[tuple[Name, Expression], ...] = ()
+    keywords: tuple[tuple[Name, Expression], ...]
 
 
 @frozen
 class Apply(Node):
     """Words side by side inside a call: `normal 100`, `stop fake`."""
+
+    __slots__ = ("arguments", "function")
 
     function: Name
     arguments: tuple[Expression, ...]
@@ -93,12 +113,16 @@ class Apply(Node):
 class Choices(Node):
     """A set in braces: `{32, 64, 128}`."""
 
+    __slots__ = ("values",)
+
     values: tuple[Value, ...]
 
 
 @frozen
 class Option(Node):
     """`name=value` or `name=value,value`."""
+
+    __slots__ = ("name", "values")
 
     name: Name
     values: tuple[Value, ...]
@@ -108,6 +132,8 @@ class Option(Node):
 class Clause(Node):
     """A joining word and what follows it: `from a, b`, `as c`, `of 8000`, `on val.loss`, `else digits`, `in {1, 2}`."""
 
+    __slots__ = ("values", "word")
+
     word: Name
     values: tuple[Value, ...]
 
@@ -115,6 +141,8 @@ class Clause(Node):
 @frozen
 class Result(Node):
     """`-> SHAPE`: the output that the writer expects."""
+
+    __slots__ = ("size",)
 
     size: Value
 
@@ -128,14 +156,19 @@ Item: TypeAlias = Value | Option | Clause | Result
 class Statement(Node):
     """One statement; `body` holds the statements of the block that it opens, None where it opens none."""
 
-    body: tuple[Statement, ...] | None = field(default=None, kw_only=True)
-    inline: bool = field(default=False, kw_only=True)
+    __slots__ = ("body", "inline")
+
+    _: KW_ONLY
+    body: tuple[Statement, ...] | None
+    inline: bool
     """The body stands on the header's own line."""
 
 
 @frozen
 class Command(Statement):
     """A word and what follows it: a layer, a setting, a section, a use of a block."""
+
+    __slots__ = ("head", "items")
 
     head: Name
     items: tuple[Item, ...]
@@ -145,6 +178,8 @@ class Command(Statement):
 class Parameter(Node):
     """A parameter of a block, with its default."""
 
+    __slots__ = ("default", "name")
+
     name: Name
     default: Value | None
 
@@ -152,6 +187,8 @@ class Parameter(Node):
 @frozen
 class Block(Statement):
     """`block NAME(parameter, ...):`."""
+
+    __slots__ = ("name", "parameters")
 
     name: Name
     parameters: tuple[Parameter, ...]
@@ -161,12 +198,16 @@ class Block(Statement):
 class Condition(Statement):
     """`if EXPRESSION:`."""
 
+    __slots__ = ("test",)
+
     test: Expression
 
 
 @frozen
 class Loop(Statement):
     """`for NAME in VALUE, ...:`."""
+
+    __slots__ = ("name", "values")
 
     name: Name
     values: tuple[Value, ...]
@@ -176,6 +217,8 @@ class Loop(Statement):
 class Import(Statement):
     """`import NAME, ... from "file"`."""
 
+    __slots__ = ("names", "path")
+
     names: tuple[Name, ...]
     path: Text
 
@@ -184,12 +227,16 @@ class Import(Statement):
 class Expect(Statement):
     """`expect QUANTITY <= NUMBER, ...`."""
 
+    __slots__ = ("tests",)
+
     tests: tuple[Operation, ...]
 
 
 @frozen
 class Let(Statement):
     """`let NAME = EXPRESSION`."""
+
+    __slots__ = ("name", "value")
 
     name: Name
     value: Expression
@@ -198,6 +245,8 @@ class Let(Statement):
 @frozen
 class Update(Statement):
     """`update NETWORK: LOSS OPTIMIZER`."""
+
+    __slots__ = ("loss", "network", "optimizer")
 
     network: Name
     loss: Expression
@@ -208,10 +257,14 @@ class Update(Statement):
 class Unread(Statement):
     """What could not be read and has been reported: its place is kept, so that what follows stays silent."""
 
+    __slots__ = ()
+
 
 @frozen
 class Row:
     """One line of text: its statements, whether the first opens a block, and its comment."""
+
+    __slots__ = ("comment", "opens", "start", "statements")
 
     statements: tuple[Statement, ...]
     opens: bool
@@ -223,6 +276,8 @@ class Row:
 @frozen
 class File:
     """A whole text: its lines in order (for the formatter) and its statements nested by indentation."""
+
+    __slots__ = ("rows", "statements")
 
     rows: tuple[Row, ...]
     statements: tuple[Statement, ...]

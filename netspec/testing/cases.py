@@ -6,12 +6,14 @@ on a small network.  Knows no layer, loss or optimiser by itself, and no backend
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from netspec.backends import Arrays, as_given
 from netspec.init import generator, initial
 from netspec.ir.catalog import definitions, find
 from netspec.ir.layer import Constant, Example, Operation
@@ -59,21 +61,17 @@ class Case:
         """Its output is numbers, so that there is a loss."""
         return self.net.outputs[-1].shape.of is None
 
-    def inputs(self, batch: int, dtype: str, steps: int = SOME_STEPS, purpose: str = "inputs") -> Array:
+    def inputs(self, batch: int, dtype: str, steps: int = SOME_STEPS, purpose: str = "inputs") -> Arrays:
         """A batch as the spec writes it.  Its first example is all zeros: activations meet their kinks there."""
-        shape = self.net.inputs[0].shape
         random = generator(batch, f"{self.name}/{purpose}")
-        dims = (batch, *sized(self.net, steps))
-        if shape.of is not None:
-            return random.integers(0, shape.of, dims)
-        array = random.normal(size=dims)
-        array[0] = 0
-        return array.astype(dtype)
+        dims = [(batch, *each) for each in sized(self.net, steps)]
+        given = zip(self.net.inputs, dims, strict=True)
+        return as_given([_drawn(layer.shape, each, dtype, random) for layer, each in given])
 
     def targets(self, batch: int, dtype: str, steps: int = SOME_STEPS) -> Array:
         """Targets for a batch, prepared: classes, probabilities or numbers, as the loss wants them."""
         net = self.net
-        shape = net.shapes_for(sized(net, steps))[net.outputs[-1].name]
+        shape = net.shapes_for(*sized(net, steps))[net.outputs[-1].name]
         random = generator(batch, f"{self.name}/targets")
         wanted = loss_of(net, net.training).targets
         if wanted == "classes":
@@ -96,12 +94,20 @@ class Case:
         return {name: value.astype(dtype) for name, value in values.items()}
 
 
-def sized(net: Net, steps: int = SOME_STEPS) -> tuple[int, ...]:
-    """The dimensions of an input, its symbols of a size near `steps` that the network can have, no two alike."""
+def sized(net: Net, steps: int = SOME_STEPS) -> list[tuple[int, ...]]:
+    """The dimensions of the inputs, symbols of a size near `steps` that the network can have, no two alike."""
     wanted = range(steps, steps + max(len(net.symbols), 1))
     sizes = net.constraints.sizes(net.symbols, wanted)
     assert sizes is not None, f"no sizes were found for {net.constraints}"
-    return net.inputs[0].shape.substitute(sizes).known
+    return [layer.shape.substitute(sizes).known for layer in net.inputs]
+
+
+def _drawn(shape: Shape, dims: tuple[int, ...], dtype: str, random: np.random.Generator) -> Array:
+    if shape.of is not None:
+        return random.integers(0, shape.of, dims)
+    array = random.normal(size=dims)
+    array[0] = 0
+    return array.astype(dtype)
 
 
 def quiet(net: Net) -> Net:
@@ -111,7 +117,10 @@ def quiet(net: Net) -> Net:
     nothing = identity()
     assert isinstance(nothing, Operation)
     layers = tuple(
-        replace(layer, operation=nothing) if layer.operation.random else layer for layer in net.layers
+        replace(layer, operation=layer.operation.at_prediction() or nothing)
+        if layer.operation.random
+        else layer
+        for layer in net.layers
     )
     return replace(net, layers=layers)
 
@@ -127,33 +136,42 @@ def cases(*nets: Net, batch: int = 3) -> Iterator[Case]:
         yield Case(f"spec {net.name}", net, batch)
 
 
+def example_text(example: Example, starts: bool = False, before: str = "", after: str = "") -> str:
+    """A worked example as a network, its further inputs first; `starts`: its own text says what comes in."""
+    others = [f"input {name} {shape}" for name, shape in example.others]
+    given = [] if starts else [f"input {'given ' * bool(others)}{example.input}"]
+    return "\n".join(line for line in (*others, *given, before, example.text, after) if line)
+
+
 def layer_cases(example: Example, *, starts: bool = False) -> Iterator[Case]:
-    """The cases of one worked example: alone, between layers with weights, on sequences and images of any size."""
-    line = f"\n{example.text}"
-    title = f"{example.text} on {example.input}"
-    alone = example.text if starts else f"input {example.input}{line}"
-    net = _net(alone)
-    yield Case(title, net, stated=example.output)
-    given, made = net.inputs[0].shape, net.outputs[-1].shape
-    before = (
-        ""
-        if starts or given.kind not in _BEFORE
-        else f"\n{_BEFORE[given.kind].format(given.dims[-1])} as before"
-    )
-    after = f"\n{_AFTER[made.kind]}" if made.kind in _AFTER else ""
-    yield Case(
-        f"{title}, between layers", _net(f"input {example.input}{before}{'' if starts else line}{after}")
-    )
+    """The cases of one worked example: alone, between layers with weights, and on sequences and images of any size."""
+    with_others = " and ".join([example.input, *(shape for _, shape in example.others)])
+    title = f"{example.text} on {with_others}"
+    alone = _net(example_text(example, starts))
+    yield Case(title, alone, stated=example.output)
+    given, made = alone.inputs[-1].shape, alone.outputs[-1].shape
+    before = "" if starts else _BEFORE.get(given.kind, "").format(given.dims[-1])
+    before, after = before and f"{before} as before", _AFTER.get(made.kind, "")
+    yield Case(f"{title}, between layers", _net(example_text(example, starts, before, after)))
     if given.kind in _ANY_SIZE and not starts:
-        known = given.dims[len(_ANY_SIZE[given.kind]) :]
-        any_size = "x".join([*_ANY_SIZE[given.kind], *map(str, known)])
-        of = "" if given.of is None else f" of {given.of}"
-        after = f"\nglobal avg{after}" if made.kind == "image" else after
-        net_of_any, diagnostics = run(Source(f"input {any_size}{of}{before}{line}{after}", "net"))
-        if net_of_any is None or diagnostics:
+        after = f"global avg\n{after}" if made.kind == "image" else after
+        text = example_text(_any_size(example, _ANY_SIZE[given.kind]), False, before, after)
+        net, diagnostics = run(Source(text, "net"))
+        if net is None or diagnostics:
             return  # the layer needs to know the size
-        if net_of_any.constraints.sizes(net_of_any.symbols, (SOME_STEPS,)) is not None:
-            yield Case(f"{title}, any {'size' if given.kind == 'image' else 'length'}", net_of_any)
+        if net.constraints.sizes(net.symbols, (SOME_STEPS,)) is not None:
+            yield Case(f"{title}, any {'size' if given.kind == 'image' else 'length'}", net)
+
+
+def _any_size(example: Example, symbols: tuple[str, ...]) -> Example:
+    """The example with symbols for its first dimensions, in all inputs that begin with the same."""
+    numbers = re.findall(r"\d+", example.input)[: len(symbols)]
+
+    def symbolic(shape: str) -> str:
+        return re.sub(rf"^{'x'.join(numbers)}(?=x| of)", "x".join(symbols), shape)
+
+    others = tuple((name, symbolic(shape)) for name, shape in example.others)
+    return replace(example, input=symbolic(example.input), others=others)
 
 
 def _settings() -> Iterator[Case]:

@@ -43,20 +43,22 @@ class Mismatch:
 
 
 class GradientCheck:
-    """The numbers of one check: a plan for `net` in float64, an input, and the functional's coefficients `c`."""
+    """The numbers of one check: a plan for `net` in float64, inputs, and the functional's coefficients `c`."""
 
     def __init__(self, net: Net, seed: int = 0, *, training: bool = True) -> None:
         self.net, self.seed, self.training = net, seed, training
         self.store = Store(net, "float64")
         self.store.load(_spread(initial(net, seed, "float64"), seed))
         self.states = {name: self.store.views[name].copy() for name in self._states()}
-        shape = net.inputs[0].shape
-        dims = (BATCH, *sized(net))
-        self.x = _input(dims, shape.of, seed)
+        sizes = [(BATCH, *dims) for dims in sized(net)]
+        self.xs = [
+            _input(dims, layer.shape.of, seed + number)
+            for number, (layer, dims) in enumerate(zip(net.inputs, sizes, strict=True))
+        ]
         self.random = generator(seed, "layers")
         self.start = self.random.bit_generator.state
-        self.plan = Plan(net, dims, self.store, self.random, net.outputs[-1].name)
-        result_shape = self.plan.forward(self.x, training=False).shape
+        self.plan = Plan(net, sizes, self.store, self.random, net.outputs[-1].name)
+        result_shape = self.plan.forward(self.xs, training=False).shape
         self.c: Array = np.asarray(generator(seed, "functional").normal(size=result_shape))
 
     def _states(self) -> list[str]:
@@ -67,17 +69,18 @@ class GradientCheck:
         self.random.bit_generator.state = self.start
         for name, value in self.states.items():
             self.store.views[name][...] = value
-        return float(np.vdot(self.c, self.plan.forward(self.x, training=self.training)))
+        return float(np.vdot(self.c, self.plan.forward(self.xs, training=self.training)))
 
     def gradients(self) -> dict[str, tuple[Array, Array]]:
-        """For the input (if it is numbers) and every parameter: the array itself and the gradient of L."""
+        """For the inputs (if they are numbers) and every parameter: the array itself and the gradient of L."""
         self.value()
         self.plan.backward(self.c.copy())
         found = {
             name: (self.store.views[name], view.copy()) for name, view in self.store.gradient_views.items()
         }
-        if self.net.inputs[0].shape.of is None:
-            found["input"] = (self.x, self.plan.input_gradient.copy())
+        for layer, x, gradient in zip(self.net.inputs, self.xs, self.plan.input_gradients, strict=True):
+            if layer.shape.of is None:
+                found[layer.name] = (x, gradient.copy())
         return found
 
     def run(self) -> list[Mismatch]:

@@ -17,7 +17,7 @@ from netspec.ir.definition import Argument, Definition
 from netspec.ir.layer import Operation
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
-from netspec.ir.sizes import Dims, Padding, Pair
+from netspec.ir.sizes import Dims, Ends, Padding, Pair
 from netspec.ir.values import Choice, Flag, Kind, Real, String, Whole, Word
 from netspec.limits import Limits
 from netspec.passes import run
@@ -60,6 +60,10 @@ def _padding(kind: Padding, given: Shape) -> Strategy:
     return st.sampled_from(("same", "valid")) | st.tuples(side, side, side, side)
 
 
+def _ends(kind: Ends, given: Shape) -> Strategy:
+    return st.sampled_from((*kind.words.values(), (0, 0), (1, 1), (2, 0), (0, 1)))
+
+
 def _dims(kind: Dims, given: Shape) -> Strategy:
     """Shapes that hold as many numbers as the input."""
     size = given.size
@@ -84,6 +88,7 @@ KINDS: Final[dict[type[Kind], Callable[[Any, Shape], Strategy]]] = {
     Choice: _choice,
     Flag: _flag,
     Padding: _padding,
+    Ends: _ends,
     Dims: _dims,
     Word: _word,
     String: _string,

@@ -20,9 +20,8 @@ from netspec.data import Preprocessing
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
-from netspec.source import Source
 from netspec.train.environment import versions
-from netspec.train.header import TEXT, read_header, refuse
+from netspec.train.header import FILES, TEXT, read_header, refuse, spec_in
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,6 +57,7 @@ def metadata_of(
     """The texts that go into the header of a network's weight file."""
     found = {
         TEXT: net.text or net.to_text(),
+        FILES: json.dumps(dict(net.files), ensure_ascii=False),
         "name": net.name,
         "version": versions().get("netspec", "not installed"),
         "classes": json.dumps(list(classes), ensure_ascii=False),
@@ -104,7 +104,7 @@ def load(path: Path) -> Checkpoint:
 def restore(path: Path, limits: Limits = DEFAULT) -> Restored:
     """The network and the weights of a file, found to belong together; raises `SpecError`."""
     text, metadata, arrays = load(path)
-    net = analyse(Source(text, f"{metadata.get('name', 'net')}.net"), limits)
+    net = analyse(spec_in(path, text, metadata, f"{metadata.get('name', 'net')}.net"), limits)
     check_values(net, arrays)
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:

@@ -8,17 +8,22 @@ the length n of the header as a little-endian number; n bytes of JSON, `{"name":
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from netspec.diagnostics import error
+from netspec.source import Source
+from netspec.syntax.files import Texts
 
 MOST_HEADER: Final = 1 << 25
 """Bytes of a header; that of the largest network that the limits allow is smaller."""
 TEXT: Final = "netspec"
 """The key of the spec's text."""
+FILES: Final = "files"
+"""The key of the texts that the spec took blocks from, a JSON object by path."""
 SIZES: Final = {"F64": 8, "F32": 4, "F16": 2, "I64": 8}
 """Bytes of one entry of the types that weights may have."""
 
@@ -69,6 +74,17 @@ def read_header(path: Path) -> Header:
     if TEXT not in metadata:
         refuse(path, "there is no spec inside (no `netspec` in its header): it was not written by netspec")
     return Header(metadata, shapes)
+
+
+def spec_in(path: Path, text: str, metadata: Mapping[str, str], name: str) -> Source:
+    """The spec in a weight file, which may import nothing but the texts beside it; raises N703."""
+    try:
+        texts = json.loads(metadata.get(FILES, "{}"))
+    except (ValueError, RecursionError):
+        texts = None
+    if not isinstance(texts, dict) or not all(isinstance(each, str) for each in texts.values()):
+        refuse(path, f"`{FILES}` in its header are not texts by path")
+    return Source(text, name, Texts(texts))
 
 
 def _read(path: Path, start: bytes, size: int, read: Any) -> bytes:

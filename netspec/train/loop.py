@@ -336,7 +336,7 @@ def batches(examples: int, size: int) -> list[tuple[int, int]]:
 
 
 def _layers(names: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(name.rpartition(".")[0] for name in names))
+    return list(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
 def _listed(names: Sequence[str], most: int = 4) -> str:

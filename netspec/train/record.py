@@ -18,6 +18,7 @@ from typing import Any, Final
 from netspec.backends import Program
 from netspec.diagnostics import error
 from netspec.ir.net import Net
+from netspec.passes.library import SHIPPED
 from netspec.train import checkpoint, curves
 from netspec.train.loop import Observer, Result, Row, finite
 
@@ -64,8 +65,13 @@ class Record(Observer):
         return self.program.net
 
     def write_spec(self) -> None:
-        """The spec as it was read."""
+        """The spec as it was read, and beside it what it imports."""
         checkpoint.write(self.folder / f"{self.net.name}.net", self.net.text or self.net.to_text())
+        for path, text in self.net.files.items():
+            if not path.startswith(SHIPPED):
+                place = self.folder / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                checkpoint.write(place, text)
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """A document of the run, indented for people."""

@@ -5,6 +5,7 @@ import pytest
 import netspec
 from netspec.ir import catalog
 from netspec.ir.layer import Operation
+from netspec.testing.cases import example_text
 from netspec.testing.gradcheck import check_gradients
 
 HARD = [
@@ -32,7 +33,7 @@ def examples() -> list[str]:
         assert issubclass(definition, Operation)
         assert definition.examples, f"{definition.word} has no example"
         if not definition.reads_nothing:
-            texts += [f"input {example.input}\n{example.text}" for example in definition.examples]
+            texts += [example_text(example) for example in definition.examples]
     return texts
 
 

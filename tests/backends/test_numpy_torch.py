@@ -21,6 +21,7 @@ from netspec.init import initial
 from netspec.ir import catalog
 from netspec.ir.layer import Operation
 from netspec.ir.net import Net
+from netspec.testing.cases import example_text
 
 BATCH = 3
 PRECISION = 1e-12
@@ -44,11 +45,12 @@ class Layer:
         self.store.load(initial(self.net, 0, dtype))
         self.random = np.random.default_rng(1)
         result = self.net.outputs[-1]
-        shape = self.net.inputs[0].shape
-        self.plan = Plan(self.net, (BATCH, *shape.known), self.store, self.random, result.name)
-        self.values = self.store.values_of(result.name)
-        self.gradients = self.store.gradients_of(result.name)
-        self.x = inputs(self.net, dtype)
+        self.xs = inputs(self.net, dtype)
+        shapes = [(BATCH, *layer.shape.known) for layer in self.net.inputs]
+        self.plan = Plan(self.net, shapes, self.store, self.random, result.name)
+        weights = self.net.weights_of(result)
+        self.values = self.store.values_of(weights)
+        self.gradients = self.store.gradients_of(weights)
 
     def tensors(self) -> dict[str, Tensor]:
         """Copies of the parameters that take gradients."""
@@ -58,27 +60,40 @@ class Layer:
         }
 
     def agrees(self, function: Callable[..., Tensor], *, training: bool = True) -> None:
-        """Output and all gradients are those of `function(x, **parameters)`."""
-        integers = self.x.dtype.kind == "i"
-        x, parameters = torch.tensor(self.x, requires_grad=not integers), self.tensors()
-        wanted = function(x, **parameters)
-        found = self.plan.forward(self.x, training=training)
+        """Output and all gradients are those of `function(*inputs, **parameters)`."""
+        xs = [torch.tensor(x, requires_grad=x.dtype.kind != "i") for x in self.xs]
+        parameters = self.tensors()
+        wanted = function(*xs, **parameters)
+        found = self.plan.forward(self.xs, training=training)
         close(found, wanted)
         dy = np.random.default_rng(2).normal(size=found.shape)
         wanted.backward(torch.tensor(dy))
         self.plan.backward(dy)
         for name, gradient in self.gradients.items():
             close(gradient, parameters[name].grad)
-        if not integers:
-            close(self.plan.input_gradient, x.grad)
+        for x, found in zip(xs, self.plan.input_gradients, strict=True):
+            if x.requires_grad:
+                close(found, x.grad)
+
+    @property
+    def x(self) -> Array:
+        """The only input."""
+        (x,) = self.xs
+        return x
+
+    @x.setter
+    def x(self, array: Array) -> None:
+        self.xs = (array,)
 
 
-def inputs(net: Net, dtype: str = "float64") -> Array:
-    shape, random = net.inputs[0].shape, np.random.default_rng(3)
-    size = (BATCH, *shape.known)
-    if shape.of is not None:
-        return channels_first(random.integers(0, shape.of, size))
-    return channels_first(random.normal(size=size)).astype(dtype)
+def inputs(net: Net, dtype: str = "float64") -> tuple[Array, ...]:
+    random = np.random.default_rng(3)
+    found = []
+    for shape in (layer.shape for layer in net.inputs):
+        size = (BATCH, *shape.known)
+        drawn = random.normal(size=size) if shape.of is None else random.integers(0, shape.of, size)
+        found.append(channels_first(drawn).astype(dtype if shape.of is None else drawn.dtype))
+    return tuple(found)
 
 
 def close(found: Array, wanted: Tensor | None) -> None:
@@ -309,12 +324,116 @@ def test_erf_is_accurate_to_the_last_digits() -> None:
     assert np.isnan(erf(np.array([np.nan]))).all()
 
 
+# --- layers that came later
+
+
+@pytest.mark.parametrize(
+    ("text", "pads", "options"),
+    [
+        ("conv1d 6 3", (1, 1), {}),
+        ("conv1d 6 4", (1, 2), {}),
+        ("conv1d 6 4 stride2 groups=2", (1, 2), {"stride": 2, "groups": 2}),  # ceil(9 / 2) results
+        ("conv1d 6 3 causal dilation2 stride2", (4, 0), {"stride": 2, "dilation": 2}),
+        ("conv1d 6 3 pad=2,0", (2, 0), {}),
+        ("conv1d 6 3 valid", (0, 0), {}),
+    ],
+)
+def test_conv1d(text: str, pads: tuple[int, int], options: dict[str, int]) -> None:
+    def expected(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return F.conv1d(F.pad(x.mT, pads), weight, bias, **options).mT
+
+    Layer(f"input 9x4\n{text}").agrees(expected)
+
+
+def test_causal_results_see_nothing_later() -> None:
+    layer = Layer("input 9x2\nconv1d 3 3 causal stride2 dilation2")
+    before = layer.plan.forward(layer.xs, training=False).copy()
+    layer.x[:, 5:] += 1
+    changed = np.abs(layer.plan.forward(layer.xs, training=False) - before).max(axis=(0, 2)) > 0
+    assert changed.tolist() == [False, False, False, True, True]
+
+
+def test_newer_norms() -> None:
+    Layer("input 4x3x6\ngroupnorm 3 eps=0.1").agrees(
+        lambda x, weight, bias: F.group_norm(x, 3, weight, bias, 0.1)
+    )
+    Layer("input 5x6\ngroupnorm 2 noaffine").agrees(lambda x: F.group_norm(x.mT, 2).mT)
+    Layer("input 5x6\nrmsnorm eps=0.1").agrees(
+        lambda x, weight: weight * x / (x.square().mean(-1, keepdim=True) + 0.1).sqrt()
+    )
+    for size in (1, 2, 5, 9):
+        Layer(f"input 3x2x6\nlrn {size} alpha=0.5 beta=0.7 k=2").agrees(
+            lambda x, size=size: nn.LocalResponseNorm(size, 0.5, 0.7, 2.0)(x)
+        )
+
+
+def test_lrn_as_in_alexnet() -> None:
+    """b = a / (k + alpha * sum over n neighbours)^beta, n = 5, alpha = 1e-4, k = 2."""
+
+    def expected(x: Tensor) -> Tensor:
+        square = F.pad(x.square(), (0, 0, 0, 0, 2, 2))
+        around = sum(square[:, shift : shift + 8] for shift in range(5))
+        return x / (2 + 1e-4 * around) ** 0.75
+
+    Layer("input 3x2x8\nlrn 5 alpha=5e-4 k=2").agrees(expected)
+
+
+def test_prelu_and_the_approximate_gelu() -> None:
+    Layer("input 4x3x2\nprelu").agrees(lambda x, weight: F.prelu(x, weight))
+    Layer("input 4x3\nprelu").agrees(lambda x, weight: F.prelu(x.mT, weight).mT)
+    Layer("input 4x3\nprelu 0.1 shared").agrees(lambda x, weight: F.prelu(x, weight))
+    Layer("input 4x3\ngelu approximate").agrees(lambda x: F.gelu(x, approximate="tanh"))
+
+
+def test_sinusoids_step_by_step() -> None:
+    found = Layer("input 7x5\nposition")
+    added = found.plan.forward(found.xs, training=False) - found.x
+    for step, feature in np.ndindex(7, 5):
+        angle = step / 10000 ** (2 * (feature // 2) / 5)
+        expected = math.cos(angle) if feature % 2 else math.sin(angle)
+        np.testing.assert_allclose(added[:, step, feature], expected, rtol=0, atol=1e-14)
+
+
+def test_learned_positions_may_be_longer() -> None:
+    Layer("input 5x3\nposition learned 8").agrees(lambda x, weight: x + weight[:5])
+
+
+@pytest.mark.parametrize(
+    "text", ["input 2000\nsample", "input v 1000\ninput mean 1000\nsample log_variance=v"]
+)
+@pytest.mark.parametrize("training", [True, False])
+def test_a_sample_has_its_mean_and_variance(text: str, training: bool) -> None:
+    """On both backends; and the gradients are those of the draw."""
+    layer = Layer(text)
+    mean, variance = layer.xs[::-1] if len(layer.xs) > 1 else np.split(layer.x, 2, axis=1)
+    program = netspec.compile(layer.net, "torch", dtype="float64", device="cpu")
+    program.module.train(training)  # type: ignore[attr-defined]
+    tensors = [torch.tensor(x, requires_grad=True) for x in layer.xs]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        drawn = program.module(*tensors)  # type: ignore[attr-defined]
+    drawn.sum().backward()
+    gradients = [tensor.grad.numpy() for tensor in tensors if tensor.grad is not None]
+    found = layer.plan.forward(layer.xs, training=training)
+    layer.plan.backward(np.ones_like(found))
+    for y, dxs in ((found, layer.plan.input_gradients), (drawn.detach().numpy(), gradients)):
+        normal = (y - mean) / np.exp(variance / 2)
+        if not training:
+            assert not normal.any()
+            continue
+        assert abs(normal.mean()) < 5 / normal.size**0.5
+        assert abs(normal.std() - 1) < 5 / (2 * normal.size) ** 0.5
+        dmean, dvariance = dxs[::-1] if len(dxs) > 1 else np.split(dxs[0], 2, axis=1)
+        np.testing.assert_allclose(dmean, 1)
+        np.testing.assert_allclose(dvariance, (y - mean) / 2)
+
+
 # --- every layer
 
 
 def examples() -> list[str]:
     return [
-        f"input {example.input}\n{example.text}"
+        example_text(example)
         for definition in catalog.definitions("layer")
         if issubclass(definition, Operation) and not definition.reads_nothing
         for example in definition.examples
@@ -325,13 +444,15 @@ def examples() -> list[str]:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_kernels_keep_to_their_type_and_leave_their_input_alone(text: str, dtype: str) -> None:
     layer = Layer(text, dtype)
-    layer.x.flags.writeable = False
+    for x in layer.xs:
+        x.flags.writeable = False
     for training in (False, True):
-        y = layer.plan.forward(layer.x, training=training)
-        assert {str(value.dtype) for name, value in layer.plan.values.items() if name != "input1"} <= {dtype}
+        y = layer.plan.forward(layer.xs, training=training)
+        made = {name: value for name, value in layer.plan.values.items() if name not in layer.plan.sources}
+        assert {str(value.dtype) for value in made.values()} <= {dtype}
     dy = np.ones_like(y)
     dy.flags.writeable = False
     layer.plan.backward(dy)
-    assert layer.plan.input_gradient.dtype == dtype
-    assert layer.plan.input_gradient.shape == layer.x.shape
+    for x, dx in zip(layer.xs, layer.plan.input_gradients, strict=True):
+        assert (dx.dtype, dx.shape) == (dtype, x.shape)
     assert {gradient.dtype for gradient in layer.gradients.values()} <= {np.dtype(dtype)}

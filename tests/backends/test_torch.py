@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,18 +18,18 @@ from torch.nn import functional as F
 
 import netspec
 from netspec import SpecError
-from netspec.backends import Array, channels_first, channels_last
+from netspec.backends import Array, as_given, channels_first, channels_last, on_each
 from netspec.backends.torch.device import find_device
 from netspec.backends.torch.export import export
 from netspec.backends.torch.program import TorchProgram
-from netspec.backends.torch.source import attributes, class_name, module_source
+from netspec.backends.torch.source import attributes, class_name, module_source, tied
 from netspec.init import initial
 from netspec.ir.catalog import definitions
 from netspec.ir.layer import Example, Operation
 from netspec.ir.net import Net
-from netspec.ir.shape import Symbol
 from netspec.layers.conv import Upconv
 from netspec.layers.pool import Pool
+from netspec.testing.cases import example_text
 
 NETS = {
     "lecture_cnn": """
@@ -79,20 +80,21 @@ def compiled(net: Net | str, **options: object) -> TorchProgram:
     return program
 
 
-def inputs(net: Net, examples: int = 3, steps: int = 6) -> Array:
-    """Examples as the spec writes them."""
+def inputs(net: Net, examples: int = 3, steps: int = 6) -> Any:
+    """Examples as the spec writes them, a tuple for several inputs."""
     random = np.random.default_rng(zlib.crc32(module_source(net).encode()))
-    shape = net.inputs[0].shape
-    sizes = (examples, *(steps if isinstance(dim, Symbol) else dim for dim in shape.dims))
-    return random.normal(size=sizes) if shape.of is None else random.integers(shape.of, size=sizes)
+    found = []
+    for shape in (layer.shape for layer in net.inputs):
+        sizes = (examples, *(dim if isinstance(dim, int) else steps for dim in shape.dims))
+        found.append(random.normal(size=sizes) if shape.of is None else random.integers(shape.of, size=sizes))
+    return as_given(found)
 
 
 def examples() -> Iterator[tuple[str, Example]]:
     for definition in definitions("layer"):
         assert issubclass(definition, Operation)
         for example in definition.examples:
-            text = example.text if definition.reads_nothing else f"input {example.input}\n{example.text}"
-            yield text, example
+            yield example_text(example, definition.reads_nothing), example
 
 
 # --- every layer
@@ -107,23 +109,23 @@ def test_example(text: str, example: Example) -> None:
     batch = inputs(net)
     shape = net.outputs[0].shape
     assert str(shape) == example.output
-    assert program.predict(batch).shape == (len(batch), *shape.dims)
+    assert program.predict(batch).shape == (3, *shape.dims)
     values = program.parameters()
     assert [(name, value.shape) for name, value in values.items()] == [
         (name, param.shape) for name, param in net.parameters.items()
     ]
     state = {key for key in program.module.state_dict() if not key.endswith(".num_batches_tracked")}
-    assert state == set(net.parameters)
+    assert state - set(tied(net)) == set(net.parameters)
     if shape.of is not None:
         return
-    loss, gradients = program.loss_and_gradients(channels_first(batch), targets(program, batch))
+    loss, gradients = program.loss_and_gradients(on_each(channels_first, batch), targets(program, batch))
     assert np.isfinite(loss)
     assert {name: value.shape for name, value in gradients.items()} == {
         name: param.shape for name, param in net.parameters.items() if param.trainable
     }
 
 
-def targets(program: TorchProgram, batch: Array) -> Array:
+def targets(program: TorchProgram, batch: Any) -> Array:
     """Prepared targets of the right shape: class 1 or 0.5 everywhere."""
     output = channels_first(program.predict(batch))
     if program.net.outputs[0].word == "softmax":
@@ -452,5 +454,5 @@ def test_compiles_to_one_graph(name: str) -> None:
     batch = program._inputs(channels_first(inputs(program.net)))
     faster = torch.compile(program.module.eval(), backend=count, fullgraph=True)
     with torch._dynamo.config.patch(allow_rnn=True), torch.no_grad():
-        torch.testing.assert_close(faster(batch), program.module(batch))
+        torch.testing.assert_close(faster(*batch), program.module(*batch))
     assert len(graphs) == 1

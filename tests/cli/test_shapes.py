@@ -8,7 +8,8 @@ import pytest
 
 from netspec.cli.shapes import SCHEMA
 from netspec.passes import analyse
-from netspec.passes.count import as_text, count
+from netspec.passes.count import count
+from netspec.passes.table import as_text
 from netspec.source import Source
 
 from .conftest import SPECS, Run
@@ -72,6 +73,7 @@ def test_json(run: Run) -> None:
         "multiply_adds",
         "symbols",
         "constraints",
+        "convention",
         "memory",
     ]
     assert net["parameters"] == 122_270

@@ -1,22 +1,19 @@
-"""Text to tree: the whole concrete syntax, places, nesting, recovery, and the stored tables."""
+"""Text to tree: the whole concrete syntax, places, nesting and recovery."""
 
-import json
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lark import Lark
 
 from netspec.diagnostics import Diagnostics, SpecError
 from netspec.limits import Limits
 from netspec.passes import run
 from netspec.source import Source
 from netspec.syntax import tree
-from netspec.syntax.build import TreeBuilder, number
-from netspec.syntax.parser import grammar, parse
-from netspec.syntax.tables import NAME, OPTIONS, load_parser, make_tables
+from netspec.syntax.build import number
+from netspec.syntax.parser import parse
 
 WHOLE = Path(__file__).with_name("whole_language.net")
 
@@ -41,7 +38,7 @@ def test_the_whole_language_is_read() -> None:
 
 
 def test_what_is_not_built_yet_is_no_syntax_error() -> None:
-    for line in ("block b(n=1):\n    relu", "for w in 1, 2: relu", 'import a from "b.net"', "repeat 2: relu"):
+    for line in ("let a = 1", "generate:\n    sample temperature=0.8"):
         _, found = run(Source(f"input 4\n{line}\n"))
         assert [one.code for one in found] == ["N901"], line
 
@@ -137,14 +134,6 @@ def test_places_are_those_of_the_text() -> None:
     assert isinstance(found, tree.Command)
     assert text[found.start : found.end] == "conv 4 5x5"
     assert Source(text).position(found.start) == (5, 1)
-
-
-def test_stored_tables_belong_to_the_grammar() -> None:
-    """`python -m netspec.syntax.tables` renews them."""
-    stored = json.loads((Path(__file__).parents[2] / "grammars" / NAME).read_text("utf-8"))
-    assert stored["key"] == json.loads(make_tables(grammar()))["key"]
-    text, fresh = WHOLE.read_text("utf-8"), Lark(grammar(), transformer=TreeBuilder(), **OPTIONS)
-    assert fresh.parse(text, start="file") == load_parser(grammar(), TreeBuilder()).parse(text, start="file")
 
 
 def test_a_number_of_digits_is_bounded_before_it_is_read() -> None:

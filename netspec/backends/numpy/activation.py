@@ -14,13 +14,14 @@ from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.backends.numpy.normal import normal_distribution
 from netspec.backends.numpy.output import sigmoid
 from netspec.layers import activation as layers
-from netspec.layers.activation import Activation, LeakyRelu, Relu
+from netspec.layers.activation import Activation, Gelu, LeakyRelu, Prelu, Relu
 
 SELU_SCALE: Final = 1.0507009873554804934193349852946
 SELU_ALPHA: Final = 1.6732632423543772848170429916717
 """Klambauer et al. 2017, as PyTorch has them."""
 DENSITY: Final = 0.3989422804014326779399460599343
-"""1 / sqrt(2 pi)."""
+"""1 / sqrt(2 pi), half of sqrt(2 / pi)."""
+CUBIC: Final = 0.044715
 
 
 def _tanh(x: Array, y: Array) -> None:
@@ -46,6 +47,48 @@ def _gelu_slope(x: Array, y: Array, out: Array) -> None:
     out.fill(0.5)
     np.divide(y, x, out=out, where=x != 0)
     out += density
+
+
+def _relu6(x: Array, y: Array) -> None:
+    np.maximum(x, 0, out=y)
+    np.minimum(y, 6, out=y)
+
+
+def _relu6_slope(x: Array, y: Array, out: Array) -> None:
+    np.multiply(x > 0, x < 6, out=out, casting="unsafe")
+
+
+def _inner(x: Array) -> Array:
+    """The argument of the tanh that stands for the normal distribution function."""
+    inner = np.square(x)
+    inner *= CUBIC
+    inner += 1
+    inner *= x
+    inner *= 2 * DENSITY
+    return inner
+
+
+def _gelu_tanh(x: Array, y: Array) -> None:
+    np.tanh(_inner(x), out=y)
+    y += 1
+    y *= x
+    y *= 0.5
+
+
+def _gelu_tanh_slope(x: Array, y: Array, out: Array) -> None:
+    # t = tanh(u): dy/dx = (1 + t + x (1 - t^2) u') / 2
+    t = np.tanh(_inner(x))
+    np.square(t, out=out)
+    np.subtract(1, out, out=out)
+    slope = np.square(x)
+    slope *= 3 * CUBIC
+    slope += 1
+    slope *= 2 * DENSITY
+    out *= slope
+    out *= x
+    out += t
+    out += 1
+    out *= 0.5
 
 
 def _silu(x: Array, y: Array) -> None:
@@ -117,8 +160,8 @@ def _hardswish_slope(x: Array, y: Array, out: Array) -> None:
 Function: TypeAlias = Callable[[Array, Array], None]
 Slope: TypeAlias = Callable[[Array, Array, Array], None]
 TABLE: Final[dict[type[Activation], tuple[Function, Slope]]] = {
+    layers.Relu6: (_relu6, _relu6_slope),
     layers.Tanh: (_tanh, _tanh_slope),
-    layers.Gelu: (_gelu, _gelu_slope),
     layers.Silu: (_silu, _silu_slope),
     layers.Elu: (_elu, _elu_slope),
     layers.Selu: (_selu, _selu_slope),
@@ -132,9 +175,13 @@ class FunctionKernel(Kernel[Activation]):
     """An activation of the table."""
 
     def prepare(self) -> None:
-        self.function, self.slope = TABLE[type(self.operation)]
+        self.function, self.slope = self.functions()
         self.y = self.site.empty(*self.site.output_shape())
         self.dx = self.site.empty(*self.y.shape)
+
+    def functions(self) -> tuple[Function, Slope]:
+        """The function and its derivative."""
+        return TABLE[type(self.operation)]
 
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x
@@ -144,6 +191,40 @@ class FunctionKernel(Kernel[Activation]):
     def backward(self, dy: Array) -> Array:
         self.slope(self.x, self.y, self.dx)
         self.dx *= dy
+        return self.dx
+
+
+@rule(Gelu)
+class GeluKernel(FunctionKernel):
+    """The exact function or its approximation."""
+
+    operation: Gelu
+
+    def functions(self) -> tuple[Function, Slope]:
+        return (_gelu_tanh, _gelu_tanh_slope) if self.operation.approximate else (_gelu, _gelu_slope)
+
+
+@rule(Prelu)
+class PreluKernel(Kernel[Prelu]):
+    """x where positive, else weight * x."""
+
+    def prepare(self) -> None:
+        self.y = self.site.empty(*self.site.output_shape())
+        self.dx = self.site.empty(*self.y.shape)
+        self.negative = self.site.empty(*self.y.shape)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.slope = self.site.parameters["weight"].reshape(self.site.broadcast)
+        np.minimum(x, 0, out=self.negative)
+        np.multiply(self.negative, self.slope, out=self.y)
+        self.x = x
+        return np.add(self.y, np.maximum(x, 0), out=self.y)
+
+    def backward(self, dy: Array) -> Array:
+        weight = self.site.gradients["weight"]
+        axes = None if self.operation.shared else self.site.other_axes
+        np.copyto(weight, np.sum(np.multiply(dy, self.negative, out=self.dx), axis=axes))
+        np.multiply(dy, np.where(self.x > 0, self.dx.dtype.type(1), self.slope), out=self.dx)
         return self.dx
 
 

@@ -26,6 +26,8 @@ class EmbedKernel(Kernel[Embed]):
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x
         np.take(self.site.parameters["weight"], x, axis=0, out=self.y)
+        if self.operation.scaled:
+            self.y *= self.operation.features**0.5
         return self.y.transpose(self.order)
 
     def backward(self, dy: Array) -> Array:
@@ -38,4 +40,6 @@ class EmbedKernel(Kernel[Embed]):
         starts = np.flatnonzero(np.diff(words, prepend=-1))
         gradient.fill(0)
         gradient[words[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+        if self.operation.scaled:
+            gradient *= self.operation.features**0.5
         return self.dx

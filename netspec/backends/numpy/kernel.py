@@ -44,6 +44,17 @@ class Site(Generic[O]):
         """The shape of an input array: batch, then channels first."""
         return (self.batch, *Shape(self.inputs[index].channels_first).known)
 
+    @property
+    def broadcast(self) -> tuple[int, ...]:
+        """The shape in which a number a channel is joined with the (first) input: 1 but for the channel axis."""
+        rank, channel = len(self.inputs[0].dims) + 1, self.channel_axis
+        return tuple(-1 if axis == channel else 1 for axis in range(rank))
+
+    @property
+    def other_axes(self) -> tuple[int, ...]:
+        """All axes of the (first) input array but that of the channels."""
+        return tuple(axis for axis in range(len(self.inputs[0].dims) + 1) if axis != self.channel_axis)
+
     def output_shape(self) -> tuple[int, ...]:
         """The shape of the output array: batch, then channels first."""
         return (self.batch, *Shape(self.output.channels_first).known)
@@ -64,7 +75,7 @@ class Kernel(Generic[O]):
     """The rule of a layer.  Arrays that it returns are its own buffers, good until its next call.
 
     `forward` must keep what `backward` needs; `backward` follows the `forward` that it belongs to, once.
-    A kernel may return its input (or a view of it) from `forward`; it must not write into it.
+    A kernel may return what it is given (or a view of it), from `backward` too; it must not write into it.
     """
 
     def __init__(self, site: Site[O]) -> None:
@@ -75,12 +86,15 @@ class Kernel(Generic[O]):
     def prepare(self) -> None:
         """Make buffers and views: called once, when the plan is made."""
 
-    def forward(self, x: Array, training: bool) -> Array:
-        """The output for an input."""
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """The output for the inputs, in training mode or not (`training`); with its further results, a tuple."""
         raise NotImplementedError
 
-    def backward(self, dy: Array) -> Array:
-        """The gradient of the input for that of the output; fills `site.gradients`."""
+    def backward(self, *gradients: Any) -> Any:
+        """The gradient of the input (a tuple for several) for that of the output; fills `site.gradients`.
+
+        A layer with further results is given the gradients of all, None for those that nothing reads.
+        """
         raise NotImplementedError
 
 

@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
-from netspec.layers.norm import Batchnorm, Layernorm
+from netspec.layers.norm import Batchnorm, Groupnorm, Layernorm, Lrn, Rmsnorm
 
 
 class Normalising(Kernel[Batchnorm | Layernorm]):
@@ -22,8 +22,7 @@ class Normalising(Kernel[Batchnorm | Layernorm]):
     def prepare(self) -> None:
         self.shape = self.site.input_shape()
         self.channel = self.site.channel_axis
-        self.others = tuple(axis for axis in range(len(self.shape)) if axis != self.channel)
-        self.broadcast = tuple(-1 if axis == self.channel else 1 for axis in range(len(self.shape)))
+        self.others, self.broadcast = self.site.other_axes, self.site.broadcast
         self.normal, self.y, self.dx, self.product = (self.site.empty(*self.shape) for _ in range(4))
 
     def scaled(self) -> Array:
@@ -94,3 +93,87 @@ class LayernormKernel(Normalising):
     def forward(self, x: Array, training: bool) -> Array:
         self.normalise(x)
         return self.scaled()
+
+
+@rule(Groupnorm)
+class GroupnormKernel(Kernel[Groupnorm]):
+    """A group is some channels of one example, over all pixels and steps: a row of a matrix (N, groups, rest)."""
+
+    def prepare(self) -> None:
+        site = self.site
+        shape, channel = site.input_shape(), site.channel_axis
+        self.first = (shape[0], shape[channel], *(shape[axis] for axis in site.other_axes[1:]))
+        """The shape with the channels in axis 1."""
+        self.rows = (shape[0], self.operation.groups, -1)
+        self.scale = (1, -1, *(1 for _ in self.first[2:]))
+        self.sums = tuple(axis for axis in range(len(shape)) if axis != 1)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        rows = np.moveaxis(x, self.site.channel_axis, 1).reshape(self.rows)
+        centred = rows - rows.mean(axis=2, keepdims=True)
+        variance = np.mean(np.square(centred), axis=2, keepdims=True)
+        self.deviation = np.sqrt(variance + self.operation.eps)
+        self.normal = centred / self.deviation
+        y = self.normal.reshape(self.first)
+        if self.operation.affine:
+            y = y * self.site.parameters["weight"].reshape(self.scale)
+            y += self.site.parameters["bias"].reshape(self.scale)
+        return np.moveaxis(y, 1, self.site.channel_axis)
+
+    def backward(self, dy: Array) -> Array:
+        dy = np.moveaxis(dy, self.site.channel_axis, 1)
+        if self.operation.affine:
+            np.sum(dy * self.normal.reshape(self.first), axis=self.sums, out=self.site.gradients["weight"])
+            np.sum(dy, axis=self.sums, out=self.site.gradients["bias"])
+            dy = dy * self.site.parameters["weight"].reshape(self.scale)
+        rows = dy.reshape(self.rows)
+        inner = np.mean(rows * self.normal, axis=2, keepdims=True)
+        dx = (rows - rows.mean(axis=2, keepdims=True) - self.normal * inner) / self.deviation
+        return np.moveaxis(dx.reshape(self.first), 1, self.site.channel_axis)
+
+
+@rule(Rmsnorm)
+class RmsnormKernel(Kernel[Rmsnorm]):
+    """x' = x / root, dx = (dx' - x' * mean(dx' * x')) / root."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        square = np.mean(np.square(x), axis=self.site.channel_axis, keepdims=True)
+        self.root = np.sqrt(square + self.operation.eps)
+        self.normal: Array = x / self.root
+        if not self.operation.affine:
+            return self.normal
+        y: Array = self.normal * self.site.parameters["weight"].reshape(self.site.broadcast)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        if self.operation.affine:
+            np.sum(dy * self.normal, axis=self.site.other_axes, out=self.site.gradients["weight"])
+            dy = dy * self.site.parameters["weight"].reshape(self.site.broadcast)
+        inner = np.mean(dy * self.normal, axis=self.site.channel_axis, keepdims=True)
+        dx: Array = (dy - self.normal * inner) / self.root
+        return dx
+
+
+@rule(Lrn)
+class LrnKernel(Kernel[Lrn]):
+    """y = x d^-beta, d = k + alpha / size * B x^2; B holds a 1 for each channel in a channel's window."""
+
+    def prepare(self) -> None:
+        _, channels, height, width = self.site.input_shape()
+        size = self.operation.size
+        distance = np.arange(channels)[None] - np.arange(channels)[:, None]
+        window = (distance >= -(size // 2)) & (distance <= (size - 1) // 2)
+        self.band = (window * (self.operation.alpha / size)).astype(self.site.dtype)
+        self.flat = (self.site.batch, channels, height * width)
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.x = x.reshape(self.flat)
+        self.base = self.operation.k + self.band @ np.square(self.x)
+        self.power: Array = self.base**-self.operation.beta
+        return (self.x * self.power).reshape(x.shape)
+
+    def backward(self, dy: Array) -> Array:
+        flat = dy.reshape(self.flat)
+        through = self.band.T @ (flat * self.x * self.power / self.base)
+        dx = flat * self.power - 2 * self.operation.beta * self.x * through
+        return dx.reshape(dy.shape)

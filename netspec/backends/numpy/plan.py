@@ -2,57 +2,123 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Site, rules
 from netspec.backends.numpy.store import Store
-from netspec.ir.net import Net
+from netspec.ir.layer import Layer
+from netspec.ir.net import Net, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One layer: the results that its kernel reads and gives, and gradients of weights that others use too."""
+
+    inputs: tuple[str, ...]
+    results: tuple[str, ...]
+    kernel: Any
+    shared: list[tuple[Array, Array]] = field(default_factory=list)
+    """What the kernel fills, and where that is added up."""
 
 
 class Plan:
-    """The kernels of a network in order, for inputs of one shape.  `upto` leaves out the layers after it."""
+    """The kernels of a network in order, for inputs of the given shapes, batch first.
+
+    `result` is what gradients come from: the last layer, or what that reads where it is fused with the loss; the
+    last layer then is left out.
+    """
 
     def __init__(
-        self, net: Net, input_shape: tuple[int, ...], store: Store, random: np.random.Generator, upto: str
+        self,
+        net: Net,
+        input_shapes: Sequence[tuple[int, ...]],
+        store: Store,
+        random: np.random.Generator,
+        result: str,
     ) -> None:
-        batch, *dims = input_shape
-        shapes = net.shapes_for(tuple(dims))
-        # a kernel takes its inputs in order, however many they are
-        self.steps: list[tuple[str, tuple[str, ...], Any]] = []
-        self.source = net.inputs[0].name
-        self.result = upto
+        layers = net.layers if result == net.layers[-1].name else net.layers[:-1]
+        self.sources = [layer.name for layer in net.inputs]
+        self.result = result
         self.values: dict[str, Array] = {}
-        for layer in net.layers:
+        self.steps: list[Step] = []
+        self._users = Counter(
+            weight.name for layer in layers for weight in set(net.weights_of(layer).values())
+        )
+        shapes = net.shapes_for(*(tuple(shape[1:]) for shape in input_shapes))
+        for layer in layers:
             if layer.inputs:
-                kernel = rules.find(type(layer.operation))
+                inputs = tuple(shapes[name] for name in layer.inputs)
+                weights = net.weights_of(layer)
+                gradients, shared = self._gradients(store, weights)
                 site: Site[Any] = Site(
                     layer.operation,
-                    tuple(shapes[name] for name in layer.inputs),
+                    inputs,
                     shapes[layer.name],
-                    batch,
+                    input_shapes[0][0],
                     store.dtype,
-                    store.values_of(layer.name),
-                    store.gradients_of(layer.name),
+                    store.values_of(weights),
+                    gradients,
                     random,
                 )
-                self.steps.append((layer.name, layer.inputs, kernel(site)))
-            if layer.name == upto:
-                break
+                extras = (f"{layer.name}.{extra}" for extra in layer.operation.extras(inputs))
+                kernel = rules.find(type(layer.operation))(site)
+                self.steps.append(Step(layer.inputs, (layer.name, *extras), kernel, shared))
+        self.cleared = self._cleared(net, layers, store)
 
-    def forward(self, inputs: Array, training: bool) -> Array:
-        """The result for a batch, channels first."""
-        values = self.values = {self.source: inputs}
-        for name, sources, kernel in self.steps:
-            values[name] = kernel.forward(*(values[source] for source in sources), training=training)
+    def _gradients(
+        self, store: Store, weights: dict[str, Weight]
+    ) -> tuple[dict[str, Array], list[tuple[Array, Array]]]:
+        """Where a kernel puts its gradients: where they belong, or apart if other layers use the same weight."""
+        gradients, shared = store.gradients_of(weights), []
+        for name, view in gradients.items():
+            if self._users[weights[name].name] > 1:
+                gradients[name] = np.empty(view.shape, store.dtype)
+                shared.append((gradients[name], view))
+        return gradients, shared
+
+    def _cleared(self, net: Net, layers: Sequence[Layer], store: Store) -> list[Array]:
+        """The gradients that no kernel overwrites: those that are added up, and those that nothing reaches."""
+        reached = {self.result}
+        filled: Counter[str] = Counter()
+        for layer in reversed(layers):
+            if layer.name in reached:
+                reached.update(name.partition(".")[0] for name in layer.inputs)
+                filled.update(weight.name for weight in net.weights_of(layer).values())
+        return [
+            view for name, view in store.gradient_views.items() if filled[name] == 0 or self._users[name] > 1
+        ]
+
+    def forward(self, inputs: Sequence[Array], training: bool) -> Array:
+        """The result for a batch, channels first; `values` holds all results."""
+        values = self.values = dict(zip(self.sources, inputs, strict=True))
+        for step in self.steps:
+            found = step.kernel.forward(*(values[name] for name in step.inputs), training=training)
+            if len(step.results) == 1:
+                values[step.results[0]] = found
+            else:
+                values.update(zip(step.results, found, strict=True))
         return values[self.result]
 
     def backward(self, gradient: Array) -> None:
-        """Fill the gradients of all parameters and keep that of the input, given that of the result."""
+        """Fill the gradients of all parameters and keep those of the inputs, given that of the result."""
+        for view in self.cleared:
+            view.fill(0)
         gradients: dict[str, Array] = {self.result: gradient}
-        for name, sources, kernel in reversed(self.steps):
-            found = kernel.backward(gradients.pop(name))
-            for source, value in zip(sources, found if isinstance(found, tuple) else (found,), strict=True):
-                gradients[source] = gradients[source] + value if source in gradients else value
-        self.input_gradient = gradients[self.source]
+        for step in reversed(self.steps):
+            given = [gradients.pop(name, None) for name in step.results]
+            if all(each is None for each in given):
+                continue
+            found = step.kernel.backward(*given)
+            for name, value in zip(step.inputs, found if isinstance(found, tuple) else (found,), strict=True):
+                gradients[name] = gradients[name] + value if name in gradients else value
+            for own, total in step.shared:
+                total += own
+        self.input_gradients = [
+            gradients[name] if name in gradients else np.zeros_like(self.values[name])
+            for name in self.sources
+        ]

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from netspec.backends import channels_first, channels_last, check_values
+from netspec.backends import (
+    Arrays,
+    as_given,
+    as_tuple,
+    channels_first,
+    channels_last,
+    check_values,
+    on_each,
+)
 from netspec.backends.numpy.kernel import Array, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
@@ -56,35 +64,43 @@ class NumpyProgram:
         self.random = generator(seed.value if isinstance(seed, Seed) else 0, "layers")
         self.plans.clear()
 
-    def plan(self, shape: tuple[int, ...], upto: str) -> Plan:
-        """The plan for inputs of a shape (batch first, as the spec writes it), made when first wanted."""
-        key = (shape, upto)
+    def plan(self, inputs: tuple[Array, ...], result: str) -> Plan:
+        """The plan for prepared inputs of these shapes, made when first wanted."""
+        shapes = tuple(written_shape(array.shape) for array in inputs)
+        key = (shapes, result)
         if key not in self.plans:
             if len(self.plans) >= MOST_PLANS:
                 del self.plans[next(iter(self.plans))]
-            self.plans[key] = Plan(self.net, shape, self.store, self.random, upto)
+            self.plans[key] = Plan(self.net, shapes, self.store, self.random, result)
         return self.plans[key]
 
-    def predict(self, inputs: Array) -> Array:
+    def predict(self, inputs: Arrays) -> Any:
         """See `Program.predict`."""
-        return self._predict(self._in(channels_first(inputs)))
+        return self._predict(self._in(on_each(channels_first, inputs)))
 
-    def _predict(self, prepared: Array) -> Array:
-        plan = self.plan(written_shape(prepared.shape), self.net.outputs[-1].name)
-        return channels_last(plan.forward(prepared, training=False)).copy()
+    def _predict(self, prepared: tuple[Array, ...]) -> Arrays:
+        plan = self.plan(prepared, self.net.outputs[-1].name)
+        plan.forward(prepared, training=False)
+        return self._outputs(plan)
 
-    def _in(self, inputs: Array) -> Array:
+    def _outputs(self, plan: Plan) -> Arrays:
+        """Copies of a plan's results, as the spec writes them."""
+        return as_given([channels_last(plan.values[layer.name]).copy() for layer in self.net.outputs])
+
+    def _in(self, inputs: Arrays) -> tuple[Array, ...]:
         """Inputs in the program's own type; integers (words, classes) stay integers."""
-        return (
-            inputs if self.net.inputs[0].shape.of is not None else inputs.astype(self.store.dtype, copy=False)
+        return tuple(
+            array if layer.shape.of is not None else array.astype(self.store.dtype, copy=False)
+            for layer, array in zip(self.net.inputs, as_tuple(inputs), strict=True)
         )
 
-    def _loss(self, inputs: Array, targets: Array) -> tuple[float, Plan, Array]:
-        plan = self.plan(written_shape(inputs.shape), self.trained)
-        loss, gradient = self.loss.value_and_gradient(plan.forward(self._in(inputs), training=True), targets)
+    def _loss(self, inputs: Arrays, targets: Array) -> tuple[float, Plan, Array]:
+        prepared = self._in(inputs)
+        plan = self.plan(prepared, self.trained)
+        loss, gradient = self.loss.value_and_gradient(plan.forward(prepared, training=True), targets)
         return loss, plan, gradient
 
-    def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
+    def loss_and_gradients(self, inputs: Arrays, targets: Array) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; states and the random generator are put back."""
         views, drawn = self.store.views, self.random.bit_generator.state
         states = {
@@ -98,7 +114,7 @@ class NumpyProgram:
             views[name][...] = value
         return loss, {name: view.copy() for name, view in self.store.gradient_views.items()}
 
-    def train_step(self, inputs: Array, targets: Array, rate: float) -> float:
+    def train_step(self, inputs: Arrays, targets: Array, rate: float) -> float:
         """See `Program.train_step`."""
         loss, plan, gradient = self._loss(inputs, targets)
         plan.backward(gradient)
@@ -120,19 +136,20 @@ class NumpyProgram:
         self.store.gradients += l2 * weights + l1 * np.sign(weights)
         return float(l2 / 2 * (weights @ weights) + l1 * np.abs(weights).sum())
 
-    def evaluate(self, inputs: Array, targets: Array) -> tuple[float, Array]:
+    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
         """See `Program.evaluate`."""
-        plan = self.plan(written_shape(inputs.shape), self.net.outputs[-1].name)
-        plan.forward(self._in(inputs), training=False)
+        prepared = self._in(inputs)
+        plan = self.plan(prepared, self.net.outputs[-1].name)
+        plan.forward(prepared, training=False)
         raw = plan.values[self.trained]
         loss, _ = self.loss.value_and_gradient(raw, targets)
-        return loss, channels_last(plan.values[plan.result]).copy()
+        return loss, self._outputs(plan)
 
     def gradient_norms(self) -> dict[str, float]:
         """See `Program.gradient_norms`."""
         norms: dict[str, float] = {}
         for name, view in self.store.gradient_views.items():
-            layer = name.rpartition(".")[0]
+            layer = name.partition(".")[0]
             norms[layer] = norms.get(layer, 0.0) + float(np.vdot(view, view))
         return {layer: norm**0.5 for layer, norm in norms.items()}
 

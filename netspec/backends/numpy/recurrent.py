@@ -29,12 +29,16 @@ class Direction:
         """The projections of the inputs, which become the values of the gates."""
         self.recurrent = site.empty(n, rows)
         self.states = site.zeros(self.steps + 1, n, self.units)
-        """The state before each step and after the last; the first is 0."""
+        """The state before each step and after the last."""
+        self.memories = [self.states]
+        """All that is carried from step to step; what stands first is 0 unless it is given."""
         self.dprojected = site.empty(self.steps, n, rows)
         """The gradient of W x + b."""
         self.dstate = self.dprojected
         """The gradient of U h + c, the same where both are only added."""
         self.dh = site.empty(n, self.units)
+        self.dmemories = [self.dh]
+        """The gradients of the memories, from after the last step to before the first."""
         self.dx = site.empty(*self.x.shape)
         self.prepare(site, n)
 
@@ -53,8 +57,13 @@ class Direction:
         """Complete `dprojected[t]` and `dstate[t]`; leave in `dh` what does not go back through U."""
         raise NotImplementedError
 
-    def forward(self, x: Array) -> Array:
-        """The states after each step, (T, N, units), for x (T, N, features) in reading order."""
+    def forward(self, x: Array, start: list[Array]) -> Array:
+        """The states after each step, (T, N, units), for x (T, N, features) in reading order.
+
+        `start` holds the memories before the first step, or nothing where these are 0.
+        """
+        for memory, value in zip(self.memories, start, strict=False):
+            memory[0] = value
         np.copyto(self.x, x)
         np.matmul(_rows(self.x), self.weight.T, out=_rows(self.gates))
         self.gates += self._outer_bias()
@@ -70,14 +79,19 @@ class Direction:
             total[self.state_bias_inside] = self.bias[self.state_bias_inside]
         return total
 
-    def backward(self, dstates: Array) -> Array:
-        """The gradient of x, given that of the states after each step; fills the parameters' gradients."""
+    def backward(self, dstates: Array, dfinal: list[Array]) -> Array:
+        """The gradient of x, given that of the states after each step; fills the parameters' gradients.
+
+        `dfinal` holds the gradients of the memories after the last step, or nothing; those before the first are left
+        in `dmemories`.
+        """
+        for number, gradient in enumerate(self.dmemories):
+            gradient[...] = dfinal[number] if dfinal else 0
         self.derive()
-        self.dh.fill(0)
         for t in reversed(range(self.steps)):
             self.dh += dstates[t]
             self.step_back(t, self.dh)
-            self.dh += self.dstate[t] @ self.state_weight
+            self.dh += self.through_product(t)
         dprojected, dstate = _rows(self.dprojected), _rows(self.dstate)
         dweight, dstate_weight, dbias, dstate_bias = self.gradients
         np.matmul(dprojected.T, _rows(self.x), out=dweight)
@@ -86,6 +100,11 @@ class Direction:
         np.sum(dstate, axis=0, out=dstate_bias)
         np.matmul(dprojected, self.weight, out=_rows(self.dx))
         return self.dx
+
+    def through_product(self, t: int) -> Array:
+        """The gradient of the state before a step that comes through U h."""
+        found: Array = self.dstate[t] @ self.state_weight
+        return found
 
     def blocks(self, array: Array) -> list[Array]:
         """Views of the gates' columns, in PyTorch's order."""
@@ -125,6 +144,7 @@ class LstmDirection(Direction):
         self.cells = site.zeros(self.steps + 1, batch, self.units)
         self.tanh_cells = site.empty(self.steps, batch, self.units)
         self.product, self.dcell = site.empty(batch, self.units), site.empty(batch, self.units)
+        self.memories, self.dmemories = [self.states, self.cells], [self.dh, self.dcell]
         # sigmoid(x) = tanh(x / 2) / 2 + 1/2, so that one tanh serves all gates
         self.scale, self.shift = (
             np.repeat(np.asarray(values, site.dtype), self.units)
@@ -152,7 +172,6 @@ class LstmDirection(Direction):
         np.multiply(i, 1 - np.square(g), out=dg)
         np.multiply(self.tanh_cells, _sigmoid_slope(o), out=do)
         self.to_cell = o * (1 - np.square(self.tanh_cells))
-        self.dcell.fill(0)
 
     def step_back(self, t: int, dh: Array) -> None:
         di, df, dg, do = self.blocks(self.dprojected[t])
@@ -204,7 +223,61 @@ class GruDirection(Direction):
         dh *= self.blocks(self.gates[t])[1]
 
 
+class ResetFirstDirection(Direction):
+    """r, z as above; n = tanh(W x + b + U (r * h) + c)."""
+
+    def prepare(self, site: Site[Recurrent], batch: int) -> None:
+        self.kept = site.empty(self.steps, batch, self.units)
+        """r * h, of which the candidate n is made."""
+        self.dkept = site.empty(batch, self.units)
+        self.outer, self.inner = slice(2 * self.units), slice(2 * self.units, None)
+
+    def step(self, t: int) -> None:
+        h, new, candidate = self.states[t], self.states[t + 1], self.gates[t, :, self.inner]
+        both = self.gates[t, :, self.outer]
+        both += self.recurrent[:, self.outer]
+        sigmoid(both, both)
+        r, z, n = self.blocks(self.gates[t])
+        candidate += np.multiply(r, h, out=self.kept[t]) @ self.state_weight[self.inner].T
+        np.tanh(candidate, out=n)
+        np.subtract(h, n, out=new)
+        new *= z
+        new += n
+
+    def derive(self) -> None:
+        r, z, n = self.blocks(self.gates)
+        dr, dz, dn = self.blocks(self.dprojected)
+        np.multiply(1 - z, 1 - np.square(n), out=dn)
+        np.multiply(self.states[:-1] - n, _sigmoid_slope(z), out=dz)
+        np.multiply(self.states[:-1], _sigmoid_slope(r), out=dr)
+
+    def step_back(self, t: int, dh: Array) -> None:
+        r, z, _ = self.blocks(self.gates[t])
+        dr, dz, dn = self.blocks(self.dprojected[t])
+        dz *= dh
+        dn *= dh
+        np.matmul(dn, self.state_weight[self.inner], out=self.dkept)
+        dr *= self.dkept
+        dh *= z
+        dh += np.multiply(self.dkept, r, out=self.dkept)
+
+    def through_product(self, t: int) -> Array:
+        found: Array = self.dprojected[t, :, self.outer] @ self.state_weight[self.outer]
+        return found
+
+    def backward(self, dstates: Array, dfinal: list[Array]) -> Array:
+        dx = super().backward(dstates, dfinal)
+        dcandidate = _rows(self.dprojected)[:, self.inner]
+        np.matmul(dcandidate.T, _rows(self.kept), out=self.gradients[1][self.inner])
+        return dx
+
+
 CELLS: dict[type[Recurrent], type[Direction]] = {Rnn: RnnDirection, Lstm: LstmDirection, Gru: GruDirection}
+
+
+def _cell(operation: Recurrent) -> type[Direction]:
+    resets_first = isinstance(operation, Gru) and operation.reset == "before"
+    return ResetFirstDirection if resets_first else CELLS[type(operation)]
 
 
 @rule(Rnn, Lstm, Gru)
@@ -212,7 +285,7 @@ class RecurrentKernel(Kernel[Recurrent]):
     """One or two directions over a sequence (N, T, features); a reverse reading is that of the reversed sequence."""
 
     def prepare(self) -> None:
-        cell = CELLS[type(self.operation)]
+        cell = _cell(self.operation)
         suffixes = ("", "_reverse")[: self.operation.directions]
         self.directions = [cell(self.site, suffix) for suffix in suffixes]
         # the second direction reads the other way round, whichever that is
@@ -222,25 +295,40 @@ class RecurrentKernel(Kernel[Recurrent]):
         self.y = self.site.empty(*self.site.output_shape())
         self.dstates = self.site.zeros(steps, n, self.units)
         self.dx = self.site.empty(n, steps, features)
+        self.state, self.dstart = (self.site.empty(n, *self.operation.state.known) for _ in range(2))
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, start: Array | None = None, *, training: bool) -> tuple[Array, Array]:
         for index, (direction, order) in enumerate(zip(self.directions, self.orders, strict=False)):
-            states = direction.forward(x.swapaxes(0, 1)[order])
+            given = [] if start is None else self.memories(start, index)
+            states = direction.forward(x.swapaxes(0, 1)[order], given)
             self.columns(self.y, index)[...] = (
                 states[-1] if self.operation.last else states[order].swapaxes(0, 1)
             )
-        return self.y
+            for place, memory in zip(self.memories(self.state, index), direction.memories, strict=True):
+                place[...] = memory[-1]
+        return self.y, self.state
 
-    def backward(self, dy: Array) -> Array:
+    def backward(self, dy: Array | None, dstate: Array | None) -> Array | tuple[Array, Array]:
         self.dx.fill(0)
         for index, (direction, order) in enumerate(zip(self.directions, self.orders, strict=False)):
-            part = self.columns(dy, index)
-            if self.operation.last:
-                self.dstates[-1] = part  # the other steps stay 0
+            if dy is None:
+                self.dstates.fill(0)
+            elif self.operation.last:
+                self.dstates[-1] = self.columns(dy, index)  # the other steps stay 0
             else:
-                self.dstates[...] = part.swapaxes(0, 1)[order]
-            self.dx += direction.backward(self.dstates)[order].swapaxes(0, 1)
-        return self.dx
+                self.dstates[...] = self.columns(dy, index).swapaxes(0, 1)[order]
+            dfinal = [] if dstate is None else self.memories(dstate, index)
+            self.dx += direction.backward(self.dstates, dfinal)[order].swapaxes(0, 1)
+            places = self.memories(self.dstart, index)
+            for place, gradient in zip(places, direction.dmemories, strict=True):
+                place[...] = gradient
+        return self.dx if self.operation.init is None else (self.dx, self.dstart)
+
+    def memories(self, state: Array, index: int) -> list[Array]:
+        """The parts of a whole state (N, memories * directions * units) that belong to one direction."""
+        count = len(self.directions)
+        blocks = range(index, count * self.operation.memories, count)
+        return [self.columns(state, block) for block in blocks]
 
     def columns(self, array: Array, index: int) -> Array:
         """The features of one direction."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array
-from netspec.ir.net import Net
+from netspec.ir.net import Net, Weight
 
 
 class Store:
@@ -40,17 +40,18 @@ class Store:
         for name, view in self.views.items():
             view[...] = values[name]
 
-    def values_of(self, layer: str) -> dict[str, Array]:
-        """Views of a layer's parameters and states under their short names."""
-        return _of(layer, self.views)
+    def values_of(self, weights: Mapping[str, Weight]) -> dict[str, Array]:
+        """Views of parameters and states in use, under their short names."""
+        return _of(weights, self.views)
 
-    def gradients_of(self, layer: str) -> dict[str, Array]:
-        """Views of a layer's gradients under their short names."""
-        return _of(layer, self.gradient_views)
+    def gradients_of(self, weights: Mapping[str, Weight]) -> dict[str, Array]:
+        """Views of the gradients of parameters in use, under their short names."""
+        return _of(weights, self.gradient_views)
 
 
-def _of(layer: str, views: Mapping[str, Array]) -> dict[str, Array]:
-    prefix = f"{layer}."
+def _of(weights: Mapping[str, Weight], views: Mapping[str, Array]) -> dict[str, Array]:
     return {
-        name.removeprefix(prefix): view for name, view in views.items() if name.rpartition(".")[0] == layer
+        name: views[weight.name].T if weight.transposed else views[weight.name]
+        for name, weight in weights.items()
+        if weight.name in views
     }

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
-from netspec.backends.torch.code import Code, Site, call, rule
+from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
 from netspec.ir.layer import Operation
-from netspec.layers.activation import Elu, Gelu, Hardswish, LeakyRelu, Relu, Selu, Silu, Softplus, Tanh
+from netspec.layers.activation import (
+    Elu,
+    Gelu,
+    Hardswish,
+    LeakyRelu,
+    Prelu,
+    Relu,
+    Relu6,
+    Selu,
+    Silu,
+    Softplus,
+    Tanh,
+)
 
 
-@rule(Elu, Gelu, Hardswish, Relu, Selu, Silu, Softplus)
+@rule(Elu, Hardswish, Relu, Relu6, Selu, Silu, Softplus)
 def function(site: Site[Operation]) -> Code:
     """The function of `torch.nn.functional` with the word's own name and PyTorch's defaults."""
     return call(f"F.{site.operation.word}({{x}})", follows=True)
+
+
+@rule(Gelu)
+def gelu(site: Site[Gelu]) -> Code:
+    """`F.gelu`."""
+    approximate = ', approximate="tanh"' if site.operation.approximate else ""
+    return call(f"F.gelu({{x}}{approximate})", follows=True)
+
+
+@rule(Prelu)
+def prelu(site: Site[Prelu]) -> Code:
+    """`nn.PReLU`, the channels moved to axis 1, where PyTorch wants them."""
+    number = () if site.operation.shared else (site.channels,)
+    module = construct("nn.PReLU", *number, **unless(0.25, init=site.operation.slope))
+    if site.operation.shared or site.rank in (1, 3):
+        return call("{module}({x})", module, follows=True)
+    return call("{module}({x}.transpose(1, 2)).transpose(1, 2)", module)
 
 
 @rule(Tanh)

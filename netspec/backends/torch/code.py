@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from netspec.backends.rules import Rules
@@ -20,6 +20,10 @@ class Site(Generic[O]):
     operation: O
     inputs: tuple[Shape, ...]
     output: Shape
+    extras: frozenset[str] = frozenset()
+    """The further results that something reads."""
+    borrowed: Mapping[str, bool] = field(default_factory=dict)
+    """The weights of other layers that it uses by its own names for them, and whether it uses them transposed."""
 
     @property
     def channels(self) -> int:
@@ -41,7 +45,10 @@ class Site(Generic[O]):
 class Code:
     """A layer in Python: the submodule, if it has one, and the lines of `forward`.
 
-    In `lines`, `{x}` is the input, `{y}` the result, `{module}` the submodule: `{y} = {module}({x})`.
+    In `lines`, `{x}` is the input, `{y}` the result, `{module}` the submodule: `{y} = {module}({x})`.  Further inputs
+    are `{x1}`, `{x2}` and so on, `{xs}` is all of them with commas between; a further result has its own name
+    (`{state}`), and so has the weight of another layer (`{weight}`).  A name in `lines` that is none of these must be
+    one of `source.TEMPORARY`.
     A layer that `follows` is one expression that may be written around the call of the layer before it, as in
     `F.relu(self.conv1(x))`.
     """
@@ -49,6 +56,10 @@ class Code:
     lines: tuple[str, ...]
     module: str = ""
     follows: bool = False
+    setup: tuple[str, ...] = ()
+    """Lines of `__init__` after the submodule."""
+    support: str = ""
+    """Classes that the submodule is made with, written once at the top of the file."""
     helpers: tuple[str, ...] = ()
     """Functions that the lines call, as source; each stands once in the file."""
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from netspec.backends.torch.code import Code, Site, rule, submodule, unless
+from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
 from netspec.layers.dense import Dense
 
 
 @rule(Dense)
 def dense(site: Site[Dense]) -> Code:
-    """`nn.Linear`."""
-    bias = unless(True, bias=site.operation.bias)
-    return submodule("nn.Linear", site.channels, site.operation.units, **bias)
+    """`nn.Linear`, or with another layer's weights transposed `F.linear`."""
+    operation = site.operation
+    module = construct("nn.Linear", site.channels, operation.units, **unless(True, bias=operation.bias))
+    if site.borrowed.get("weight") is None:
+        return call("{module}({x})", module)
+    if not site.borrowed["weight"]:
+        return Code(("{y} = {module}({x})",), module, setup=("{module}.weight = {weight}",))
+    if not operation.bias:
+        return call("F.linear({x}, {weight}.t())", follows=True)
+    bias = f'nn.ParameterDict({{"bias": torch.zeros({operation.units})}})'
+    return call('F.linear({x}, {weight}.t(), {module}["bias"])', bias)

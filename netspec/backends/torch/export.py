@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from netspec.backends.torch.source import class_name, module_source, renamed
+from netspec.backends.torch.source import attributes, class_name, module_source, renamed, tied
+from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 
 ANY_SIZE: Final = 12
@@ -22,31 +23,49 @@ def export(net: Net) -> str:
 
 
 def _main(net: Net) -> list[str]:
-    given = net.inputs[0].shape
-    sizes = net.constraints.sizes(net.symbols, (ANY_SIZE,)) or {}
-    size = ", ".join(map(str, [2, *given.substitute(sizes).channels_first]))
-    batch = f"torch.rand({size})" if given.of is None else f"torch.randint({given.of}, ({size}))"
     lines = [f"model = {class_name(net)}().eval()"]
     if net.parameters:
         lines += ["# Weights that netspec has trained:", "# from safetensors.torch import load_file"]
-        lines += _load(renamed(net))
+        lines += _load(renamed(net), tied(net))
+    names = attributes(net)
+    batches = ["batch"] if len(net.inputs) == 1 else [names[layer.name] for layer in net.inputs]
+    lines += [f"{name} = {_random(layer)}" for name, layer in zip(batches, net.inputs, strict=True)]
+    outputs = ["output"] if len(net.outputs) == 1 else [names[layer.name] for layer in net.outputs]
+    given, made = (" and ".join(f"{{tuple({name}.shape)}}" for name in each) for each in (batches, outputs))
     lines += [
-        f"batch = {batch}",
         "with torch.no_grad():",
-        "    output = model(batch)",
+        f"    {', '.join(outputs)} = model({', '.join(batches)})",
         "parameters = sum(parameter.numel() for parameter in model.parameters())",
-        'print(f"{parameters:,} parameters, {tuple(batch.shape)} to {tuple(output.shape)}")',
+        f'print(f"{{parameters:,}} parameters, {given} to {made}")',
     ]
     return [f"    {line}" for line in lines]
 
 
-def _load(names: dict[str, str]) -> list[str]:
+def _random(layer: Layer) -> str:
+    """An expression for two examples of an input."""
+    given = layer.shape
+    sizes = [dim if isinstance(dim, int) else ANY_SIZE for dim in given.channels_first]
+    size = ", ".join(map(str, [2, *sizes]))
+    return f"torch.rand({size})" if given.of is None else f"torch.randint({given.of}, ({size}))"
+
+
+def _load(names: dict[str, str], copies: dict[str, str]) -> list[str]:
     """Comments with the lines that load weights, under the names that the module has for its layers."""
+    if copies:
+        further = ", ".join(f'"{copy}": weights["{owner}"]' for copy, owner in copies.items())
+        return [*_renaming(names), f"# model.load_state_dict(weights | {{{further}}})"]
     if not names:
         return ['# model.load_state_dict(load_file("best.safetensors"))']
-    return [
-        '# weights = load_file("best.safetensors")',
-        f"# names = {names!r}".replace("'", '"'),
-        '# split = ((name.split("."), value) for name, value in weights.items())',
-        '# model.load_state_dict({f"{names.get(layer, layer)}.{name}": value for (layer, name), value in split})',
-    ]
+    return [*_renaming(names), "# model.load_state_dict(weights)"]
+
+
+def _renaming(names: dict[str, str]) -> list[str]:
+    """The weights under the module's names."""
+    lines = ['# weights = load_file("best.safetensors")']
+    if names:
+        lines += [
+            f"# names = {names!r}".replace("'", '"'),
+            '# split = ((name.partition("."), value) for name, value in weights.items())',
+            '# weights = {f"{names.get(layer, layer)}.{name}": value for (layer, _, name), value in split}',
+        ]
+    return lines

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
-from netspec.layers.norm import Batchnorm, Layernorm
+from netspec.layers.norm import Batchnorm, Groupnorm, Layernorm, Lrn, Rmsnorm
 
 
 @rule(Batchnorm)
@@ -22,16 +24,47 @@ def batchnorm(site: Site[Batchnorm]) -> Code:
     return call("{module}({x}.transpose(1, 2)).transpose(1, 2)", module)
 
 
-@rule(Layernorm)
-def layernorm(site: Site[Layernorm]) -> Code:
-    """`nn.LayerNorm`, the channels of an image moved to the last axis, where PyTorch wants them."""
+@rule(Groupnorm)
+def groupnorm(site: Site[Groupnorm]) -> Code:
+    """`nn.GroupNorm`, the channels moved to axis 1, where PyTorch wants them."""
     operation = site.operation
     module = construct(
-        "nn.LayerNorm",
+        "nn.GroupNorm",
+        operation.groups,
         site.channels,
         **unless(1e-5, eps=operation.eps),
-        **unless(True, elementwise_affine=operation.affine),
+        **unless(True, affine=operation.affine),
     )
+    if site.rank in (1, 3):
+        return call("{module}({x})", module, follows=True)
+    return call("{module}({x}.transpose(1, 2)).transpose(1, 2)", module)
+
+
+@rule(Layernorm)
+def layernorm(site: Site[Layernorm]) -> Code:
+    """`nn.LayerNorm`."""
+    return _last_axis(site, "nn.LayerNorm", unless(1e-5, eps=site.operation.eps))
+
+
+@rule(Rmsnorm)
+def rmsnorm(site: Site[Rmsnorm]) -> Code:
+    """`nn.RMSNorm`, whose own `eps` depends on the type."""
+    return _last_axis(site, "nn.RMSNorm", {"eps": site.operation.eps})
+
+
+@rule(Lrn)
+def lrn(site: Site[Lrn]) -> Code:
+    """`F.local_response_norm`."""
+    operation = site.operation
+    options = unless(1e-4, alpha=operation.alpha) | unless(0.75, beta=operation.beta)
+    options |= unless(1.0, k=operation.k)
+    return call(construct("F.local_response_norm", "{x}", operation.size, **options).replace("'", ""))
+
+
+def _last_axis(site: Site[Any], constructor: str, options: dict[str, object]) -> Code:
+    """A norm of the channels, those of an image moved to the last axis, where PyTorch wants them."""
+    affine = unless(True, elementwise_affine=site.operation.affine)
+    module = construct(constructor, site.channels, **options, **affine)
     axis = site.channel_axis
     if axis == -1:
         return call("{module}({x})", module, follows=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -12,7 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from netspec.backends import channels_first, channels_last, check_values
+from netspec.backends import (
+    Arrays,
+    as_given,
+    as_tuple,
+    channels_first,
+    channels_last,
+    check_values,
+    on_each,
+)
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.device import find_device
 from netspec.backends.torch.source import attributes, class_name, is_fused, module_source, output_expression
@@ -47,6 +55,10 @@ def output_function(net: Net) -> Callable[[Tensor], Tensor]:
     return function
 
 
+def _tensors(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return result if isinstance(result, tuple) else (result,)
+
+
 def to_tensor(array: Array) -> Tensor:
     """A tensor on the array's own memory where PyTorch can use that, else on a copy."""
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
@@ -66,7 +78,7 @@ class TorchProgram:
         self.device = str(self.torch_device)
         self.module = build(net).to(self.torch_device, self.dtype)
         names = attributes(net)
-        split = {name: name.rpartition(".") for name in net.parameters}
+        split = {name: name.partition(".") for name in net.parameters}
         self._keys = {name: f"{names[layer]}.{short}" for name, (layer, _, short) in split.items()}
         self._fitting: set[tuple[int, ...]] = set()
         self._prepare(Training({}))
@@ -90,20 +102,26 @@ class TorchProgram:
         optimizer = training.get("optimizer") or Sgd()
         parameters = list(self.module.parameters())
         self.optimizer = rules.find(type(optimizer))(optimizer, parameters) if parameters else None
+        # those of other outputs have a gradient of 0, which is not the same to an optimiser as none at all
+        self._apart = parameters if len(self.net.outputs) > 1 else []
         regularize, clip = training.get("regularize"), training.get("clip")
         self.regularize = regularize if isinstance(regularize, Regularize) else None
         self.largest_norm = clip.norm if isinstance(clip, Clip) else None
 
-    def _inputs(self, array: Array) -> Tensor:
-        """A prepared batch on the device; integers (words, classes) stay integers.
+    def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
+        """A prepared batch of every input on the device; integers (words, classes) stay integers.
 
-        Raises `SpecError` N208 where its size is not one that the network can have.
+        Raises `SpecError` N208 where the sizes are none that the network can have.
         """
-        if array.shape[1:] not in self._fitting:
-            self.net.sizes_for(channels_last(array).shape[1:])
-            self._fitting.add(array.shape[1:])
-        integers = self.net.inputs[0].shape.of is not None
-        return to_tensor(array).to(self.torch_device, torch.int64 if integers else self.dtype)
+        given = as_tuple(arrays)
+        sizes = tuple(channels_last(array).shape[1:] for array in given)
+        if sizes not in self._fitting:
+            self.net.sizes_for(*sizes)
+            self._fitting.add(sizes)
+        return tuple(
+            to_tensor(array).to(self.torch_device, self.dtype if layer.shape.of is None else torch.int64)
+            for layer, array in zip(self.net.inputs, given, strict=True)
+        )
 
     def _targets(self, array: Array) -> Tensor:
         tensor = to_tensor(array)
@@ -114,17 +132,22 @@ class TorchProgram:
         array: Array = tensor.detach().cpu().numpy()
         return array
 
-    def predict(self, inputs: Array) -> Array:
+    def predict(self, inputs: Arrays) -> Any:
         """See `Program.predict`."""
         self.module.eval()
         with torch.inference_mode():
-            output = self.module(self._inputs(channels_first(inputs)))
-        return channels_last(self._array(output))
+            outputs = _tensors(self.module(*self._inputs(on_each(channels_first, inputs))))
+        return self._outputs(outputs)
 
-    def _objective(self, inputs: Array, targets: Array) -> Tensor:
+    def _outputs(self, outputs: Sequence[Tensor]) -> Arrays:
+        """The outputs as the spec writes them."""
+        return as_given([channels_last(self._array(output)) for output in outputs])
+
+    def _objective(self, inputs: Arrays, targets: Array) -> Tensor:
         """The loss with its penalty, in training mode."""
         self.module.train()
-        loss: Tensor = self._loss(self._trained(self._inputs(inputs)), self._targets(targets))
+        *_, raw = _tensors(self._trained(*self._inputs(inputs)))
+        loss: Tensor = self._loss(raw, self._targets(targets))
         return loss if self.regularize is None else loss + self._penalty(self.regularize)
 
     def _penalty(self, regularize: Regularize) -> Tensor:
@@ -138,7 +161,7 @@ class TorchProgram:
                 penalty = penalty + regularize.l1 * weight.abs().sum()
         return penalty
 
-    def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
+    def loss_and_gradients(self, inputs: Arrays, targets: Array) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; running means and the random generator are put back."""
         buffers = {name: value.clone() for name, value in self.module.named_buffers()}
         named = self._named(dict(self.module.named_parameters()))
@@ -153,13 +176,16 @@ class TorchProgram:
         arrays = {name: self._array(value).copy() for name, value in zip(named, gradients, strict=True)}
         return loss.detach().item(), arrays
 
-    def train_step(self, inputs: Array, targets: Array, rate: float) -> Tensor:
+    def train_step(self, inputs: Arrays, targets: Array, rate: float) -> Tensor:
         """See `Program.train_step`."""
         self.module.zero_grad()
         loss = self._objective(inputs, targets)
         if self.optimizer is None:
             return loss.detach()
         loss.backward()  # type: ignore[no-untyped-call]
+        for parameter in self._apart:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
         if self.largest_norm is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), self.largest_norm)
         for group in self.optimizer.param_groups:
@@ -167,20 +193,20 @@ class TorchProgram:
         self.optimizer.step()
         return loss.detach()
 
-    def evaluate(self, inputs: Array, targets: Array) -> tuple[float, Array]:
+    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
         """See `Program.evaluate`."""
         self.module.eval()
         with torch.inference_mode():
-            raw: Tensor = self._trained(self._inputs(inputs))
+            *others, raw = _tensors(self._trained(*self._inputs(inputs)))
             loss: Tensor = self._loss(raw, self._targets(targets))
             output = raw if self._finish is None else self._finish(raw)
-        return loss.item(), channels_last(self._array(output))
+        return loss.item(), self._outputs([*others, output])
 
     def gradient_norms(self) -> dict[str, float]:
         """See `Program.gradient_norms`."""
         norms: dict[str, float] = {}
         for name, parameter in self._named(dict(self.module.named_parameters())).items():
-            layer = name.rpartition(".")[0]
+            layer = name.partition(".")[0]
             squares = 0.0 if parameter.grad is None else float(parameter.grad.square().sum())
             norms[layer] = norms.get(layer, 0.0) + squares
         return {layer: norm**0.5 for layer, norm in norms.items()}

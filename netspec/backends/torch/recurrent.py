@@ -2,33 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
 from netspec.layers.recurrent import First, Gru, Last, Lstm, Recurrent, Rnn
+
+RESET_FIRST: Final = '''\
+class ResetFirstGru(nn.Module):
+    """A GRU with the reset before the product (Cho et al. 2014); `nn.GRU` has it after.
+
+    Sequences are (N, T, features), states (directions, N, units), as with `batch_first=True`.
+    """
+
+    def __init__(self, features, units, bidirectional=False):
+        super().__init__()
+        self.units = units
+        self.suffixes = ("", "_reverse") if bidirectional else ("",)
+        for suffix in self.suffixes:
+            for name, *shape in (("weight_ih", features), ("weight_hh", units), ("bias_ih",), ("bias_hh",)):
+                values = torch.empty(3 * units, *shape).uniform_(-(units**-0.5), units**-0.5)
+                self.register_parameter(f"{name}_l0{suffix}", nn.Parameter(values))
+
+    def forward(self, x, state=None):
+        if state is None:
+            state = x.new_zeros(len(self.suffixes), len(x), self.units)
+        outputs, finals = [], []
+        for suffix, h in zip(self.suffixes, state):
+            output, h = self.read(x.flip(1) if suffix else x, h, suffix)
+            outputs.append(output.flip(1) if suffix else output)
+            finals.append(h)
+        return torch.cat(outputs, dim=2), torch.stack(finals)
+
+    def read(self, x, h, suffix):
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        weight, state_weight, bias, state_bias = (getattr(self, f"{name}_l0{suffix}") for name in names)
+        outer, inner = state_weight.split((2 * self.units, self.units))
+        steps = []
+        for projected in (F.linear(x, weight, bias) + state_bias).unbind(1):
+            both, candidate = projected.split((2 * self.units, self.units), dim=1)
+            r, z = torch.sigmoid(both + h @ outer.T).chunk(2, dim=1)
+            n = torch.tanh(candidate + (r * h) @ inner.T)
+            h = (1 - z) * n + z * h
+            steps.append(h)
+        return torch.stack(steps, dim=1), h'''
 
 
 @rule(Rnn, Lstm, Gru)
 def recurrent(site: Site[Recurrent]) -> Code:
     """`nn.RNN`, `nn.LSTM` or `nn.GRU`; `reverse` turns the sequence round before and after.
 
-    The final state `h` of both directions is (directions, N, units).
+    The states `h` and `c` of both directions are (directions, N, units).
     """
-    operation = site.operation
+    operation, wants_state = site.operation, "state" in site.extras
+    resets_first = isinstance(operation, Gru) and operation.reset == "before"
     module = construct(
-        f"nn.{operation.word.upper()}",
+        "ResetFirstGru" if resets_first else f"nn.{operation.word.upper()}",
         site.channels,
         operation.units,
-        batch_first=True,
+        **({} if resets_first else {"batch_first": True}),
         **unless(False, bidirectional=operation.bidirectional),
     )
-    sequence = "{x}.flip(1)" if operation.reverse else "{x}"
+    given = "{x}.flip(1)" if operation.reverse else "{x}"
+    lines = []
+    if operation.init is not None:
+        lines.append(_start(operation))
+        given += ", (h, c)" if operation.memories > 1 else ", h"
+    state = "h" if operation.last or wants_state else "_"
+    if operation.memories > 1 and state == "h":
+        state = "(h, c)" if wants_state else "(h, _)"
+    final = [f"h[{direction}]" for direction in range(operation.directions)]
+    lines.append(f"{'_' if operation.last else '{y}'}, {state} = {{module}}({given})")
     if operation.last:
-        state = "(h, _)" if isinstance(operation, Lstm) else "h"
-        final = "torch.cat((h[0], h[1]), dim=1)" if operation.bidirectional else "h[0]"
-        return Code((f"_, {state} = {{module}}({sequence})", f"{{y}} = {final}"), module)
-    lines = [f"{{y}}, _ = {{module}}({sequence})"]
-    if operation.reverse:
+        lines.append(f"{{y}} = {_side_by_side(final)}")
+    elif operation.reverse:
         lines.append("{y} = {y}.flip(1)")
-    return Code(tuple(lines), module)
+    if wants_state:
+        cells = [each.replace("h", "c") for each in final] * (operation.memories - 1)
+        lines.append(f"{{state}} = {_side_by_side([*final, *cells])}")
+    return Code(tuple(lines), module, support=RESET_FIRST if resets_first else "")
+
+
+def _start(operation: Recurrent) -> str:
+    """The line that makes the states to start from out of a vector, which holds them side by side."""
+    parts = operation.directions * operation.memories
+    if parts == 1:
+        return "h = {x1}[None]"
+    stacked = f"{{x1}}.unflatten(1, ({parts}, -1)).transpose(0, 1).contiguous()"
+    return f"h, c = {stacked}.chunk(2)" if operation.memories > 1 else f"h = {stacked}"
+
+
+def _side_by_side(vectors: Sequence[str]) -> str:
+    return vectors[0] if len(vectors) == 1 else f"torch.cat(({', '.join(vectors)}), dim=1)"
 
 
 @rule(Last)

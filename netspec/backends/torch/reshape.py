@@ -8,7 +8,7 @@ from netspec.backends.torch.code import Code, Site, call, rule
 from netspec.diagnostics import error
 from netspec.ir.shape import Dim, Symbol
 from netspec.ir.symbolic import Expression
-from netspec.layers.reshape import Flatten, Identity, Reshape
+from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
 
 
 @rule(Flatten)
@@ -48,7 +48,27 @@ def _sizes(site: Site[Reshape]) -> dict[Dim, str]:
     return found
 
 
+@rule(RepeatVector)
+def repeat_vector(site: Site[RepeatVector]) -> Code:
+    """Without copying."""
+    return call(f"{{x}}[:, None].expand(-1, {site.operation.steps}, -1)")
+
+
 @rule(Identity)
 def identity(site: Site[Identity]) -> Code:
     """The input itself."""
     return call("{x}")
+
+
+@rule(Crop)
+def crop(site: Site[Crop]) -> Code:
+    """A slice of height and width; of an image of any size the middle is found when the module runs."""
+    top, left = site.operation.start(site.inputs[0])
+    height, width = site.operation.size
+    if not (isinstance(top, int) and isinstance(left, int)):
+        middles = (
+            f".narrow({axis}, ({{x}}.shape[{axis}] - {size}) // 2, {size})"
+            for axis, size in ((-2, height), (-1, width))
+        )
+        return call(f"{{x}}{''.join(middles)}")
+    return call(f"{{x}}[..., {top}:{top + height}, {left}:{left + width}]")

@@ -38,8 +38,9 @@ if __name__ == "__main__":
     # from safetensors.torch import load_file
     # weights = load_file("best.safetensors")
     # names = {"forward": "forward_", "train": "train_", "logits": "logits_", "lambda": "lambda_"}
-    # split = ((name.split("."), value) for name, value in weights.items())
-    # model.load_state_dict({f"{names.get(layer, layer)}.{name}": value for (layer, name), value in split})
+    # split = ((name.partition("."), value) for name, value in weights.items())
+    # weights = {f"{names.get(layer, layer)}.{name}": value for (layer, _, name), value in split}
+    # model.load_state_dict(weights)
     batch = torch.rand(2, 6, 4)
     with torch.no_grad():
         output = model(batch)

@@ -1,0 +1,165 @@
+"""How long reading and checking a spec takes, beside building the same network by hand in PyTorch.
+
+    python -m benchmarks.frontend
+
+Each network is parsed (text to tree), analysed (`netspec.parse`: tree, checks, shapes and counts) and, where a twin is
+written for it, built layer by layer in PyTorch on the meta device, which allocates nothing, with one forward pass for
+the shapes.  Figures are medians of runs in turn, so that the machine's moods hit all alike.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+import netspec
+from netspec.diagnostics import Diagnostics
+from netspec.limits import Limits
+from netspec.source import Source
+from netspec.syntax import parser
+
+ROOT = Path(__file__).resolve().parents[1]
+REPEATS = 5
+LINES: Final = (1_000, 10_000)
+SPECS: Final = ("lenet", "tricks")
+"""Specs of `specs/` that are measured too, without a twin."""
+LIMITS: Final = Limits().raised(layers=10**6)
+
+Module = Callable[[], nn.Module]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network: its text and, where there is one, how it is built by hand for an image of 16x16x3."""
+
+    name: str
+    text: str
+    twin: tuple[Module, ...] = ()
+
+    @property
+    def lines(self) -> int:
+        """Lines of the text that say something."""
+        return sum(1 for line in self.text.splitlines() if line.strip())
+
+
+def generated(lines: int) -> Case:
+    """A network of distinct lines: images stay 16x16 until the last tenth of the lines, which is dense."""
+    texts, twin = ["input 16x16x3"], []
+    width = 3
+    images = lines - lines // 10
+    for index in range(1, images):
+        text, width, modules = _image_line(index, width)
+        texts.append(text)
+        twin += modules
+    texts += ["pool 16x16"]
+    twin += [lambda: nn.MaxPool2d(16), nn.Flatten]
+    for index in range(images + 1, lines):
+        units = 8 + index * 7 % 120
+        texts.append(f"dense {units} {('relu', 'tanh', 'gelu')[index % 3]} as d{index}")
+        twin += [_linear(width, units), (nn.ReLU, nn.Tanh, nn.GELU)[index % 3]]
+        width = units
+    return Case(f"{lines:,} lines", "\n".join(texts) + "\n", tuple(twin))
+
+
+def _image_line(index: int, width: int) -> tuple[str, int, list[Module]]:
+    """A line that keeps the height and width of its image, the channels that it makes, and its twin."""
+    wide = 8 + index * 7 % 120
+    share, small = index % 997 / 1000, index % 9 + 1
+
+    def norm(channels: int, eps: float = 1e-5) -> Module:
+        return lambda: nn.BatchNorm2d(channels, eps=eps)
+
+    def pool(kind: Callable[..., nn.Module]) -> Module:
+        return lambda: kind(3, stride=1, padding=1)
+
+    match index % 8:
+        case 0:
+            conv = _conv(width, wide, 3, bias=False)
+            return (
+                f"conv {wide} 3x3 same nobias batchnorm relu as c{index}",
+                wide,
+                [conv, norm(wide), nn.ReLU],
+            )
+        case 1:
+            conv = _conv(width, wide, 5)
+            return f"conv {wide} 5x5 same stride1 relu as c{index} -> 16x16x{wide}", wide, [conv, nn.ReLU]
+        case 2:
+            return f"pool 3x3 stride1 same as p{index}", width, [pool(nn.MaxPool2d)]
+        case 3:
+            return f"batchnorm eps={small}e-4 as b{index}", width, [norm(width, small * 1e-4)]
+        case 4:
+            return f"dropout {share} as n{index}", width, [lambda: nn.Dropout(share)]
+        case 5:
+            return f"conv {wide} 1x1 tanh as c{index}", wide, [_conv(width, wide, 1), nn.Tanh]
+        case 6:
+            return f"pool avg 3x3 stride1 same as p{index}", width, [pool(nn.AvgPool2d)]
+        case _:
+            conv = _conv(width, wide, 3, dilation=2)
+            return f"conv {wide} 3x3 same dilation2 gelu as c{index}", wide, [conv, nn.GELU]
+
+
+def _conv(width: int, wide: int, side: int, **options: Any) -> Module:
+    return lambda: nn.Conv2d(width, wide, side, padding="same", **options)
+
+
+def _linear(width: int, units: int) -> Module:
+    return lambda: nn.Linear(width, units)
+
+
+def by_hand(case: Case) -> None:
+    """Build the twin on the meta device and run one meta image through it."""
+    with torch.device("meta"):
+        net = nn.Sequential(*(make() for make in case.twin)).eval()
+        with torch.no_grad():
+            net(torch.empty(1, 3, 16, 16))
+
+
+def seconds(jobs: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """The median time of each job, run in turn."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(REPEATS):
+        for name, job in jobs.items():
+            gc.collect()
+            start = time.perf_counter()
+            made = job()
+            times[name].append(time.perf_counter() - start)
+            del made
+    return {name: statistics.median(measured) for name, measured in times.items()}
+
+
+def measure(case: Case) -> dict[str, float]:
+    """The medians of one network, printed."""
+    layers = len(list(netspec.parse(case.text, limits=LIMITS)))
+    jobs: dict[str, Callable[[], object]] = {
+        "parse": lambda: parser.parse(Source(case.text), Diagnostics(), LIMITS),
+        "analyse": lambda: netspec.parse(case.text, limits=LIMITS),
+    }
+    if case.twin:
+        jobs["by hand"] = lambda: by_hand(case)
+    found = seconds(jobs)
+    for name, median in found.items():
+        rates = f"{case.lines / median:9,.0f} lines/s {layers / median:9,.0f} layers/s"
+        ratio = f"   {median / found['by hand']:5.2f} of by hand" if case.twin and name != "by hand" else ""
+        print(f"{case.name:<14} {name:<8} {median * 1000:9.1f} ms {rates}{ratio}", flush=True)
+    return found
+
+
+def main() -> None:
+    """Print medians, rates, the ratio to building by hand, and what ten times the lines cost."""
+    for name in SPECS:
+        measure(Case(name, (ROOT / "specs" / f"{name}.net").read_text("utf-8")))
+    few, many = (measure(generated(lines)) for lines in LINES)
+    for name, median in few.items():
+        print(f"{LINES[1] // LINES[0]} times the lines: {name} takes {many[name] / median:.1f} times as long")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Convolutions over time."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netspec.ir.constraints import at_least
+from netspec.ir.definition import argument, flag, option, word
+from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
+from netspec.ir.shape import Dim, Shape
+from netspec.ir.sizes import Ends
+from netspec.ir.symbolic import largest
+from netspec.ir.values import Whole
+from netspec.layers.adapters import to_sequence
+from netspec.layers.division import indivisible
+
+
+@word("conv1d")
+class Conv1d(Operation):
+    """Slides kernels over the steps of a sequence; each sees all features of its group and makes one of the result.
+
+    `same` pads so that there are ceil(steps / stride) results, the odd step after.  `causal` pads before the first
+    step only, so that result t sees nothing after step t * stride.
+    Weights and bias start evenly spread over +-1/sqrt(inputs of one kernel), as in PyTorch's `nn.Conv1d`.
+    """
+
+    features: int = argument(Whole(1, example=8), "number of kernels, so the features of the result")
+    kernel: int = argument(Whole(1, example=3), "steps that a kernel sees")
+    stride: int = option(Whole(1), "step of the kernel", default=1)
+    dilation: int = option(Whole(1), "distance between the kernel's entries", default=1)
+    groups: int = option(Whole(1), "groups of features that do not see one another", default=1)
+    pad: str | tuple[int, int] = option(Ends(), "steps of zeros around the sequence", default="same")
+    bias: bool = flag("nobias", "leave the bias out", default=True)
+
+    takes: ClassVar[tuple[str, ...]] = ("sequence",)
+    formula: ClassVar[str] = (
+        "steps = floor((T + padding - dilation * (kernel - 1) - 1) / stride) + 1; "
+        "same and causal: ceil(T / stride)"
+    )
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("9x3", "conv1d 4 3", "9x4"),
+        Example("9x2", "conv1d 3 4 stride2", "5x3"),
+        Example("8x4", "conv1d 6 3 causal groups=2 nobias", "8x6"),
+        Example("9x2", "conv1d 3 2 stride2 dilation2 causal", "5x3"),
+        Example("9x2", "conv1d 3 3 dilation2 valid", "5x3"),
+        Example("7x2", "conv1d 2 4 stride3 pad=0,2", "2x2"),
+    )
+
+    @property
+    def reach(self) -> int:
+        """Steps from the first to the last that a kernel touches."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    def ends(self, sequence: Shape) -> tuple[Dim, Dim]:
+        """Steps of zeros before and after; of a symbolic length they may depend on it."""
+        if not isinstance(self.pad, str):
+            return self.pad
+        if self.pad == "valid":
+            return 0, 0
+        missing: Dim = self.reach - 1
+        if self.pad == "causal":
+            return missing, 0
+        if self.stride > 1:
+            steps = sequence.dims[0]
+            missing = largest((-(-steps // self.stride) - 1) * self.stride + self.reach - steps, 0)
+        return missing // 2, missing - missing // 2
+
+    def result(self, inputs: Shapes) -> Shape:
+        (sequence,) = inputs
+        features = sequence.features
+        for number, what in ((features, "input features"), (self.features, "kernels")):
+            if number % self.groups:
+                raise indivisible(number, self.groups, what, "groups", "groups")
+        return Shape((self._steps(sequence), self.features))
+
+    def _steps(self, sequence: Shape) -> Dim:
+        steps = sequence.dims[0]
+        if self.pad in ("same", "causal"):
+            return -(-steps // self.stride)
+        before, after = self.ends(sequence)
+        room = before + after - self.reach
+        if not at_least(steps + room, 0):
+            raise Problem(
+                "N203",
+                "the kernel is larger than its input",
+                argument="kernel",
+                label=f"{self.reach} steps do not fit in {steps}",
+                because=f"steps = floor(({steps} + {before + after} - {self.reach}) / {self.stride}) + 1 "
+                f"= {(steps + room) // self.stride + 1}",
+                changes=[Change("same", "pad", "`same`")],
+                shrinks=True,
+            )
+        return (steps + room) // self.stride + 1
+
+    def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
+        per_group = inputs[0].features // self.groups
+        initial = Uniform((per_group * self.kernel) ** -0.5)
+        weight = Param("weight", (self.features, per_group, self.kernel), initial)
+        return (weight, Param("bias", (self.features,), initial)) if self.bias else (weight,)
+
+    def multiply_adds(self, inputs: Shapes) -> Dim:
+        return self.result(inputs).dims[0] * self.parameters(inputs)[0].size
+
+    def explain(self, inputs: Shapes) -> str:
+        steps, result = inputs[0].dims[0], self.result(inputs).dims[0]
+        if self.pad in ("same", "causal"):
+            return f"steps = ceil({steps} / {self.stride}) = {result}"
+        pads = sum(self.ends(inputs[0]))
+        return f"steps = floor(({steps} + {pads} - {self.reach}) / {self.stride}) + 1 = {result}"
+
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        return to_sequence(given)

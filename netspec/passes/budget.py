@@ -1,0 +1,68 @@
+"""Budgets: what `expect` lines demand of the whole network, held against what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from netspec.diagnostics import Label, did_you_mean
+from netspec.ir.net import Net
+from netspec.ir.shape import Dim
+from netspec.passes.context import Context
+from netspec.passes.count import memory_of, multiply_adds_of
+from netspec.passes.evaluate import NotConstant, compare, evaluate
+from netspec.passes.misfit import short
+from netspec.passes.reach import receptive_field
+from netspec.passes.scope import Replacement, Scope
+from netspec.syntax import tree
+
+QUANTITIES: Final[dict[str, tuple[Callable[[Net], Dim | None], str]]] = {
+    "params": (lambda net: net.parameter_count, "parameters that are trained"),
+    "macs": (multiply_adds_of, "multiply-adds of one example"),
+    "memory": (lambda net: memory_of(net).training, "bytes for one example in training, in float32"),
+    "layers": (lambda net: len(net.layers), "core layers"),
+    "receptive_field": (receptive_field, "pixels of the input, on a side, that one pixel of the output sees"),
+}
+"""What a budget may bound: how it is found, and what it counts."""
+
+
+def check_budgets(
+    context: Context, net: Net, budgets: Sequence[tree.Expect], values: Mapping[str, tree.Value]
+) -> None:
+    """Report the budgets that do not hold."""
+    for statement in budgets:
+        for test in statement.tests:
+            _check(context, net, test, Scope(dict(values)))
+
+
+def _check(context: Context, net: Net, test: tree.Operation, scope: Scope) -> None:
+    quantity, bound = test.operands
+    report = context.diagnostics.report
+    if not isinstance(quantity, tree.Name) or quantity.text not in QUANTITIES:
+        text = short(context.text(quantity))
+        near = did_you_mean(text, QUANTITIES)
+        notes = () if near else (f"known: {', '.join(QUANTITIES)}",)
+        tries = tuple(f"`{word}`" for word in near)
+        report("N105", f"there is no budget for `{text}`", context.span(quantity), notes=notes, tries=tries)
+        return
+    try:
+        limit = evaluate(Replacement(scope).node(bound))
+    except NotConstant as problem:
+        report(problem.code, str(problem), context.span(problem.node))
+        return
+    find, meaning = QUANTITIES[quantity.text]
+    have = find(net)
+    if not isinstance(have, int):
+        names = net.symbols if have is None else have.symbols()
+        formula = "" if have is None else f" = {have}"
+        message = f"`{quantity.text}`{formula} is not known: it depends on {', '.join(names)}"
+        ways = f"sizes make it a number: {' '.join(f'--bind {name}=64' for name in names)}"
+        report("N308", message, Label(context.span(test), "cannot be held against a number"), notes=(ways,))
+    elif not compare(test.operator, have, limit):
+        message = (
+            f"the network has {have:,} {meaning}, and {quantity.text} {test.operator} {limit:,} is expected"
+        )
+        label = (
+            f"{abs(have - limit):,} too {'many' if have > limit else 'few'}" if have != limit else f"{have:,}"
+        )
+        report("N308", message, Label(context.span(test), label))

@@ -1,0 +1,291 @@
+"""Lines: from one layer line to the layers of the network, every name resolved.
+
+Composite words become their core parts here, which keep the place of the word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean
+from netspec.ir.layer import Layer, Operation, Origin
+from netspec.ir.shape import Pattern
+from netspec.ir.values import Reference, References
+from netspec.passes.arguments import Use
+from netspec.passes.clauses import Clauses, ends_line, read_clauses, read_pattern
+from netspec.passes.context import Context
+from netspec.passes.evaluate import NotConstant
+from netspec.passes.infer import Graph, Unmade
+from netspec.passes.line import bind_line
+from netspec.passes.misfit import short
+from netspec.passes.place import Place
+from netspec.passes.scope import RESULT, Replacement, Unknown, mentioned, spliced
+from netspec.source import Span
+from netspec.syntax import tree
+
+Part = tuple[Operation, tree.Name, Use]
+
+
+@dataclass(slots=True)
+class Read:
+    """A line as read: its items with names replaced, its text so, the clauses taken out."""
+
+    statement: tree.Command
+    clauses: Clauses
+    text: str
+    key: tuple[object, ...]
+
+
+class Lines:
+    """Adds the layers of lines to a graph."""
+
+    def __init__(self, context: Context, graph: Graph) -> None:
+        self.context = context
+        self.graph = graph
+        self.known: dict[tuple[object, ...], tuple[list[Part], tree.Name | None, tree.Command | None]] = {}
+        """Lines that were bound before with the same values: in a repetition, most."""
+        self.mentions: dict[int, tuple[frozenset[str], tree.Command]] = {}
+        """The names in statements by the statement's identity; keeping it keeps the identity its own."""
+
+    # --- reading
+
+    def read(self, place: Place, statement: tree.Command) -> Read | None:
+        """The line with the names in it replaced by their values; None after a report."""
+        found = self.replaced(place, statement)
+        if found is None:
+            return None
+        items, text, key = found
+        changed = statement if items is statement.items else replace(statement, items=items)
+        return Read(changed, read_clauses(self.context, changed), text, (id(statement), key))
+
+    def replaced(
+        self, place: Place, statement: tree.Command
+    ) -> tuple[tuple[tree.Item, ...], str, tuple[str, ...]] | None:
+        """The items with names replaced, the line's text so, and the new texts; None after a report."""
+        found = self.mentions.get(id(statement))
+        if found is None:
+            found = self.mentions[id(statement)] = (mentioned(statement), statement)
+        names, _ = found
+        if not names & place.scope.values.keys() and not any(name.startswith("in.") for name in names):
+            return statement.items, "", ()
+        work = Replacement(place.scope)
+        try:
+            items = work.items(statement.items)
+        except NotConstant as problem:
+            self.report_value(problem)
+            return None
+        except Unknown:
+            return None
+        span = self.context.span(statement)
+        return items, spliced(span.text, span.start, work.done), tuple(text for *_, text in work.done)
+
+    def report_value(self, problem: NotConstant) -> None:
+        """Report a value that cannot be worked out."""
+        self.context.diagnostics.report(problem.code, str(problem), self.context.span(problem.node))
+
+    # --- binding
+
+    def line(self, place: Place, read: Read) -> tree.Command | None:
+        """Add one layer and its followers; what follows them and is a block of its own comes back."""
+        statement, clauses = read.statement, read.clauses
+        found = self.known.get(read.key)
+        if found is None:
+            bound = bind_line(self.context, statement, clauses.items, place.room.words)
+            if bound is None:
+                self.fail(place, statement, clauses.name)
+                return None
+            uses, own_name, rest = bound
+            found = self.known[read.key] = (_parts(uses), own_name, rest)
+        parts, own_name, rest = found
+        if rest is not None:  # the clauses that end a line belong to its last word
+            tail: list[tree.Item] = [each for each in statement.items if ends_line(each)]
+            rest = replace(rest, items=(*rest.items, *tail))
+            clauses = Clauses(clauses.items, clauses.sources)
+        self.add(place, read, parts, clauses, clauses.name or own_name)
+        return rest
+
+    def add(
+        self, place: Place, read: Read, parts: list[Part], clauses: Clauses, name: tree.Name | None
+    ) -> None:
+        """Add the core layers of a line."""
+        statement, head = self.context.span(read.statement), parts[0][1]
+        inputs = () if parts[0][0].reads_nothing else self.sources(place, clauses, head)
+        if inputs is not None:
+            parts, inputs = self.referred(place, parts, inputs)
+        if inputs is None:
+            self.fail(place, read.statement, name)
+            return
+        pattern = read_pattern(self.context, clauses.stated) if clauses.stated else None
+        for index, (operation, word, use) in enumerate(parts):
+            last = index == len(parts) - 1
+            arguments = dict(use.arguments)
+            if clauses.sources:
+                arguments["from"] = self.context.span(clauses.sources)
+            stated = self.context.span(clauses.stated.size) if clauses.stated and last else None
+            span = self.context.span(word)
+            origin = Origin(statement, span, arguments, stated, False, place.frame, read.text)
+            given = self.name(place, operation.word, name if last else None)
+            layer = Layer(given, operation, inputs, stated=pattern if last else None, origin=origin)
+            self.graph.add(self.shared(place, clauses, layer))
+            inputs = (given,)
+        place.above = given
+        if clauses.state:
+            self.further(place, clauses.state, given)
+
+    def join(
+        self,
+        place: Place,
+        name: str,
+        operation: Operation,
+        ends: tuple[str, ...],
+        stated: Pattern | None,
+        origin: Origin,
+    ) -> None:
+        """Add the layer that joins branches."""
+        layer = Layer(name, operation, ends, stated=stated, origin=origin)
+        self.graph.add(self.shared(place, Clauses(), layer))
+
+    def further(self, place: Place, state: tree.Name, layer: str) -> None:
+        """`state as NAME`: a name for a further result."""
+        if f"{layer}.state" not in self.graph.results and layer in self.graph.results:
+            span = self.context.span(state)
+            message = f"`{self.graph.done[layer].word}` has no state that could be named"
+            self.context.diagnostics.report("N110", message, Label(span, "only rnn, lstm and gru have one"))
+        if self.claim(place, state):
+            place.room.results[state.text] = f"{layer}.state"
+
+    def shared(self, place: Place, clauses: Clauses, layer: Layer) -> Layer:
+        """The layer as a further use of another where it stands in a network used before, or says so."""
+        room = place.room
+        if clauses.weights is not None:
+            owner = self.resolve(place, clauses.weights)
+            return (
+                layer
+                if owner is None
+                else self.graph.sharing(layer, owner, self.context.span(clauses.weights))
+            )
+        if room.shares is not None:
+            made, at = room.shares.network.made, room.shares.matched
+            room.shares.matched += 1
+            owner = made[at].name if at < len(made) else ""
+            return self.graph.sharing(layer, owner, layer.origin.statement if layer.origin else None)
+        if room.records is not None:
+            room.records.made.append(layer)
+        return layer
+
+    def referred(
+        self, place: Place, parts: list[Part], inputs: tuple[str, ...]
+    ) -> tuple[list[Part], tuple[str, ...] | None]:
+        """The first part with the results that its references name among its inputs; None after a report."""
+        operation, head, use = parts[0]
+        for argument in type(operation).arguments():
+            value = getattr(operation, argument.name)
+            if not isinstance(argument.kind, Reference) or not value:
+                continue
+            names = value if isinstance(value, tuple) else (value,)
+            span = use.arguments.get(argument.name, self.context.span(head))
+            results = [self.named(place, name, span) for name in names]
+            found = tuple(result for result in results if result is not None)
+            if len(found) < len(names):
+                return parts, None
+            if isinstance(argument.kind, References):
+                inputs = (*(() if len(found) > 1 else inputs), *found)
+                operation = replace(operation, **{argument.name: ()})
+            elif argument.kind.weights:
+                operation = replace(operation, **{argument.name: self.graph.holder(found[0])})
+            else:
+                inputs = (*inputs, *found)
+                operation = replace(operation, **{argument.name: found[0]})
+        return [(operation, head, use), *parts[1:]], inputs
+
+    def fail(self, place: Place, statement: tree.Statement, name: tree.Name | None = None) -> None:
+        """Keep the place of a layer that cannot be made, so that what follows stays silent."""
+        span = self.context.span(statement)
+        given = self.name(place, "?", name)
+        self.graph.add(Layer(given, Unmade(), origin=Origin(span, span, {}, frame=place.frame)))
+        place.above = given
+
+    # --- names
+
+    def sources(self, place: Place, clauses: Clauses, head: tree.Name) -> tuple[str, ...] | None:
+        """The results that a line reads, None after a report."""
+        if clauses.sources is None:
+            if place.above is None:
+                self.context.report_start(head)
+                return None
+            return (place.above,)
+        names = [value for value in clauses.sources.values if isinstance(value, tree.Name)]
+        found = [self.resolve(place, name) for name in names]
+        return None if None in found or not found else tuple(name for name in found if name is not None)
+
+    def resolve(self, place: Place, name: tree.Name) -> str | None:
+        """The result that a name stands for, None after a report."""
+        return self.named(place, name.text, self.context.span(name))
+
+    def named(self, place: Place, text: str, span: Span) -> str | None:
+        """The result that a name stands for; it is written somewhere in a span."""
+        if text.startswith(RESULT):
+            return text.removeprefix(RESULT)
+        results = place.room.results
+        if text in results:
+            return results[text]
+        if not place.room.prefix and text in self.graph.results:
+            return text
+        known = [*results, *(self.graph.done if not place.room.prefix else ())]
+        within = span.text.rfind(text)
+        if within > 0:
+            span = span.source.span(span.start + within, span.start + within + len(text))
+        near = did_you_mean(text, known)
+        fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
+        shown = ", ".join(f"`{short(name)}`" for name in list(results)[:8]) or "none; `as NAME` gives one"
+        message = f"no line above is named `{short(text)}`"
+        self.context.diagnostics.report("N108", message, span, notes=(f"names: {shown}",), fixes=fixes)
+        return None
+
+    def name(self, place: Place, word: str, given: tree.Name | None) -> str:
+        """The full name of a new layer: the one given, or its word with a number."""
+        room = place.room
+        if given and self.claim(place, given):
+            name = self.free(f"{room.prefix}{given.text}")
+            room.results[given.text] = name
+            return name
+        while True:
+            room.counts[word] += 1
+            name = f"{word}{room.counts[word]}"
+            if name not in room.reserved and f"{room.prefix}{name}" not in self.graph.names:
+                return f"{room.prefix}{name}"
+
+    def free(self, name: str) -> str:
+        """The name, with a number where it is taken: a name may be given again in each turn of a repetition."""
+        number, free = 1, name
+        while free in self.graph.names:
+            number += 1
+            free = f"{name}_{number}"
+        return free
+
+    def alias(self, place: Place, given: tree.Name, result: str) -> None:
+        """Name a result that is there."""
+        if self.claim(place, given):
+            place.room.results[given.text] = result
+
+    def claim(self, place: Place, name: tree.Name) -> bool:
+        """Take a name that the text gives; one that is taken is reported."""
+        room, span = place.room, self.context.span(name)
+        if name.text in room.given and not place.repeats:
+            labels = Label(span, "again"), Label(room.given[name.text], "first")
+            taken = {*room.reserved, *room.given}
+            number = next(n for n in range(2, len(taken) + 3) if f"{name.text}{n}" not in taken)
+            fix = Fix((Edit(span, f"{name.text}{number}"),), f"`as {name.text}{number}`")
+            message = f"the name `{short(name.text)}` is given twice"
+            self.context.diagnostics.report("N109", message, *labels, fixes=(fix,))
+            return False
+        room.given[name.text] = span
+        return True
+
+
+def _parts(uses: list[tuple[tree.Name, Use]]) -> list[Part]:
+    parts: list[Part] = []
+    for head, use in uses:
+        assert isinstance(use.instance, Operation)
+        parts += [(part, head, use) for part in use.instance.parts()]
+    return parts

@@ -1,0 +1,82 @@
+"""Parameters of a file: `param width = 64 in {32, 64, 128}`, and the values that a user gives in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean, error
+from netspec.passes.context import Context
+from netspec.passes.evaluate import NotConstant
+from netspec.passes.misfit import short
+from netspec.passes.scope import Replacement, Scope, constant
+from netspec.source import Source
+from netspec.syntax import tree
+from netspec.syntax.parser import parse
+
+
+def parameters(context: Context, statements: Sequence[tree.Statement]) -> dict[str, tree.Value]:
+    """The parameters of a file with the values in force; reports what is wrong."""
+    found: dict[str, tree.Value] = {}
+    places: dict[str, tree.Node] = {}
+    for statement in statements:
+        if isinstance(statement, tree.Command) and statement.head.text == "param":
+            _parameter(context, statement, found, places)
+    for name, text in context.values.items():
+        if name in found:
+            place = found[name]
+            context.given.append((place.start, place.end, text))
+            found[name] = _given(name, text)
+        else:
+            near = did_you_mean(name, found)
+            hint = f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(found) or 'none'}"
+            raise error("N108", f"the spec has no parameter `{short(name)}`{hint}")
+    return found
+
+
+def _parameter(
+    context: Context, statement: tree.Command, found: dict[str, tree.Value], places: dict[str, tree.Node]
+) -> None:
+    report = context.diagnostics.report
+    match statement.items:
+        case (tree.Option(name=name, values=(value,)),):
+            pass
+        case (
+            tree.Option(name=name, values=(value,)),
+            tree.Clause(word=tree.Name(text="in"), values=(tree.Choices(),)),
+        ):
+            pass
+        case _:
+            message = (
+                "a parameter is written `param NAME = VALUE`, with `in {VALUE, ...}` for what may be tried"
+            )
+            report("N105", message, context.span(statement))
+            return
+    if name.text in found:
+        labels = Label(context.span(name), "again"), Label(context.span(places[name.text]), "first")
+        fix = Fix((Edit(context.span(statement), ""),), f"drop line {context.span(statement).line}")
+        report("N109", f"the parameter `{name.text}` is defined twice", *labels, fixes=(fix,))
+        return
+    places[name.text] = name
+    try:
+        found[name.text] = constant(Replacement(Scope(found)).node(value))
+    except NotConstant as problem:
+        report(problem.code, str(problem), context.span(problem.node))
+
+
+def _given(name: str, text: str) -> tree.Value:
+    """A value as it stands on the command line."""
+    source = Source(f"param {name} = {text}".replace("\n", " "), "--set")
+    context = Context(source)
+    statements = parse(source, context.diagnostics).statements
+    if not context.diagnostics and len(statements) == 1:
+        match statements[0]:
+            case tree.Command(items=(tree.Option(values=(value,)),)):
+                try:
+                    return constant(value)
+                except NotConstant:
+                    pass
+    raise error(
+        "N105",
+        f"{name}={short(text)}: a number, a size or a word is wanted",
+        source.span(0, len(source.text)),
+    )
