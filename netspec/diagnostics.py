@@ -92,6 +92,12 @@ class Diagnostics(list[Diagnostic]):
         marks = tuple(label if isinstance(label, Label) else Label(label) for label in labels)
         if self.uses and any(found.code == code and found.labels[:1] == marks[:1] for found in self):
             return
+        if self.uses and marks and marks[0].span.source.is_shipped:
+            # what ships is right: the use is at fault, once
+            use = next(use for use in self.uses if not use.span.source.is_shipped)
+            if any(use.span == label.span for found in self for label in found.labels):
+                return
+            marks = (Label(use.span, "does not fit here"), *marks)
         self.append(Diagnostic(code, message, marks, uses=self.uses, **details))  # type: ignore[arg-type]
 
     def raise_if_any(self) -> None:

@@ -23,15 +23,22 @@ class Source:
     """One text and the name a user knows it by (a path, or `<stdin>`).
 
     `files` is what it may import from, None where that is nothing, and `path` where among them it lies itself.
+    A text that `is_shipped` belongs to netspec and not to the user.
     """
 
     def __init__(
-        self, text: str, name: str = "<text>", files: Files | None = None, path: str = "main.net"
+        self,
+        text: str,
+        name: str = "<text>",
+        files: Files | None = None,
+        path: str = "main.net",
+        is_shipped: bool = False,
     ) -> None:
         self.text = text
         self.name = name
         self.files = files
         self.path = path
+        self.is_shipped = is_shipped
 
     @cached_property
     def _line_starts(self) -> list[int]:

@@ -203,7 +203,8 @@ class Binder:
         try:
             value = found.kind.read(tuple(_evaluated(node, self.context.sizes) for node in values))
         except NotConstant as problem:
-            self.report(problem.code, str(problem), problem.node)
+            self.failed = True
+            self.context.report_value(problem)
             self.values.setdefault(found.name, None)
         except Unreadable as problem:
             misfit.unreadable(self, found, values, item, str(problem))

@@ -42,17 +42,22 @@ class Branches:
         frame = self.unfold.frame("join", text, statement, place)
         ends = list(self.branches(body, Place(place.room, place.scope, start, frame)))
         if len(ends) < 2:
-            what = "one branch" if ends else "no branch"
-            note = "each row below it is a branch; `path:` opens one of several lines"
-            message = f"`{statement.head.text}` joins two branches or more, and there is {what}"
-            self.unfold.report("N309", message, statement, what, notes=(note,))
-            self.lines.fail(place, statement, read.clauses.name)
+            if body:  # else its lines are missing, which has been reported
+                self.too_few(statement, len(ends))
+            self.lines.fail(place, read.statement, read.clauses.name)
             return
         if any(end is None for end in ends):
             self.context.report_start(statement.head)
             self.lines.fail(place, statement, read.clauses.name)
             return
         self.joined(place, read, use.instance, tuple(end for end in ends if end is not None))
+
+    def too_few(self, statement: tree.Command, number: int) -> None:
+        """Report a join of one branch, or of none."""
+        what = "one branch" if number else "no branch"
+        note = "each row below it is a branch; `path:` opens one of several lines"
+        message = f"`{statement.head.text}` joins two branches or more, and there is {what}"
+        self.unfold.report("N309", message, statement, what, notes=(note,))
 
     def joined(self, place: Place, read: Read, operation: Operation, ends: tuple[str, ...]) -> None:
         """Add the layer that joins the ends of the branches."""

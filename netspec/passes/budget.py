@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from netspec.diagnostics import Label, did_you_mean
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean
 from netspec.ir.net import Net
 from netspec.ir.shape import Dim
 from netspec.passes.context import Context
@@ -40,15 +40,15 @@ def _check(context: Context, net: Net, test: tree.Operation, scope: Scope) -> No
     report = context.diagnostics.report
     if not isinstance(quantity, tree.Name) or quantity.text not in QUANTITIES:
         text = short(context.text(quantity))
-        near = did_you_mean(text, QUANTITIES)
+        span, near = context.span(quantity), did_you_mean(text, QUANTITIES)
+        fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
         notes = () if near else (f"known: {', '.join(QUANTITIES)}",)
-        tries = tuple(f"`{word}`" for word in near)
-        report("N105", f"there is no budget for `{text}`", context.span(quantity), notes=notes, tries=tries)
+        report("N105", f"there is no budget for `{text}`", span, notes=notes, fixes=fixes)
         return
     try:
         limit = evaluate(Replacement(scope).node(bound))
     except NotConstant as problem:
-        report(problem.code, str(problem), context.span(problem.node))
+        context.report_value(problem)
         return
     find, meaning = QUANTITIES[quantity.text]
     have = find(net)

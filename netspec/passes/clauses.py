@@ -130,7 +130,7 @@ def read_pattern(context: Context, stated: tree.Result) -> Pattern | None:
             case tree.Size(dimensions=dimensions):
                 return Pattern(tuple(_dimension(dim) for dim in dimensions))
     except NotConstant as problem:
-        context.diagnostics.report(problem.code, str(problem), context.span(problem.node))
+        context.report_value(problem)
         return None
     span = context.span(stated.size)
     message = f"after `->` stands a shape such as 28x28x4 or _x_x4; found {short(span.text)}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.diagnostics import Diagnostics, Edit, Fix, Label
+from netspec.diagnostics import Diagnostics, Edit, Fix, Label, did_you_mean
 from netspec.limits import DEFAULT, Limits
+from netspec.passes.evaluate import NotConstant
 from netspec.source import Source, Span
 from netspec.syntax import tree
 from netspec.syntax.parser import MOST_ERRORS
@@ -26,6 +27,8 @@ class Context:
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     given: list[tuple[int, int, str]] = field(default_factory=list)
     """Where the text's own values stand that were replaced, and by what."""
+    visible: Collection[str] = ()
+    """The names that stand for values where something is being read."""
     texts: dict[str, str] = field(default_factory=dict)
     """The other texts that were read, by path."""
     library: dict[str, Any] = field(default_factory=dict)
@@ -58,6 +61,16 @@ class Context:
         fix = Fix((Edit(place, ""), Edit(start, f"{place.text}; ")), f"`{place.text}` moved before it")
         labels = Label(span, "has nothing to read"), Label(place, "the input stands below")
         self.diagnostics.report("N303", f"`{head.text}` stands before the input", *labels, fixes=(fix,))
+
+    def report_value(self, problem: NotConstant) -> None:
+        """Report a value that cannot be worked out, with the name that may have been meant."""
+        span = self.span(problem.node)
+        near = did_you_mean(span.text, [*problem.instead, *self.visible])
+        near = near or [
+            name for name in problem.instead if name.partition(".")[0] == span.text.partition(".")[0]
+        ]
+        fixes = tuple(Fix((Edit(span, name),), f"`{name}`") for name in near)
+        self.diagnostics.report(problem.code, str(problem), span, fixes=fixes)
 
     def report_limit(self, layers: int, span: Span | None) -> None:
         """Report that there are more layers than allowed."""

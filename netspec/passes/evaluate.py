@@ -7,7 +7,7 @@ need numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from netspec.ir.symbolic import Expression, Symbol, Unbound
@@ -18,10 +18,16 @@ Amount = int | float | Expression
 
 
 class NotConstant(Exception):
-    """The expression has no value: the text says why; `node` is the part at fault, `code` the diagnostic's code."""
+    """The expression has no value: the text says why; `node` is the part at fault, `code` the diagnostic's code.
 
-    def __init__(self, node: tree.Node, message: str, code: str = "N105") -> None:
+    `instead` are texts that may stand in its place, of which the nearest is proposed.
+    """
+
+    def __init__(
+        self, node: tree.Node, message: str, code: str = "N105", instead: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
+        self.instead = instead
         self.node = node
         self.code = code
 

@@ -34,7 +34,7 @@ def infer(context: Context, layers: Sequence[Layer]) -> tuple[Layer, ...]:
     with Constraints():
         for layer in layers:
             owner, place = layer.shares, layer.origin.statement if layer.origin else None
-            graph.add(graph.sharing(replace(layer, shares=""), owner, place) if owner else layer)
+            graph.add((graph.sharing(replace(layer, shares=""), owner, place) or layer) if owner else layer)
     return graph.layers
 
 
@@ -221,8 +221,8 @@ class Graph:
 
     # --- weights of other layers
 
-    def sharing(self, layer: Layer, owner: str, place: Span | None) -> Layer:
-        """The layer as a further use of the weights of another, its equal; reported where it is not."""
+    def sharing(self, layer: Layer, owner: str, place: Span | None = None) -> Layer | None:
+        """The layer as a further use of the weights of another, its equal; None after a report that it is not."""
         if owner not in self.done or not all(name in self.results for name in layer.inputs):
             return layer
         first = self.done[owner]
@@ -241,16 +241,17 @@ class Graph:
         assert layer.origin is not None and first.origin is not None
         pairs = [(a.shape, b.shape) for a, b in zip(mine, theirs, strict=False) if a != b]
         numbers = [" and ".join("x".join(map(str, shape)) for shape in pair) for pair in pairs[:1]]
+        label = f"weights of {numbers[0]}" if numbers else "another layer"
+        made_for = ", ".join(map(str, self.shapes(first)))
+        frames = [*(first.origin.frame.chain() if first.origin.frame else ())]
         self.context.diagnostics.report(
             "N204",
             f"`{layer.word}` cannot use the weights of `{first.name}`: they are not of one shape",
-            Label(
-                place or layer.origin.statement, f"weights of {numbers[0]}" if numbers else "another layer"
-            ),
-            Label(first.origin.statement, f"made for {', '.join(map(str, self.shapes(first)))}"),
+            Label(place or layer.origin.word, label),
+            Label(frames[-1].statement if frames else first.origin.statement, f"made them for {made_for}"),
             history=history(self.chain(layer)[:-1]),
         )
-        return layer
+        return None
 
     def holder(self, name: str) -> str:
         """The layer of a line that has a `weight`: `dense 30 sigmoid as code` names the sigmoid and means the dense."""

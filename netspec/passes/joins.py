@@ -118,6 +118,16 @@ def _fixes(first: Way, other: Way, steps: Sequence[Sequence[Step]]) -> Iterator[
                 elif name in ("stride", "pad", "ceil") and layer.shape.dims[:-1] != given.dims[:-1]:
                     yield Fix((Edit(span, ""),), f"line {span.line} without `{span.text}`")
     for own in steps:
+        spans = [
+            span
+            for layer, _ in _resizing(own)
+            for name, span in (own_spans(layer.origin) if layer.origin else {}).items()
+            if name in ("stride", "pad")
+        ]
+        if len(spans) > 1:
+            texts = ", ".join(f"`{span.text}` (line {span.line})" for span in spans)
+            yield Fix(tuple(Edit(span, "") for span in spans), f"without {texts}")
+    for own in steps:
         for layer, _ in _resizing(own):
             pads = layer.origin and "pad" not in layer.origin.arguments and hasattr(layer.operation, "pad")
             if layer.origin and pads:

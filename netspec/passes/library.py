@@ -46,7 +46,7 @@ def standard(context: Context, word: str) -> Defined | None:
         kept = context.main.files.texts if context.main.files else {}
         text = kept[name] if name in kept else read_source(path, context.limits).text
         context.texts[name] = text
-        source = Source(text, name)
+        source = Source(text, name, is_shipped=True)
         context.library[word] = Library(context).of(source, {})[word]
     found: Defined = context.library[word]
     return found
@@ -82,9 +82,7 @@ class Library:
                     try:
                         found[name.text] = constant(value)
                     except NotConstant as problem:
-                        self.context.diagnostics.report(
-                            problem.code, str(problem), self.context.span(problem.node)
-                        )
+                        self.context.report_value(problem)
         return found
 
     def defined(
@@ -124,6 +122,7 @@ class Library:
             what = "part of the language" if name.text in RESERVED else "a layer"
             fix = Fix((Edit(span, f"my_{name.text}"),), f"`my_{name.text}`, here and where it is used")
             report("N109", f"`{name.text}` is {what} and cannot be defined again", Label(span), fixes=(fix,))
+            words[name.text] = Defined(name.text, (), (), span, words, {}, is_missing=True)
         else:
             header = self.context.span(statement)
             words[name.text] = Defined(name.text, parameters, body, header, words, values, is_network)

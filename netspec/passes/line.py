@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from netspec.diagnostics import Edit, Fix, Label, SpecError, did_you_mean
@@ -14,6 +14,7 @@ from netspec.passes.arguments import Around, Binder, Use
 from netspec.passes.context import Context
 from netspec.passes.library import blocks
 from netspec.passes.misfit import VALUES, short
+from netspec.passes.place import Defined
 from netspec.syntax import tree
 
 SECTIONS = ("train", "generate")
@@ -21,7 +22,7 @@ SECTIONS = ("train", "generate")
 
 
 def bind_line(
-    context: Context, statement: tree.Command, items: Sequence[tree.Item], own: Container[str]
+    context: Context, statement: tree.Command, items: Sequence[tree.Item], own: Mapping[str, Defined]
 ) -> tuple[list[tuple[tree.Name, Use]], tree.Name | None, tree.Command | None] | None:
     """The words of a line with their arguments, and the name that its first word may give; None after a report.
 
@@ -54,12 +55,14 @@ def bind_line(
     return None
 
 
-def is_block(word: str, own: Container[str]) -> bool:
+def is_block(word: str, own: Mapping[str, Defined]) -> bool:
     """The word is a block's, of the file itself or of those that ship with netspec, and no layer's."""
-    return catalog.find("layer", word) is None and (word in own or word in blocks())
+    if word in own:
+        return own[word].is_missing or catalog.find("layer", word) is None
+    return word in blocks() and catalog.find("layer", word) is None
 
 
-def _starts(word: str, own: Container[str]) -> bool:
+def _starts(word: str, own: Mapping[str, Defined]) -> bool:
     return follows(word) or is_block(word, own)
 
 
@@ -92,7 +95,7 @@ def _needs_value(definition: type[Definition]) -> bool:
     return any(each.required for each in definition.arguments())
 
 
-def _definition(context: Context, head: tree.Name, own: Container[str]) -> type[Operation] | None:
+def _definition(context: Context, head: tree.Name, own: Mapping[str, Defined]) -> type[Operation] | None:
     found = catalog.find("layer", head.text)
     if found is not None:
         assert issubclass(found, Operation)
@@ -103,12 +106,10 @@ def _definition(context: Context, head: tree.Name, own: Container[str]) -> type[
         fix = Fix((Edit(span, f"{head.text}:"),), f"`{head.text}:` with its settings indented below")
         label = Label(span, "its settings stand below it, indented by 4 spaces")
         report("N101", f"`{head.text}` opens a block and needs a `:`", label, fixes=(fix,))
-    elif head.text in own:
-        pass  # what defines it has been reported
     elif catalog.is_planned("layer", head.text):
         not_yet(context, head, f"`{head.text}`")
     else:
-        near = did_you_mean(head.text, [*catalog.words("layer"), *SECTIONS])
+        near = did_you_mean(head.text, [*catalog.words("layer"), *SECTIONS, *own, *blocks()])
         fixes = tuple(Fix((Edit(span, word),), f"`{word}`") for word in near)
         notes = () if near else ("`netspec layers` lists the layers",)
         report("N101", f"there is no layer called `{short(head.text)}`", span, fixes=fixes, notes=notes)

@@ -62,6 +62,7 @@ class Lines:
         self, place: Place, statement: tree.Command
     ) -> tuple[tuple[tree.Item, ...], str, tuple[str, ...]] | None:
         """The items with names replaced, the line's text so, and the new texts; None after a report."""
+        self.context.visible = place.scope.values
         found = self.mentions.get(id(statement))
         if found is None:
             found = self.mentions[id(statement)] = (mentioned(statement), statement)
@@ -72,16 +73,12 @@ class Lines:
         try:
             items = work.items(statement.items)
         except NotConstant as problem:
-            self.report_value(problem)
+            self.context.report_value(problem)
             return None
         except Unknown:
             return None
         span = self.context.span(statement)
         return items, spliced(span.text, span.start, work.done), tuple(text for *_, text in work.done)
-
-    def report_value(self, problem: NotConstant) -> None:
-        """Report a value that cannot be worked out."""
-        self.context.diagnostics.report(problem.code, str(problem), self.context.span(problem.node))
 
     # --- binding
 
@@ -159,16 +156,17 @@ class Lines:
         room = place.room
         if clauses.weights is not None:
             owner = self.resolve(place, clauses.weights)
-            return (
-                layer
-                if owner is None
-                else self.graph.sharing(layer, owner, self.context.span(clauses.weights))
-            )
+            if owner is None:
+                return layer
+            return self.graph.sharing(layer, owner, self.context.span(clauses.weights)) or layer
         if room.shares is not None:
             made, at = room.shares.network.made, room.shares.matched
             room.shares.matched += 1
-            owner = made[at].name if at < len(made) else ""
-            return self.graph.sharing(layer, owner, layer.origin.statement if layer.origin else None)
+            if at >= len(made) or room.shares.failed:
+                return layer
+            found = self.graph.sharing(layer, made[at].name)
+            room.shares.failed = found is None
+            return found or layer
         if room.records is not None:
             room.records.made.append(layer)
         return layer

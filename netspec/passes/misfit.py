@@ -232,9 +232,13 @@ def unreadable(
         return
     place = tree.Node(values[0].start, values[-1].end)
     written = short(binder.context.text(place))
+    stands_for = values[0].text if isinstance(values[0], tree.Name) else written
+    if stands_for != written and len(values) == 1:
+        written = f"{written}, which is {short(stands_for)}"
     message = f"`{found.name}` of `{binder.word}` must be {found.kind.phrase}; found {written}"
+    near = did_you_mean(written, binder.context.visible) if isinstance(values[0], tree.Name) else []
     fixes = []
-    for text in dict.fromkeys(found.kind.repairs(values)):
+    for text in dict.fromkeys([*near, *([] if near else found.kind.repairs(values))]):
         whole = binder.context.source.text[binder.head.start : place.start] + text
         fixes.append(binder.replace(place, text, f"`{short(whole, 60)}`"))
     label = Label(binder.context.span(place), found.meaning)

@@ -49,7 +49,12 @@ def _parameter(
             message = (
                 "a parameter is written `param NAME = VALUE`, with `in {VALUE, ...}` for what may be tried"
             )
-            report("N105", message, context.span(statement))
+            fixes: tuple[Fix, ...] = ()
+            match statement.items:
+                case (tree.Name(text=word) as first, tree.Number() as value):
+                    gap = context.source.span(first.end, value.start)
+                    fixes = (Fix((Edit(gap, " = "),), f"`param {word} = {context.text(value)}`"),)
+            report("N105", message, context.span(statement), fixes=fixes)
             return
     if name.text in found:
         labels = Label(context.span(name), "again"), Label(context.span(places[name.text]), "first")
@@ -60,7 +65,7 @@ def _parameter(
     try:
         found[name.text] = constant(Replacement(Scope(found)).node(value))
     except NotConstant as problem:
-        report(problem.code, str(problem), context.span(problem.node))
+        context.report_value(problem)
 
 
 def _given(name: str, text: str) -> tree.Value:

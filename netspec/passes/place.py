@@ -45,6 +45,8 @@ class Sharing:
 
     network: Defined
     matched: int = 0
+    failed: bool = False
+    """A layer did not fit, which has been reported."""
 
 
 @dataclass(slots=True)

@@ -158,16 +158,15 @@ class Replacement:
         """What `in.channels` and its like stand for."""
         reads, what = self.scope.reads, node.text.removeprefix("in.")
         if what not in _AXES:
-            raise NotConstant(
-                node, f"after `in.` stands one of {', '.join(_AXES)}; found `{what[:40]}`", "N108"
-            )
+            message = f"after `in.` stands one of {', '.join(_AXES)}; found `{what[:40]}`"
+            raise NotConstant(node, message, "N108", SIZES)
         if reads is None:
             raise Unknown
         axis, ranks = _AXES[what]
         if len(reads.dims) not in ranks or reads.of is not None:
-            raise NotConstant(
-                node, f"there is no `{node.text}` here: what comes in is {reads.described}", "N108"
-            )
+            message = f"there is no `{node.text}` here: what comes in is {reads.described}"
+            others = [f"in.{name}" for name, (at, ranks) in _AXES.items() if at == axis and name != what]
+            raise NotConstant(node, message, "N108", others)
         dim: Dim = reads.dims[axis]
         if not isinstance(dim, int):
             raise NotConstant(node, f"`{node.text}` is {dim}, which has no number yet; `--bind` gives it one")

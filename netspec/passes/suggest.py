@@ -121,7 +121,7 @@ def _words(held: Sequence[tuple[Fix, str]]) -> tuple[str, ...]:
     for fix, shape in held:
         said = fix.say if isinstance(fix.say, str) else fix.say(shape)
         members = words.setdefault(fix.group or said, [])
-        if fix.group:
+        if fix.group and said not in members:
             members.append(said)
     return tuple(
         f"{name} (line{'s' * (len(lines) > 1)} {', '.join(lines)})" if lines else name

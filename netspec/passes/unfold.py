@@ -206,7 +206,7 @@ class Unfold:
                 (condition.body or ()) if holds(work.node(condition.test), self.context.sizes) else otherwise
             )
         except NotConstant as problem:
-            self.lines.report_value(problem)
+            self.context.report_value(problem)
         except Unknown:
             pass
         self.lines.fail(place, condition)
@@ -244,7 +244,7 @@ class Unfold:
                 case [tree.Number(value=int(value))] if value >= 0 and len(items) == 1:
                     return value
         except NotConstant as problem:
-            self.lines.report_value(problem)
+            self.context.report_value(problem)
             return None
         except Unknown:
             return None
@@ -263,7 +263,7 @@ class Unfold:
         try:
             values = [constant(work.node(value)) for value in statement.values]
         except NotConstant as problem:
-            self.lines.report_value(problem)
+            self.context.report_value(problem)
             self.lines.fail(place, statement)
             return
         except Unknown:
@@ -285,11 +285,12 @@ class Unfold:
         least = turns * fewest(body, place.room, place.scope, {}) if turns > 1 else 0
         layers = len(self.graph.names) + least
         if layers > limit or self.turns > limit * TURNS_A_LAYER:
-            span = self.context.span(statement)
-            counted = f"makes {layers:,}" if layers > limit else f"{self.turns:,} turns, most of nothing"
-            message = f"the network has more than {limit:,} layers"
+            message, counted = f"the network has more than {limit:,} layers", f"makes {layers:,}"
+            if layers <= limit:
+                message = f"repetitions take more than {limit * TURNS_A_LAYER:,} turns"
+                counted = f"{self.turns:,} turns up to here"
             note = "`--limit layers=NUMBER` raises the limit"
-            self.context.diagnostics.report("N505", message, Label(span, counted), notes=(note,))
+            self.report("N505", message, statement, counted, notes=(note,))
             raise Enough
 
     def frame(

@@ -44,6 +44,7 @@ class _Use:
         self.values: dict[str, tree.Value] = {}
         self.at: dict[str, tree.Node] = {}
         self.failed = False
+        self.surplus = False
 
     def report(self, code: str, message: str, node: tree.Node, label: str = "", **details: object) -> None:
         self.failed = True
@@ -120,7 +121,10 @@ class _Use:
                 pass
             case _:
                 free = next((name for name in self.names if name not in self.values), None)
+                if free is None and self.surplus:
+                    return
                 if free is None:
+                    self.surplus = True
                     count = len(self.names)
                     what = f"{count} value{'s' * (count != 1)}" if count else "no values"
                     message = f"`{self.defined.word}` takes {what}, and {short(self.context.text(item))} is one more"
@@ -138,7 +142,8 @@ class _Use:
         try:
             known = constant(value)
         except NotConstant as problem:
-            self.report(problem.code, str(problem), problem.node)
+            self.failed = True
+            self.context.report_value(problem)
             return
         if isinstance(known, tree.Name) and known.text in self.place.room.results:
             known = tree.Name(known.start, known.end, RESULT + self.place.room.results[known.text])

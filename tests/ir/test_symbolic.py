@@ -14,7 +14,8 @@ from netspec.ir.constraints import Constraints, agree, at_least, divides
 from netspec.ir.notation import read
 from netspec.ir.shape import Shape
 from netspec.ir.symbolic import Dim, Expression, Symbol, Unbound, largest
-from netspec.passes.count import as_data, count
+from netspec.passes.count import count
+from netspec.passes.table import as_data
 
 H, S, T, W = (Symbol(name) for name in "HSTW")
 NAMES = ("H", "W", "T")

@@ -66,7 +66,7 @@ class Code:
 
 def call(expression: str, module: str = "", *, follows: bool = False, helpers: tuple[str, ...] = ()) -> Code:
     """A layer of one line, from the expression of its result."""
-    return Code((f"{{y}} = {expression}",), module, follows, helpers)
+    return Code((f"{{y}} = {expression}",), module, follows, helpers=helpers)
 
 
 def submodule(constructor: str, *arguments: object, **options: object) -> Code:
