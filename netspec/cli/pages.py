@@ -34,7 +34,7 @@ class Worked:
     text: str
     output: str
     parameters: int
-    multiply_adds: Dim
+    multiply_adds: Dim | None
     weights: str
     """The parameters one by one: `weight 4x1x5x5, bias 4`."""
 

@@ -34,6 +34,7 @@ def analyse(
     `values` stand in place of those that the text gives its parameters, `sizes` in place of symbols.  A network that is
     right for any size tells by a constraint which size does not fit; one that needs the numbers is read with them.
     """
+    sizes = {**source.sizes, **(sizes or {})}
     net, diagnostics = run(source, limits, values)
     if not diagnostics and net is not None:
         return net.bind(**sizes) if sizes else net
@@ -43,7 +44,7 @@ def analyse(
             return net
 
     def check(changed: Source) -> tuple[Sequence[Layer], Diagnostics]:
-        context = Context(changed, limits, values or {}, sizes or {})
+        context = Context(changed, limits, values or {}, sizes)
         found = _run(context)
         return (found.layers if found else ()), context.diagnostics
 

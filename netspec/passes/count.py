@@ -1,7 +1,7 @@
 """Count: what every statement of a network makes and costs.
 
 Every number comes from the layers' definitions.  Where a size is a symbol, multiply-adds are an expression of
-it, and the memory that depends on it is None.
+it (None where that is too long), and the memory that depends on it is None.
 Multiply-adds are those of one example's forward pass, products of weights and inputs only: the convention of
 He et al. (2015) and of torchvision, half of what is counted as "FLOPs" where a multiplication and an addition are two.
 
@@ -22,6 +22,7 @@ A table is a tree: a use of a block is a row that holds the block's rows, the tu
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -50,7 +51,7 @@ class Row:
     name: str
     output: str
     parameters: int
-    multiply_adds: Dim
+    multiply_adds: Dim | None
     notes: tuple[str, ...] = ()
     kind: str = "line"
     """`line`, or what holds the rows: `block`, `network`, `repeat`, `join`, `path`."""
@@ -90,9 +91,9 @@ class Table:
         return sum(row.parameters for row in self.rows)
 
     @cached_property
-    def multiply_adds(self) -> Dim:
+    def multiply_adds(self) -> Dim | None:
         """Multiply-adds of one example's forward pass."""
-        return sum(row.multiply_adds for row in self.rows)
+        return added(row.multiply_adds for row in self.rows)
 
 
 def count(net: Net, convention: str = "torch") -> Table:
@@ -190,7 +191,7 @@ class _Rows:
             result.name,
             str(result.shape),
             sum(self.parameters(layer) for layer in node.layers),
-            sum(self.products(layer) for layer in node.layers),
+            added(self.products(layer) for layer in node.layers),
             tuple(note for layer in node.layers for note in self.notes(layer)),
             file=self.file(origin),
         )
@@ -237,7 +238,7 @@ class _Rows:
             result.name,
             str(result.shape),
             sum(row.parameters for row in rows) + sum(self.parameters(layer) for layer in joining),
-            sum(row.multiply_adds for row in rows) + sum(self.products(layer) for layer in joining),
+            added([row.multiply_adds for row in rows] + [self.products(layer) for layer in joining]),
             () if notes else tuple(note for layer in joining for note in self.notes(layer)),
             kind,
             count,
@@ -255,8 +256,12 @@ class _Rows:
             return own
         return own - layer.operation.uncounted(self.net.shapes_into(layer), self.convention)
 
-    def products(self, layer: Layer) -> Dim:
-        return layer.operation.multiply_adds(self.net.shapes_into(layer)) if layer.inputs else 0
+    def products(self, layer: Layer) -> Dim | None:
+        if not layer.inputs:
+            return 0
+        with suppress(OverflowError):
+            return layer.operation.multiply_adds(self.net.shapes_into(layer))
+        return None
 
     def notes(self, layer: Layer) -> list[str]:
         """What a reader would not see in the text: uneven padding, a flatten, shared weights, a fused output."""
@@ -316,10 +321,10 @@ def _clean(text: str) -> str:
 # --- the network as a whole
 
 
-def multiply_adds_of(net: Net) -> Dim:
+def multiply_adds_of(net: Net) -> Dim | None:
     """Multiply-adds of one example's forward pass."""
     rows = _Rows(net, "torch")
-    return sum(rows.products(layer) for layer in net.layers)
+    return added(rows.products(layer) for layer in net.layers)
 
 
 def memory_of(net: Net) -> Memory:
@@ -339,6 +344,18 @@ def memory_of(net: Net) -> Memory:
 
 def _entries(shape: Shape) -> int | None:
     return size if isinstance(size := shape.size, int) else None
+
+
+def added(numbers: Iterable[Dim | None]) -> Dim | None:
+    """The sum, None where it is too long an expression."""
+    found: Dim = 0
+    with suppress(OverflowError):
+        for number in numbers:
+            if number is None:
+                return None
+            found = found + number
+        return found
+    return None
 
 
 def total(numbers: Iterable[int | None]) -> int | None:

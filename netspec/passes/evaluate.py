@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from netspec.ir.symbolic import Expression, Symbol, Unbound
+from netspec.ir.symbolic import Expression, Symbol, Unbound, substituted
 from netspec.syntax import tree
 
 Number = int | float
@@ -128,6 +128,8 @@ def _value(node: tree.Expression, sizes: Mapping[str, int]) -> Any:
                 values.append(text)
             case tree.Symbol(text=text):
                 values.append(sizes.get(text, Symbol(text)))
+            case tree.Size(dimensions=(Expression() as value,)):  # a parameter that has symbols
+                values.append(substituted(value, sizes))
             case tree.Text(value=value):
                 values.append(value)
             case _:

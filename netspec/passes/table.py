@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from netspec.ir.shape import Dim
+from netspec.ir.symbolic import Dim, Expression
 from netspec.passes.count import Memory, Row, Table
 
 EVERYTHING: Final = 1 << 20
@@ -51,8 +51,8 @@ def _row_data(row: Row) -> dict[str, Any]:
     return data
 
 
-def _as_json(number: Dim) -> int | str:
-    return number if isinstance(number, int) else str(number)
+def _as_json(number: Dim | None) -> int | str | None:
+    return str(number) if isinstance(number, Expression) else number
 
 
 # --- as text
