@@ -101,6 +101,16 @@ def member(owner: Any, name: str, make: Callable[[Any], Any]) -> Plant:
 # --- kernels: methods that are given the sound class, the kernel, and their own arguments
 
 
+def unscaled(sound: Any, self: Any) -> None:
+    sound.prepare(self)
+    self.scale = 1.0
+
+
+def seeing_one_ahead(sound: Any, self: Any) -> None:
+    sound.prepare(self)
+    self.hidden = np.triu(self.hidden, 2)
+
+
 def without_bias_gradient(sound: Any, self: Any, dy: Array) -> Array:
     dx = sound.backward(self, dy)
     self.site.gradients["bias"][...] = 0
@@ -114,7 +124,8 @@ def rearranged(change: Callable[[Array], Array]) -> Any:
         kept = {name: value.copy() for name, value in self.site.parameters.items()}
         for name, value in kept.items():
             self.site.parameters[name][...] = change(value)
-        y = sound.forward(self, x, training).copy()
+        found = sound.forward(self, x, training=training)
+        y = tuple(map(np.copy, found)) if isinstance(found, tuple) else found.copy()
         for name, value in kept.items():
             self.site.parameters[name][...] = value
         return y

@@ -12,14 +12,17 @@ from faults import Plant, code, kernel, lines, member, misled, rule
 
 from netspec.backends.numpy.loss import CrossentropyRule, MseRule
 from netspec.backends.numpy.optimizer import MomentumRule
+from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.backends.numpy.store import Store
 from netspec.ir.layer import Example
 from netspec.layers.activation import Gelu, LeakyRelu, Relu, Tanh
+from netspec.layers.attention import Attention
 from netspec.layers.conv import Conv, Upconv, Upsample
 from netspec.layers.dense import Dense
 from netspec.layers.dropout import Dropout, Noise
 from netspec.layers.embedding import Embed
+from netspec.layers.join import Concat
 from netspec.layers.norm import Batchnorm, Layernorm
 from netspec.layers.output import Softmax
 from netspec.layers.pool import Pool
@@ -194,6 +197,39 @@ FAULTS: dict[str, tuple[str, str, str, Plant]] = {
         "lstm 2 bidirectional last on 5x3",
         "outputs",
         code(Lstm, "(h[0], h[1])", "(h[1], h[0])"),
+    ),
+    "gradient of a state dropped": (
+        "numpy",
+        "lstm 4 state as memory; lstm 4 last init=memory on 5x3",
+        "gradients",
+        kernel(Lstm, backward=lambda sound, self, dy, dstate: sound.backward(self, dy, None)),
+    ),
+    # attention, joins and ties
+    "scores not scaled": (
+        "numpy",
+        "attention 6 heads=2 on 5x4",
+        "outputs",
+        kernel(Attention, prepare=faults.unscaled),
+    ),
+    "a causal step sees the next": (
+        "numpy",
+        "attention 4 heads=2 causal nobias on 5x4",
+        "outputs",
+        kernel(Attention, prepare=faults.seeing_one_ahead),
+    ),
+    "concatenated in the other order": (
+        "torch",
+        "concat other on 6 and 3",
+        "outputs",
+        lines(Concat, "{y} = torch.cat(({x1}, {x}), dim=-1)"),
+    ),
+    "a tied weight with the gradient of one use": (
+        "numpy",
+        "embed 3 as words; dense 7 tied=words on 5 of 7",
+        "gradients",
+        member(
+            Plan, "_gradients", lambda _sound: lambda self, store, weights: (store.gradients_of(weights), [])
+        ),
     ),
     # outputs, losses and activations
     "softmax over the steps": (

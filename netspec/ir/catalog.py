@@ -52,6 +52,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.position": "position",
         "netspec.layers.embedding": "embed",
         "netspec.layers.recurrent": "rnn lstm gru last first",
+        "netspec.layers.attention": "attention",
         "netspec.layers.join": "add mul mean concat",
     },
     "data": {"netspec.settings.data": "mnist digits csv npz"},
@@ -64,7 +65,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 
 # Words of the language that are designed and read, but not built.
 PLANNED: Final[dict[str, frozenset[str]]] = {
-    "layer": frozenset(["attention", "unpool"]),
+    "layer": frozenset(["unpool"]),
     "data": frozenset("idx images text pairs series".split()),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),
     "schedule": frozenset("warmup onecycle plateau".split()),

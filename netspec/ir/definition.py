@@ -12,7 +12,7 @@ from inspect import cleandoc
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from netspec.frozen import frozen
-from netspec.ir.values import Flag, Kind
+from netspec.ir.values import Flag, Kind, Reference
 from netspec.syntax.tree import CLAUSES
 
 
@@ -32,6 +32,11 @@ class Argument:
         return self.default is ...
 
     @property
+    def spoken(self) -> bool:
+        """Its name stands before its value without `=`: `of 10`, `over memory`."""
+        return self.name in CLAUSES or (isinstance(self.kind, Reference) and self.kind.spoken)
+
+    @property
     def usage(self) -> str:
         """How it is written in a usage line: `CHANNELS`, `[stride=]`, `[nobias]`."""
         if self.positional:
@@ -40,7 +45,7 @@ class Argument:
         if self.kind.words:
             others = [] if self.kind.only_words else [f"{self.name}="]
             return "[" + "|".join([*self.kind.words, *others]) + "]"
-        named = f"{self.name} {self.name.upper()}" if self.name in CLAUSES else f"{self.name}="
+        named = f"{self.name} {self.name.upper()}" if self.spoken else f"{self.name}="
         return f"{self.name}=..." if self.required else f"[{named}]"
 
 
@@ -114,7 +119,7 @@ class Definition:
                 continue
             text = each.kind.write(value)
             bare = each.positional or text in each.kind.words
-            joint = " " if each.name in CLAUSES else "="
+            joint = " " if each.spoken else "="
             parts.append(text if bare else f"{each.name}{joint}{text}")
         return " ".join(parts)
 

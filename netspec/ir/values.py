@@ -301,6 +301,8 @@ class Reference(Kind):
 
     weights: bool = False
     example: str = "skip"
+    spoken: bool = False
+    """It stands behind the option's name without `=`: `over memory`."""
 
     @property
     def phrase(self) -> str:

@@ -8,7 +8,7 @@ Knows nothing of layers: the same rules serve optimisers, schedules and readers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -44,6 +44,8 @@ class Around:
     """Whether a word starts something of its own."""
     followers: Callable[[], Sequence[str]] = tuple
     """All such words, asked for when one is misspelt."""
+    names: Container[str] = ()
+    """Names of layers, which win over words where names may stand."""
     earlier: tuple[Binder, ...] = ()
     """The words before this one in its statement, to which an argument may have been meant."""
 
@@ -118,6 +120,14 @@ class Binder:
             return found, tree.Number(start, item.end, parts[0])
         return found, tree.Size(start, item.end, tuple(parts))
 
+    def spoken(self, item: tree.Name) -> tuple[Argument, tree.Option] | None:
+        """`over memory` as the option and its value."""
+        found = self.argument(item.text)
+        following = self.items[self.at + 1] if self.at + 1 < len(self.items) else None
+        if not found or not found.spoken or not isinstance(following, tree.Name):
+            return None
+        return found, tree.Option(item.start, following.end, item, (following,))
+
     def word_argument(self) -> Argument | None:
         """The next positional argument, where any word fits it."""
         upcoming = self.next_positional()
@@ -161,7 +171,8 @@ class Binder:
     def starts_follower(self, item: tree.Name) -> bool:
         """The word is none of this word's own."""
         upcoming = self.word_argument()
-        own = self.knows(item) or (upcoming is not None and not upcoming.kind.many)
+        is_value = upcoming is not None and (not upcoming.kind.many or item.text in self.around.names)
+        own = self.knows(item) or is_value
         return not own and self.around.follows(item.text)
 
     def item(self, item: tree.Item) -> None:
@@ -189,7 +200,11 @@ class Binder:
         owner = self.owner(item.text)
         joined = self.joined(item)
         found = self.word_argument()
-        if owner:
+        spoken = self.spoken(item)
+        if spoken:
+            self.at += 1
+            self.give(spoken[0], spoken[1].values, spoken[1])
+        elif owner:
             self.store(owner, owner.kind.words[item.text], item)
         elif joined:
             self.give(joined[0], (joined[1],), item)

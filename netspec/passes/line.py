@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 
 from netspec.diagnostics import Edit, Fix, Label, SpecError, did_you_mean
@@ -22,11 +22,16 @@ SECTIONS = ("train", "generate")
 
 
 def bind_line(
-    context: Context, statement: tree.Command, items: Sequence[tree.Item], own: Mapping[str, Defined]
+    context: Context,
+    statement: tree.Command,
+    items: Sequence[tree.Item],
+    own: Mapping[str, Defined],
+    names: Container[str],
 ) -> tuple[list[tuple[tree.Name, Use]], tree.Name | None, tree.Command | None] | None:
     """The words of a line with their arguments, and the name that its first word may give; None after a report.
 
-    `items` are the statement's without its clauses, `own` the words that the file itself defines.  A block that
+    `items` are the statement's without its clauses, `own` the words that the file itself defines, `names`
+    those given to layers.  A block that
     follows the layers comes back as a statement of its own.
     """
     head, name = statement.head, None
@@ -37,7 +42,7 @@ def bind_line(
     binders: list[Binder] = []
     while definition is not None:
         starts = partial(_starts, own=own)
-        binder = Binder(context, definition, head, Around(starts, followers, tuple(binders)))
+        binder = Binder(context, definition, head, Around(starts, followers, names, tuple(binders)))
         binders.append(binder)
         use = binder.run(items)
         uses.append((head, use))

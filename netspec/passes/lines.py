@@ -87,7 +87,7 @@ class Lines:
         statement, clauses = read.statement, read.clauses
         found = self.known.get(read.key)
         if found is None:
-            bound = bind_line(self.context, statement, clauses.items, place.room.words)
+            bound = bind_line(self.context, statement, clauses.items, place.room.words, place.room.results)
             if bound is None:
                 self.fail(place, statement, clauses.name)
                 return None

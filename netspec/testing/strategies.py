@@ -28,6 +28,9 @@ MOST: Final = 4
 SMALL: Final = Limits().raised(parameters=3000, activations=4 * 3000)
 """Beyond these a layer is left out: the networks are to be many, not large."""
 
+_OWN: Final = "drawn"
+"""What the names of random layers begin with."""
+
 Strategy: TypeAlias = st.SearchStrategy[Any]
 
 
@@ -122,19 +125,41 @@ def input_shapes(draw: st.DrawFn) -> Shape:
 
 @st.composite
 def nets(draw: st.DrawFn, most: int = 5) -> Net:
-    """Networks of one chain of up to `most` layers, written with all their arguments; the net keeps its text."""
+    """Networks of up to `most` layers, written with all their arguments; the net keeps its text.
+
+    A layer reads the one above; a join also one further up, so that there are chains and ways around.
+    """
     text = f"input {draw(input_shapes())}"
     net = _read(text)
     assert net is not None
-    for _ in range(draw(st.integers(1, most))):
+    for number in range(draw(st.integers(1, most))):
         given = net.outputs[-1].shape
-        family = draw(st.sampled_from(_fitting(given, for_this_kind=draw(st.booleans()))))
-        use = draw(uses(draw(st.sampled_from(family)), given))
-        longer = f"{text}\n{use.written()}"
+        others = _joinable(net) if draw(st.booleans()) else []
+        if others:
+            join, other = draw(st.sampled_from(_joins())), draw(st.sampled_from(others))
+            line = f"{join.word} {other}"
+        else:
+            family = draw(st.sampled_from(_fitting(given, for_this_kind=draw(st.booleans()))))
+            line = draw(uses(draw(st.sampled_from(family)), given)).written()
+        longer = f"{text}\n{line} as {_OWN}{number}"
         found = _read(longer)
         if found is not None:
             text, net = longer, found
     return net
+
+
+def _joins() -> list[type[Operation]]:
+    return [each for each in definitions("layer") if issubclass(each, Operation) and each.joins]
+
+
+def _joinable(net: Net) -> list[str]:
+    """The layers above the last that might be joined with it."""
+    *above, last = net.layers
+    return [
+        layer.name
+        for layer in above
+        if layer.name.startswith(_OWN) and layer.shape.dims[:-1] == last.shape.dims[:-1]
+    ]
 
 
 def _fitting(given: Shape, *, for_this_kind: bool) -> list[list[type[Operation]]]:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 
 import netspec
 from netspec import SpecError
-from netspec.backends import Array, as_given, channels_first, channels_last, on_each
+from netspec.backends import Array, as_given, as_tuple, channels_first, channels_last, on_each
 from netspec.backends.torch.device import find_device
 from netspec.backends.torch.export import export
 from netspec.backends.torch.program import TorchProgram
@@ -61,6 +62,42 @@ NETS = {
         layernorm gelu
         identity
         global max""",
+    "translate": """
+        input source S of 9
+        input target T of 9
+        embed 6 from source as words
+        lstm 6 bidirectional state as memory as read
+        dense 6 from memory tanh as start
+        embed 6 from target as said
+        position
+        attention 6 heads=2 causal as self
+        add said; layernorm
+        attention 6 heads=2 over read
+        gru 6 init=start
+        gru 6 reset=before
+        dense 9 tied=words
+        softmax""",
+    "joins": """
+        input 8x8x3
+        conv 6 3x3 nobias batchnorm relu
+        add:
+            identity
+            conv 6 3x3 batchnorm relu; conv 6 3x3 groups=2
+        relu as block
+        global
+        dense 3 relu; dense 6 sigmoid
+        mul block
+        concat:
+            conv 2 1x1 prelu
+            pool 3 stride1 same; conv 2 1x1
+        groupnorm 2
+        global
+        dense 4 as code
+        dense 4 tied=code
+        sample
+        repeat_vector 3
+        conv1d 4 2 causal; rmsnorm; gelu approximate
+        last""",
     "names": """
         input 6x4
         dense 5 as forward; leaky_relu
@@ -71,7 +108,7 @@ NETS = {
 
 
 def parse(text: str, name: str = "net") -> Net:
-    return netspec.parse("\n".join(line.strip() for line in text.splitlines()), name=name)
+    return netspec.parse(dedent(text), name=name)
 
 
 def compiled(net: Net | str, **options: object) -> TorchProgram:
@@ -297,8 +334,8 @@ for folder in sys.argv[1:]:
     os.chdir(folder)
     with torch.no_grad():
         namespace = runpy.run_path("net.py", run_name="__main__")
-        batch = torch.from_numpy(numpy.load("inputs.npy"))
-        numpy.save("outputs.npy", namespace["model"](batch).numpy())
+        batches = [torch.from_numpy(batch) for batch in numpy.load("inputs.npz").values()]
+        numpy.save("outputs.npy", namespace["model"](*batches).numpy())
 """
 
 
@@ -320,8 +357,10 @@ def test_an_exported_file_runs_without_netspec(tmp_path: Path) -> None:
         }
         program.load(values)
         save_file(values, folder / "best.safetensors")
-        prepared = channels_first(batch)
-        np.save(folder / "inputs.npy", prepared if net.inputs[0].shape.of else prepared.astype(np.float32))
+        prepared = [channels_first(each) for each in as_tuple(batch)]
+        kinds = ["int64" if layer.shape.of else "float32" for layer in net.inputs]
+        typed = [each.astype(kind) for each, kind in zip(prepared, kinds, strict=True)]
+        np.savez(folder / "inputs.npz", *typed)
         expected[folder] = program.predict(batch)
         sizes[folder] = f"{net.parameter_count:,} parameters"
     command = [sys.executable, "-I", "-c", RUNNER, *map(str, expected)]
@@ -351,7 +390,8 @@ def test_loss_and_gradients_change_nothing(name: str) -> None:
     batch = inputs(program.net)
     before, generator = program.module.state_dict(), torch.get_rng_state()
     before = {key: value.clone() for key, value in before.items()}
-    results = [program.loss_and_gradients(channels_first(batch), targets(program, batch)) for _ in range(2)]
+    prepared = on_each(channels_first, batch)
+    results = [program.loss_and_gradients(prepared, targets(program, batch)) for _ in range(2)]
     assert results[0][0] == results[1][0]
     assert torch.equal(torch.get_rng_state(), generator)
     for key, value in program.module.state_dict().items():
@@ -363,7 +403,7 @@ def test_evaluation_agrees_with_prediction(name: str) -> None:
     program = compiled(NETS[name], dtype="float64")
     batch = inputs(program.net)
     wanted = targets(program, batch)
-    loss, output = program.evaluate(channels_first(batch), wanted)
+    loss, output = program.evaluate(on_each(channels_first, batch), wanted)
     np.testing.assert_array_equal(output, program.predict(batch))
     if name == "lecture_cnn":
         assert loss == pytest.approx(-np.log(output[:, 1]).mean())
@@ -451,7 +491,7 @@ def test_compiles_to_one_graph(name: str) -> None:
         graphs.append(graph)
         return graph.forward
 
-    batch = program._inputs(channels_first(inputs(program.net)))
+    batch = program._inputs(on_each(channels_first, inputs(program.net)))
     faster = torch.compile(program.module.eval(), backend=count, fullgraph=True)
     with torch._dynamo.config.patch(allow_rnn=True), torch.no_grad():
         torch.testing.assert_close(faster(*batch), program.module(*batch))

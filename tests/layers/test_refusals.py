@@ -67,6 +67,28 @@ REFUSED: list[tuple[str, dict[str, object], str, str, str]] = [
         "N204",
         "`sample` reads means 6 and variances 5, which must have one shape",
     ),
+    ("attention", {"features": 10, "heads": 4}, "5x8", "N205", "10 features cannot be divided into 4 heads"),
+    (
+        "attention",
+        {"features": 8, "over": "memory"},
+        "5x8 and 7",
+        "N202",
+        "`over` reads a sequence (TxN), not a vector 7",
+    ),
+    (
+        "lstm",
+        {"units": 8, "init": "start"},
+        "5x4 and 8",
+        "N204",
+        "the state of this `lstm` is a vector 16, and `init` is a vector 8",
+    ),
+    (
+        "gru",
+        {"units": 8, "init": "start", "bidirectional": True},
+        "5x4 and 3x16",
+        "N204",
+        "the state of this `gru` is a vector 16, and `init` is a sequence 3x16",
+    ),
     (
         "position",
         {"max": 9},

@@ -167,7 +167,9 @@ def _docstring(net: Net) -> list[str]:
         lines += [
             f"    There, the weights of `{new}` are called `{old}`." for old, new in renamed(net).items()
         ]
-        lines += [f"    `{copy}` is `{owner}`, which alone is there." for copy, owner in tied(net).items()]
+        lines += [
+            f"    `{copy}` is `{owner}`: the file has the latter alone." for copy, owner in tied(net).items()
+        ]
     return [*lines, '    """']
 
 
