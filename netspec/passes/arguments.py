@@ -251,7 +251,12 @@ class Binder:
 
 def _evaluated(node: tree.Value, sizes: Mapping[str, int]) -> tree.Value:
     """The value with its groups computed; the symbols of a shape stay, those of a number have a size."""
-    if isinstance(node, tree.Group):
+    one = (
+        isinstance(node, tree.Size)
+        and len(node.dimensions) == 1
+        and isinstance(node.dimensions[0], Expression)
+    )
+    if isinstance(node, tree.Group) or (isinstance(node, tree.Size) and one):
         value = amount(node, sizes)
         if isinstance(value, Expression):
             return tree.Size(node.start, node.end, (value,))  # type: ignore[arg-type]

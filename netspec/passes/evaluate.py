@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from netspec.ir.symbolic import Expression, Symbol, Unbound, substituted
+from netspec.ir.symbolic import Dim, Expression, Symbol, Unbound, substituted
 from netspec.syntax import tree
 
 Number = int | float
@@ -63,6 +63,7 @@ _LOGIC: Final[dict[str, Callable[[bool, bool], bool]]] = {
     "or": lambda left, right: left or right,
 }
 _LARGEST = 10**18
+_WANTED: Final = "only numbers, names and + - * / // % can stand here"
 
 
 def amount(node: tree.Expression, sizes: Mapping[str, int] | None = None) -> Amount:
@@ -128,13 +129,21 @@ def _value(node: tree.Expression, sizes: Mapping[str, int]) -> Any:
                 values.append(text)
             case tree.Symbol(text=text):
                 values.append(sizes.get(text, Symbol(text)))
-            case tree.Size(dimensions=(Expression() as value,)):  # a parameter that has symbols
-                values.append(substituted(value, sizes))
+            case tree.Size():
+                values.append(_dimension(part, sizes))
             case tree.Text(value=value):
                 values.append(value)
             case _:
-                raise NotConstant(part, "only numbers, names and + - * / // % can stand here")
+                raise NotConstant(part, _WANTED)
     return values.pop()
+
+
+def _dimension(size: tree.Size, sizes: Mapping[str, int]) -> Dim:
+    """The value of a parameter that has symbols."""
+    dims: tuple[Any, ...] = size.dimensions
+    if len(dims) == 1 and isinstance(dims[0], Expression):
+        return substituted(dims[0], sizes)
+    raise NotConstant(size, _WANTED)
 
 
 def _no(node: tree.Node) -> str:

@@ -230,12 +230,13 @@ class Graph:
         inputs = self.shapes(layer)
         if len(inputs) == 1 and layer.operation.flattens and inputs[0].kind == "image":
             inputs = [Shape((inputs[0].size,))]
-        if not inputs[0].dims or not isinstance(inputs[0].dims[-1], int):
-            return layer
         theirs = first.operation.parameters(self.shapes(first)) if first.inputs else ()
         if not theirs:
             return layer
-        mine = layer.operation.parameters(inputs)
+        try:
+            mine = layer.operation.parameters(inputs)
+        except Unbound:
+            return layer  # which is reported when it is added
         if first.operation == layer.operation and mine == theirs:
             return replace(layer, shares=first.name)
         assert layer.origin is not None and first.origin is not None
