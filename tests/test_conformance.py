@@ -17,7 +17,7 @@ from netspec.layers.dropout import Dropout, Noise
 from netspec.testing import chance, conformance
 from netspec.testing.conformance import Case
 
-SPECS = sorted((Path(__file__).resolve().parents[1] / "specs").rglob("*.net"))
+SPECS = sorted((Path(__file__).resolve().parents[1] / "specs").glob("*.net"))
 CASES = list(conformance.cases())
 BACKENDS = available()
 

@@ -60,7 +60,7 @@ class Attention(Operation):
                 label=f"gives {inputs[1].described}",
             )
         if (self.key is None or self.value is None) and self.features % self.heads:
-            raise indivisible(self.features, self.heads, "features", "heads", "heads")
+            raise indivisible(self.features, self.heads, "features", "heads", "features", "heads=")
         return Shape((inputs[0].dims[0], self.features))
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:

@@ -68,9 +68,9 @@ class Conv1d(Operation):
     def result(self, inputs: Shapes) -> Shape:
         (sequence,) = inputs
         features = sequence.features
-        for number, what in ((features, "input features"), (self.features, "kernels")):
+        for number, what, party in ((features, "input features", ""), (self.features, "kernels", "features")):
             if number % self.groups:
-                raise indivisible(number, self.groups, what, "groups", "groups")
+                raise indivisible(number, self.groups, what, "groups", party, "groups=")
         return Shape((self._steps(sequence), self.features))
 
     def _steps(self, sequence: Shape) -> Dim:

@@ -87,7 +87,7 @@ class Groupnorm(Operation):
     def result(self, inputs: Shapes) -> Shape:
         channels = inputs[0].features
         if channels % self.groups:
-            raise indivisible(channels, self.groups, "channels", "groups", "groups")
+            raise indivisible(channels, self.groups, "channels", "groups", "")
         return inputs[0]
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:

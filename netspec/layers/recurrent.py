@@ -27,7 +27,10 @@ class Recurrent(Operation):
         "reverse", "read from the last step to the first; the result keeps the input's order"
     )
     init: str | None = option(
-        Reference(example="state"), "a vector, the state to start from; 0 without it", default=None
+        Reference(example="state"),
+        "a vector, the state to start from instead of 0: what `state as` names, h (for an lstm then the cells) of "
+        "each direction",
+        default=None,
     )
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
@@ -67,7 +70,7 @@ class Recurrent(Operation):
                 f"the state of this `{self.word}` is {self.state.described}, and `init` is {inputs[1].described}",
                 argument="init",
                 label=f"gives {inputs[1]}",
-                because=f"{' * '.join(parts)} = {self.state}",
+                because=f"{' * '.join(parts)} = {self.state}" if len(parts) > 1 else "",
                 others={"units": f"{self.units} units"},
             )
         return Shape((features,) if self.last else (inputs[0].dims[0], features))

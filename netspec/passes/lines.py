@@ -182,7 +182,10 @@ class Lines:
                 continue
             names = value if isinstance(value, tuple) else (value,)
             span = use.arguments.get(argument.name, self.context.span(head))
-            results = [self.named(place, name, span) for name in names]
+            results = [
+                (argument.kind.weights and self.lender(place, name)) or self.named(place, name, span)
+                for name in names
+            ]
             found = tuple(result for result in results if result is not None)
             if len(found) < len(names):
                 return parts, None
@@ -195,6 +198,14 @@ class Lines:
                 inputs = (*inputs, *found)
                 operation = replace(operation, **{argument.name: found[0]})
         return [(operation, head, use), *parts[1:]], inputs
+
+    def lender(self, place: Place, name: str) -> str | None:
+        """The layer that lends its weight where a name is that of a network with one such layer."""
+        network = place.room.words.get(name)
+        if network is None or not network.is_network:
+            return None
+        lending = [layer.name for layer in network.made if layer.operation.lends]
+        return lending[0] if len(lending) == 1 else None
 
     def fail(self, place: Place, statement: tree.Statement, name: tree.Name | None = None) -> None:
         """Keep the place of a layer that cannot be made, so that what follows stays silent."""
