@@ -195,8 +195,22 @@ softmax 3
 """
 
 
+SKIPS = """
+input HxWx1
+conv 3 3x3 relu as a
+pool 2; conv 4 3x3 relu as b
+pool 2; conv 4 3x3 relu as c
+pool 2; conv 4 3x3 relu as d
+pool 2; conv 5 3x3 relu
+upconv 4 2x2 stride2; concat d; conv 4 3x3 relu
+upconv 4 2x2 stride2; concat c; conv 4 3x3 relu
+upconv 4 2x2 stride2; concat b; conv 4 3x3 relu
+upconv 3 2x2 stride2; concat a; conv 1 1x1 -> HxWx1
+"""
+
+
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
-@pytest.mark.parametrize("text", [UNET, STACK], ids=["u-net", "stack"])
+@pytest.mark.parametrize("text", [UNET, STACK], ids=["decoder", "stack"])
 def test_networks_of_any_size_are_those_of_their_sizes(text: str, backend: str) -> None:
     net = netspec.parse(text)
     program = netspec.compile(net, backend, dtype="float64", device="cpu")
@@ -206,6 +220,76 @@ def test_networks_of_any_size_are_those_of_their_sizes(text: str, backend: str) 
         x = np.random.default_rng(height).normal(size=(2, height, width, 3))
         wanted = netspec.compile(fixed, "numpy", dtype="float64").predict(x)
         np.testing.assert_allclose(program.predict(x), wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_a_u_net_of_any_size(backend: str) -> None:
+    """Joins with what was not halved ask for sizes that can be halved four times."""
+    net = netspec.parse(SKIPS)
+    assert str(net.constraints) == "H >= 16, H divisible by 16, W >= 16, W divisible by 16"
+    program = netspec.compile(net, backend, dtype="float64", device="cpu")
+    for height, width in ((16, 16), (32, 48), (64, 16)):
+        fixed = netspec.parse(SKIPS.replace("HxW", f"{height}x{width}"))
+        assert [str(layer.shape) for layer in net.bind(H=height, W=width)] == [str(x.shape) for x in fixed]
+        x = np.random.default_rng(height).normal(size=(2, height, width, 1))
+        wanted = netspec.compile(fixed, "numpy", dtype="float64").predict(x)
+        np.testing.assert_allclose(program.predict(x), wanted, atol=1e-12)
+    with pytest.raises(netspec.SpecError, match=r"N208: .* needs W divisible by 16 \(W = 24\)"):
+        program.predict(np.zeros((2, 16, 24, 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "constraints"),
+    [
+        (
+            "input HxWx2 as a\npool 2\nupsample 2\nadd a",
+            "HxWx2",
+            "H >= 2, H divisible by 2, W >= 2, W divisible by 2",
+        ),
+        ("input HxWx2 as a\nglobal avg\nmul a", "HxWx2", ""),
+        ("input one Tx4\ninput two Sx4\nmean one", "Sx4", "S = T"),
+        ("input one Tx4\ninput two Sx3\nconcat one", "Sx7", "S = T"),
+        ("input Tx4\nconv1d 3 5 valid\nconv1d 2 4 stride2", "((T-5)//2+1)x2", "T >= 5"),
+        ("input Tx4\nposition learned 512", "Tx4", "T <= 512"),
+        ("input HxWx2\ncrop 8x6", "8x6x2", "H >= 8, W >= 6"),
+        ("input one Tx4\ninput two Sx4\nattention 4 heads=2 over one causal", "Sx4", ""),
+    ],
+)
+def test_what_layers_ask_of_sizes(text: str, shape: str, constraints: str) -> None:
+    net = netspec.parse(text)
+    assert (str(net.outputs[-1].shape), str(net.constraints)) == (shape, constraints)
+
+
+def test_joins_that_fit_no_size() -> None:
+    with pytest.raises(netspec.SpecError, match=r"N204: .* height H-2 and H"):
+        netspec.parse("input HxWx2 as a\nconv 2 3x3 valid\nadd a")
+
+
+def test_sizes_stand_where_numbers_are_needed() -> None:
+    """A spec that needs the numbers of its symbols is read with them."""
+    text = "input HxWx4\nif H > 5:\n    dense (2*H)\nelse:\n    dense 1"
+    with pytest.raises(
+        netspec.SpecError, match="N105: `H` has no number yet; `--bind H=NUMBER` gives it one"
+    ):
+        netspec.parse(text)
+    for height, units in ((7, 14), (5, 1)):
+        net = netspec.parse(text, sizes={"H": height, "W": 2})
+        assert (str(net.outputs[-1].shape), net.sizes) == (str(units), {"H": height, "W": 2})
+
+
+@pytest.mark.parametrize(
+    ("budget", "message"),
+    [
+        ("macs < 1000", "N308: `macs` = 288*H*W is not known: it depends on H, W"),
+        ("memory < 1000", "N308: `memory` is not known: it depends on H, W"),
+    ],
+)
+def test_budgets_of_any_size_need_numbers(budget: str, message: str) -> None:
+    text = f"input HxWx4\nconv 8 3x3\nexpect {budget}"
+    with pytest.raises(netspec.SpecError) as refused:
+        netspec.parse(text)
+    assert str(refused.value) == message
+    netspec.parse(text, sizes={"H": 1, "W": 1})
 
 
 def test_the_constraints_of_a_network() -> None:
