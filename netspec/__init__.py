@@ -31,31 +31,36 @@ def parse(
     name: str = "net",
     limits: Limits = DEFAULT,
     values: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
     root: str | PathLike[str] | None = None,
 ) -> Net:
     """The network of a text; raises `SpecError` with every diagnostic.
 
     It opens no file, whatever the text says: `import` is refused unless `root` names the folder whose files may be
-    imported.  `values` replace those of the text's parameters.
+    imported.  `values` replace those of the text's parameters, `sizes` its symbols (as `Net.bind` does).
     """
     from netspec.passes import analyse
     from netspec.source import Source
 
     if root is None:
-        return analyse(Source(text, name), limits, values)
+        return analyse(Source(text, name), limits, values, sizes)
     from pathlib import Path
 
     from netspec.syntax.files import Folder
 
-    return analyse(Source(text, name, Folder(Path(root))), limits, values)
+    return analyse(Source(text, name, Folder(Path(root))), limits, values, sizes)
 
 
 def load(
-    path: str | PathLike[str], *, limits: Limits = DEFAULT, values: Mapping[str, str] | None = None
+    path: str | PathLike[str],
+    *,
+    limits: Limits = DEFAULT,
+    values: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> Net:
     """The network of a file; raises `SpecError` with every diagnostic.  It may import from its own folder.
 
-    `values` replace those of the spec's parameters.
+    `values` replace those of the spec's parameters, `sizes` its symbols (as `Net.bind` does).
     """
     from pathlib import Path
 
@@ -65,7 +70,8 @@ def load(
     from netspec.syntax.parser import read_source
 
     source, place = read_source(str(path), limits), Path(path)
-    return analyse(Source(source.text, source.name, Folder(place.parent), place.name), limits, values)
+    source = Source(source.text, source.name, Folder(place.parent), place.name)
+    return analyse(source, limits, values, sizes)
 
 
 def from_json(document: dict[str, Any], *, limits: Limits = DEFAULT) -> Net:

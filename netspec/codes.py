@@ -31,6 +31,8 @@ CODES: Final[dict[str, str]] = {
     "N204": "the sizes do not agree",
     "N205": "the channels cannot be divided so",
     "N206": "integers where numbers are wanted, or the reverse",
+    "N207": "a number is needed where there is a symbol",
+    "N208": "the size does not fit the network",
     "N301": "there is no input",
     "N302": "a second input",
     "N303": "a layer before the input",

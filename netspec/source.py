@@ -5,6 +5,7 @@ of it.  Knows nothing of the language.
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
@@ -23,7 +24,8 @@ class Source:
     """One text and the name a user knows it by (a path, or `<stdin>`).
 
     `files` is what it may import from, None where that is nothing, and `path` where among them it lies itself.
-    A text that `is_shipped` belongs to netspec and not to the user.
+    A text that `is_shipped` belongs to netspec and not to the user.  `sizes` were kept with it: numbers in place of its
+    symbols.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class Source:
         files: Files | None = None,
         path: str = "main.net",
         is_shipped: bool = False,
+        sizes: Mapping[str, int] | None = None,
     ) -> None:
         self.text = text
         self.name = name
         self.files = files
         self.path = path
         self.is_shipped = is_shipped
+        self.sizes = sizes or {}
 
     @cached_property
     def _line_starts(self) -> list[int]:

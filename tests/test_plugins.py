@@ -111,7 +111,7 @@ for case in every[::9]:
     print(*conformance.run(case, "numpy64"), sep="\\n", end="")
 print(len(mine))
 """
-    assert python(code, installed).strip() == "7"
+    assert python(code, installed).strip() == "8"
 
 
 def test_the_backend_computes_in_double_precision(installed: Path) -> None:

@@ -25,10 +25,16 @@ MACHINE: Final = ("json", "sarif")
 @options.files
 @options.json_as(SCHEMA)
 @options.values
+@options.sizes
 @options.reading
 @click.pass_context
 def check(
-    ctx: click.Context, files: tuple[str, ...], as_json: bool, values: dict[str, str], limits: Limits
+    ctx: click.Context,
+    files: tuple[str, ...],
+    as_json: bool,
+    values: dict[str, str],
+    sizes: dict[str, int],
+    limits: Limits,
 ) -> None:
     """Check specs, and folders of specs, to the last number.
 
@@ -38,7 +44,7 @@ def check(
     from netspec.cli.failures import document, rendered
     from netspec.cli.files import compile_all
 
-    nets, found = compile_all(files, limits, values)
+    nets, found = compile_all(files, limits, values, sizes)
     state = ctx.ensure_object(State)
     if as_json:
         say(document(SCHEMA, found, files=_entries(nets, found)))

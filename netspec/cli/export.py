@@ -21,8 +21,11 @@ TARGETS: Final = {"pytorch": ("torch", "netspec.backends.torch.export")}
 @click.option("--to", "target", type=click.Choice(list(TARGETS)), required=True, help="What to write.")
 @click.option("-o", "--out", type=click.Path(), default="-", help="Where to; standard output by default.")
 @options.values
+@options.sizes
 @options.reading
-def export(file: str, target: str, out: str, values: dict[str, str], limits: Limits) -> None:
+def export(
+    file: str, target: str, out: str, values: dict[str, str], sizes: dict[str, int], limits: Limits
+) -> None:
     """Write a network as a single file of code that runs without netspec and gives the same outputs.
 
     \b
@@ -33,7 +36,7 @@ def export(file: str, target: str, out: str, values: dict[str, str], limits: Lim
     from netspec.cli.writing import replace_text
     from netspec.passes import analyse
 
-    net = analyse(read(file, limits), limits, values)
+    net = analyse(read(file, limits), limits, values, sizes)
     backend, writer = TARGETS[target]
     load_backend(backend)
     text: str = import_module(writer).export(net)

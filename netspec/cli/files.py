@@ -85,7 +85,10 @@ def _inside(folder: str) -> Iterable[str]:
 
 
 def compile_all(
-    paths: Sequence[str], limits: Limits, values: Mapping[str, str] | None = None
+    paths: Sequence[str],
+    limits: Limits,
+    values: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> tuple[list[tuple[str, Net]], list[Diagnostic]]:
     """The networks of the specs that are right, each with its name for people, and the diagnostics of the others."""
     nets: list[tuple[str, Net]] = []
@@ -93,7 +96,7 @@ def compile_all(
     for file in spec_files(paths, found):
         try:
             source = read(file, limits)
-            nets.append((source.name, analyse(source, limits, values)))
+            nets.append((source.name, analyse(source, limits, values, sizes)))
         except SpecError as wrong:
             found.extend(wrong.diagnostics)
     return nets, found

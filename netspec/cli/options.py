@@ -84,6 +84,25 @@ values = click.option(
     help="Give a `param` of the spec another value.",
 )
 
+
+def _read_sizes(_ctx: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+    sizes = {}
+    for text in values:
+        name, _, number = text.partition("=")
+        if not name or not number.isdecimal() or len(number) > 18 or int(number) < 1:
+            raise click.BadParameter(f"{text!r} is not a symbol and its size, as in T=100.")
+        sizes[name] = int(number)
+    return sizes
+
+
+sizes = click.option(
+    "--bind",
+    "sizes",
+    metavar="SYMBOL=SIZE",
+    multiple=True,
+    callback=_read_sizes,
+    help="Put a number in place of a symbol, as in T=100.",
+)
 _format = click.option(
     "--format",
     type=click.Choice(FORMATS),

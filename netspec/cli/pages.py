@@ -14,7 +14,7 @@ from typing import Any, Final
 from netspec.ir.catalog import definitions, find
 from netspec.ir.definition import Argument
 from netspec.ir.layer import Example, Operation
-from netspec.ir.shape import described_kind
+from netspec.ir.shape import Dim, described_kind
 from netspec.passes import analyse
 from netspec.passes.count import count
 from netspec.source import Source
@@ -34,7 +34,7 @@ class Worked:
     text: str
     output: str
     parameters: int
-    multiply_adds: int | None
+    multiply_adds: Dim | None
     weights: str
     """The parameters one by one: `weight 4x1x5x5, bias 4`."""
 

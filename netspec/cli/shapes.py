@@ -28,6 +28,7 @@ SCHEMA: Final = "netspec.shapes/1"
     help="How parameters are counted: recurrent layers have two biases a gate in PyTorch, one elsewhere.",
 )
 @options.values
+@options.sizes
 @options.reading
 @click.pass_context
 def shapes(
@@ -38,6 +39,7 @@ def shapes(
     depth: int,
     convention: str,
     values: dict[str, str],
+    sizes: dict[str, int],
     limits: Limits,
 ) -> None:
     """Show what every line of a spec makes and costs: output shape, parameters, multiply-adds, memory.
@@ -45,12 +47,13 @@ def shapes(
     \b
     netspec shapes lenet
     netspec shapes specs/ --json
+    netspec shapes model.net --bind H=224 --bind W=224
     """
     from netspec.cli.files import compile_all
     from netspec.passes.count import count
     from netspec.passes.table import EVERYTHING, as_data, as_text
 
-    nets, found = compile_all(files, limits, values)
+    nets, found = compile_all(files, limits, values, sizes)
     if as_json:
         from netspec.cli.failures import document
 

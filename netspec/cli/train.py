@@ -64,6 +64,7 @@ def _machine(command: Command) -> Command:
     metavar="NAME=VALUE",
     help="A param (width=128) or a setting (train.optimizer.rate=0.01).",
 )
+@shared.sizes
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @shared.reading
@@ -77,6 +78,7 @@ def train(
     dtype: str,
     out: Path,
     changes: tuple[str, ...],
+    sizes: dict[str, int],
     as_json: bool,
     quiet: bool,
     limits: Limits,
@@ -95,7 +97,7 @@ def train(
     try:
         source = read(spec, limits)
         values = shared.values_of(change for change in changes if not change.startswith(SETTINGS))
-        net = analyse(source, limits, values)
+        net = analyse(source, limits, values, sizes)
         changes = tuple(change for change in changes if change.startswith(SETTINGS))
         overrides = [f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None]
         options = resolve(net, [*changes, *overrides])

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from netspec.data.columns import Preprocessing
 from netspec.data.files import MOST_BYTES, Place
 from netspec.diagnostics import SpecError, error
-from netspec.ir.shape import Dim, Shape, Symbol
+from netspec.ir.shape import Dim, Shape
+from netspec.ir.symbolic import Expression
 
 Array: TypeAlias = NDArray[Any]
 
@@ -145,13 +146,13 @@ def _bound(wanted: tuple[Dim, ...], have: tuple[int, ...]) -> tuple[int, ...] | 
     """The wanted dimensions with their symbols replaced so that the data fit, None where they do not."""
     total = prod(have)
     alike = next((dims for dims in (have, _squeezed(have)) if len(dims) == len(wanted)), None)
-    names = [dim for dim in wanted if isinstance(dim, Symbol)]
+    names = [dim for dim in wanted if isinstance(dim, Expression)]
     if alike is not None:
-        sizes = {dim: size for dim, size in zip(wanted, alike, strict=True) if isinstance(dim, Symbol)}
+        sizes = {dim: size for dim, size in zip(wanted, alike, strict=True) if isinstance(dim, Expression)}
     else:
         rest = prod(dim for dim in wanted if isinstance(dim, int))
         sizes = {names[0]: total // rest} if len(names) == 1 else {}
-    dims = tuple(sizes.get(dim, 0) if isinstance(dim, Symbol) else dim for dim in wanted)
+    dims = tuple(sizes.get(dim, 0) if isinstance(dim, Expression) else dim for dim in wanted)
     if dims == have:
         return dims
     mine, theirs = _squeezed(dims), _squeezed(have)

@@ -9,7 +9,8 @@ import numpy as np
 
 from netspec.data.dataset import Array, Dataset, Loaded, Request, fit, fit_targets, split
 from netspec.diagnostics import error
-from netspec.ir.shape import Shape, Symbol
+from netspec.ir.shape import Shape
+from netspec.ir.symbolic import Expression
 from netspec.settings.data import Digits
 
 SIDE: Final = 8
@@ -42,7 +43,7 @@ def _size(shape: Shape) -> tuple[int, int]:
     known = [dim for dim in dims if isinstance(dim, int)]
     if len(dims) == 2:
         free = known[0] if known else SIDE
-        height, width = (free if isinstance(dim, Symbol) else dim for dim in dims)
+        height, width = (free if isinstance(dim, Expression) else dim for dim in dims)
         return height, width
     side = isqrt(known[0]) if known else SIDE
     if len(dims) == 1 and (not known or side * side == known[0]):

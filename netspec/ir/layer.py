@@ -14,7 +14,7 @@ from typing import ClassVar, TypeAlias
 
 from netspec.frozen import frozen
 from netspec.ir.definition import Definition
-from netspec.ir.shape import Pattern, Shape
+from netspec.ir.shape import Dim, Pattern, Shape
 from netspec.ir.values import Reference
 from netspec.source import Span
 
@@ -52,12 +52,16 @@ class Param:
     """A parameter of a layer, in PyTorch's name (dotted in a layer with inner parts), order of axes and gate order.
 
     A parameter that is not `trainable` is state (a running mean), saved with the weights and not counted among them.
+    Its shape is made of numbers: one that depends on a symbol raises `Unbound`.
     """
 
     name: str
     shape: tuple[int, ...]
     initial: Initialiser
     trainable: bool = True
+
+    def __post_init__(self) -> None:
+        _ = Shape(self.shape).known
 
     @property
     def size(self) -> int:
@@ -171,7 +175,7 @@ class Operation(Definition):
         """Weights of other layers that it uses: its own name for each, that layer's name, the shape it needs."""
         return {}
 
-    def multiply_adds(self, inputs: Shapes) -> int:
+    def multiply_adds(self, inputs: Shapes) -> Dim:
         """Multiply-adds of one example's forward pass, the products of weights and inputs only."""
         return 0
 
@@ -183,7 +187,7 @@ class Operation(Definition):
         """Reach and stride in height and in width, for the receptive field; None where it sees its whole input."""
         return (1, 1), (1, 1)
 
-    def padding(self, inputs: Shapes) -> tuple[int, int, int, int] | None:
+    def padding(self, inputs: Shapes) -> tuple[Dim, Dim, Dim, Dim] | None:
         """Rows and columns added at top, bottom, left and right; None where the layer does not pad."""
         return None
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any
 
 from netspec.frozen import frozen
+from netspec.ir.binding import all_sizes, bound_layers, check_sizes, matched, symbols_in
+from netspec.ir.constraints import Constraints
 from netspec.ir.layer import Layer, Param
 from netspec.ir.shape import Shape
 from netspec.ir.training import Training
@@ -48,6 +50,8 @@ class Net:
     """The text that it was read from, with the values in force for its parameters; empty where there was none."""
     files: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """The other texts that it took blocks from, by path: what it imported, and the blocks that ship with netspec."""
+    sizes: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    """The numbers that were put in place of symbols of its text."""
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:
@@ -67,18 +71,41 @@ class Net:
             layer for layer in self.layers if layer.name not in read or layer.name in self.named_outputs
         )
 
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """The names of the symbols in its layers, in order."""
+        return symbols_in(self.layers)
+
+    @cached_property
+    def constraints(self) -> Constraints:
+        """What the layers need the sizes of the symbols to be."""
+        with Constraints() as found:
+            for layer in self.layers if self.symbols else ():
+                layer.operation.result(self.shapes_into(layer))
+        return found
+
+    def sizes_for(self, *dims: tuple[int, ...]) -> dict[str, int]:
+        """The sizes of the symbols where the inputs have these dimensions; raises N208 if they do not fit."""
+        given = zip((layer.shape for layer in self.inputs), dims, strict=True)
+        return matched(given, self.symbols, self.constraints) if self.symbols else {}
+
     def shapes_for(self, *dims: tuple[int, ...]) -> dict[str, Shape]:
         """The shape of every result where the inputs have these dimensions; the net's own where all are known."""
-        if all(layer.shape.is_known for layer in self.inputs):
-            return self.shapes
-        shapes = {
-            layer.name: Shape(each, layer.shape.of) for layer, each in zip(self.inputs, dims, strict=True)
-        }
-        for layer in self.layers:
-            if layer.inputs:
-                inputs = [shapes[name] for name in layer.inputs]
-                add_results(shapes, layer, inputs, layer.operation.result(inputs))
-        return shapes
+        sizes = self.sizes_for(*dims)
+        return (
+            {name: shape.substitute(sizes) for name, shape in self.shapes.items()} if sizes else self.shapes
+        )
+
+    def bind(self, **sizes: int) -> Net:
+        """The network with numbers in place of symbols: `net.bind(T=100)`.
+
+        Raises `SpecError` N108 where it has no such symbol, N208 where a size breaks one of its constraints.
+        """
+        check_sizes(self.symbols, sizes)
+        what = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+        found = all_sizes(self.symbols, sizes, self.constraints, what)
+        layers = tuple(bound_layers(self.layers, found))
+        return replace(self, layers=layers, sizes={**self.sizes, **found})
 
     @cached_property
     def shapes(self) -> dict[str, Shape]:

@@ -1,39 +1,17 @@
 """Shapes as the language writes them: H x W x C, the example axis implied.
 
-A dimension is an int, or a `Symbol` whose size is bound later.  Shape rules may pass a symbol on; arithmetic on one
-raises `SymbolicArithmetic`, which the passes turn into a diagnostic.
+A dimension is an int, or an expression of symbols whose sizes are bound later (see `symbolic`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
-from typing import NoReturn, TypeAlias
 
 from netspec.frozen import frozen
+from netspec.ir.symbolic import Dim, Expression, Symbol, Unbound, grouped, substituted, symbols_of
 
-
-class SymbolicArithmetic(Exception):
-    """A shape rule needed the number behind a symbol."""
-
-
-@frozen
-class Symbol:
-    """A dimension known by name only."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-    def _refuse(self, *_others: object) -> NoReturn:
-        raise SymbolicArithmetic(self.name)
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __neg__ = _refuse
-    __lt__ = __le__ = __gt__ = __ge__ = __index__ = _refuse
-
-
-Dim: TypeAlias = int | Symbol
+__all__ = ["KINDS", "PATTERNS", "Dim", "Pattern", "Shape", "Symbol", "described_kind"]
 
 KINDS = {1: "vector", 2: "sequence", 3: "image", 4: "sequence of images"}
 _WITH_ARTICLE = {
@@ -70,25 +48,36 @@ class Shape:
         return "integers" if self.of is not None else KINDS.get(len(self.dims), f"rank {len(self.dims)}")
 
     @property
-    def size(self) -> int:
-        """Number of entries; raises `SymbolicArithmetic` where a dimension is not known."""
-        for dim in self.dims:
-            if isinstance(dim, Symbol):
-                raise SymbolicArithmetic(dim.name)
-        return prod(self.dims)  # type: ignore[arg-type]
+    def size(self) -> Dim:
+        """Number of entries."""
+        return prod(self.dims)
+
+    @property
+    def features(self) -> int:
+        """The last dimension, channels or features, as a number; raises `Unbound` where it is none."""
+        return Shape(self.dims[-1:]).known[0]
 
     @property
     def known(self) -> tuple[int, ...]:
-        """The dimensions as numbers; raises `SymbolicArithmetic` where one is not known."""
+        """The dimensions as numbers; raises `Unbound` where one is not known."""
         for dim in self.dims:
-            if isinstance(dim, Symbol):
-                raise SymbolicArithmetic(dim.name)
+            if isinstance(dim, Expression):
+                raise Unbound(dim)
         return self.dims  # type: ignore[return-value]
 
     @property
     def is_known(self) -> bool:
-        """No dimension is a symbol."""
-        return not any(isinstance(dim, Symbol) for dim in self.dims)
+        """Every dimension is a number."""
+        return all(isinstance(dim, int) for dim in self.dims)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The names of its symbols, in order."""
+        return tuple(dict.fromkeys(name for dim in self.dims for name in symbols_of(dim)))
+
+    def substitute(self, values: Mapping[str, Dim]) -> Shape:
+        """The shape with symbols replaced."""
+        return Shape(tuple(substituted(dim, values) for dim in self.dims), self.of)
 
     @property
     def channels_first(self) -> tuple[Dim, ...]:
@@ -104,7 +93,7 @@ class Shape:
         return f"{_WITH_ARTICLE.get(self.kind, 'a tensor')} {self}"
 
     def __str__(self) -> str:
-        text = "x".join(str(dim) for dim in self.dims)
+        text = "x".join(map(grouped, self.dims))
         return text if self.of is None else f"{text} of {self.of}"
 
 
@@ -125,6 +114,10 @@ class Pattern:
             mine is None or mine == theirs for mine, theirs in zip(self.dims, shape.dims, strict=True)
         )
 
+    def substitute(self, values: Mapping[str, Dim]) -> Pattern:
+        """The pattern with symbols replaced."""
+        return Pattern(tuple(None if dim is None else substituted(dim, values) for dim in self.dims))
+
     def filled(self, shape: Shape) -> Shape:
         """The stated dimensions, those of another shape where any is allowed; that shape itself if the rank differs."""
         if len(self.dims) != len(shape.dims):
@@ -136,4 +129,4 @@ class Pattern:
         )
 
     def __str__(self) -> str:
-        return "x".join("_" if dim is None else str(dim) for dim in self.dims)
+        return "x".join("_" if dim is None else grouped(dim) for dim in self.dims)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from netspec.frozen import frozen
-from netspec.ir.shape import Symbol
+from netspec.ir.notation import read
+from netspec.ir.symbolic import Dim, Expression, Symbol, grouped
 from netspec.ir.values import LARGEST, Kind, Unreadable, one
 from netspec.syntax import tree
 
@@ -109,7 +110,7 @@ class Dims(Kind):
     def sample(self) -> str:
         return "7x7x128"
 
-    def read(self, values: tuple[tree.Value, ...]) -> tuple[int | Symbol, ...]:
+    def read(self, values: tuple[tree.Value, ...]) -> tuple[Dim, ...]:
         match one(values):
             case tree.Number(value=int(value)) if 1 <= value <= LARGEST:
                 return (value,)
@@ -118,7 +119,8 @@ class Dims(Kind):
             case tree.Size(dimensions=dimensions) if len(dimensions) <= 4:
                 dims = tuple(Symbol(dim) if isinstance(dim, str) else dim for dim in dimensions)
                 if all(
-                    isinstance(dim, Symbol) or (isinstance(dim, int) and 1 <= dim <= LARGEST) for dim in dims
+                    isinstance(dim, Expression) or (isinstance(dim, int) and 1 <= dim <= LARGEST)
+                    for dim in dims
                 ):
                     return dims  # type: ignore[return-value]
         raise Unreadable
@@ -129,21 +131,26 @@ class Dims(Kind):
                 return [str(abs(value))]
         return []
 
-    def write(self, value: tuple[int | Symbol, ...]) -> str:
-        return "x".join(str(dim) for dim in value)
+    def write(self, value: tuple[Dim, ...]) -> str:
+        return "x".join(map(grouped, value))
 
     def annotation(self) -> Any:
         from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
         side = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
-        name = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]*$")]
+        text = Annotated[str, Field(pattern="^[A-Z0-9_()+*/% -]*[A-Z][A-Z0-9_()+*/% -]*$")]
         return Annotated[
-            tuple[side | name, ...],
+            tuple[side | text, ...],
             Field(min_length=1, max_length=4),
-            BeforeValidator(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
-            AfterValidator(lambda dims: tuple(Symbol(dim) if isinstance(dim, str) else dim for dim in dims)),
-            PlainSerializer(lambda dims: [str(dim) if isinstance(dim, Symbol) else dim for dim in dims]),
+            BeforeValidator(_texts),
+            AfterValidator(lambda dims: tuple(read(dim) if isinstance(dim, str) else dim for dim in dims)),
+            PlainSerializer(_texts),
         ]
+
+
+def _texts(dims: Any) -> list[Any]:
+    """Dimensions as documents hold them: numbers, and texts of expressions."""
+    return [str(dim) if isinstance(dim, Expression) else dim for dim in dims]
 
 
 @frozen

@@ -7,7 +7,6 @@ from typing import ClassVar
 from netspec.ir.catalog import find
 from netspec.ir.definition import argument, flag, word
 from netspec.ir.layer import Constant, Example, Operation, Param, Shapes
-from netspec.ir.shape import Shape
 from netspec.ir.values import Choice, Real
 
 
@@ -125,7 +124,7 @@ class Prelu(Operation):
     )
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        channels = 1 if self.shared else Shape(inputs[0].dims[-1:]).size
+        channels = 1 if self.shared else inputs[0].features
         return (Param("weight", (channels,), Constant(self.slope)),)
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
-from netspec.ir.shape import Shape, described_kind
+from netspec.ir.shape import Dim, Shape, described_kind
 from netspec.ir.values import Reference, Whole
 from netspec.layers.adapters import to_sequence
 from netspec.layers.division import indivisible
@@ -64,7 +64,7 @@ class Attention(Operation):
         return Shape((inputs[0].dims[0], self.features))
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        given, memory = (Shape(shape.dims[-1:]).size for shape in (inputs[0], inputs[-1]))
+        given, memory = inputs[0].features, inputs[-1].features
         key, value = (size * self.heads for size in self.sizes)
         parts = (
             ("query", key, given),
@@ -79,9 +79,10 @@ class Attention(Operation):
             found += [Param(f"{name}.bias", (units,), initial)] * self.bias
         return tuple(found)
 
-    def multiply_adds(self, inputs: Shapes) -> int:
+    def multiply_adds(self, inputs: Shapes) -> Dim:
         """The four projections, and both products in every head."""
-        (steps, given), (others, memory) = inputs[0].known, inputs[-1].known
+        steps, others = inputs[0].dims[0], inputs[-1].dims[0]
+        given, memory = inputs[0].features, inputs[-1].features
         key, value = (size * self.heads for size in self.sizes)
         projections = steps * (given * key + value * self.features) + others * memory * (key + value)
         return projections + steps * others * (key + value)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import ClassVar
 
+from netspec.ir.constraints import at_least
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Step, Uniform
-from netspec.ir.shape import Shape
+from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Padding, Pair, Sides
 from netspec.ir.values import Choice, Whole
 from netspec.layers.adapters import to_image
-from netspec.layers.window import Window
+from netspec.layers.window import Pads, Window
 
 SLIDING = (
     "output = floor((size + padding - dilation * (kernel - 1) - 1) / stride) + 1; same: ceil(size / stride)"
@@ -75,22 +76,22 @@ class Conv(Operation):
 
     def result(self, inputs: Shapes) -> Shape:
         (image,) = inputs
-        _divides(self.groups, Shape(image.dims[-1:]).size, "input channels", "")
+        _divides(self.groups, image.features, "input channels", "")
         _divides(self.groups, self.channels, "kernels", "channels")
         return Shape((*self.window.output(image), self.channels))
 
-    def padding(self, inputs: Shapes) -> Sides:
+    def padding(self, inputs: Shapes) -> Pads:
         return self.window.padding(inputs[0])
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        per_group = Shape(inputs[0].dims[-1:]).size // self.groups
+        per_group = inputs[0].features // self.groups
         initial = Uniform((per_group * self.kernel[0] * self.kernel[1]) ** -0.5)
         weight = Param("weight", (self.channels, per_group, *self.kernel), initial)
         return (weight, Param("bias", (self.channels,), initial)) if self.bias else (weight,)
 
-    def multiply_adds(self, inputs: Shapes) -> int:
+    def multiply_adds(self, inputs: Shapes) -> Dim:
         weight = self.parameters(inputs)[0]
-        height, width, _ = self.result(inputs).known
+        height, width, _ = self.result(inputs).dims
         return height * width * weight.size
 
     def explain(self, inputs: Shapes) -> str:
@@ -118,7 +119,7 @@ class Depthwise(Operation):
     )
 
     def _conv(self, inputs: Shapes) -> Conv:
-        channels = Shape(inputs[0].dims[-1:]).size
+        channels = inputs[0].features
         return Conv(channels, self.kernel, self.stride, self.dilation, channels, self.pad, self.bias)
 
     def step(self, inputs: Shapes) -> Step:
@@ -127,13 +128,13 @@ class Depthwise(Operation):
     def result(self, inputs: Shapes) -> Shape:
         return self._conv(inputs).result(inputs)
 
-    def padding(self, inputs: Shapes) -> Sides:
+    def padding(self, inputs: Shapes) -> Pads:
         return self._conv(inputs).padding(inputs)
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         return self._conv(inputs).parameters(inputs)
 
-    def multiply_adds(self, inputs: Shapes) -> int:
+    def multiply_adds(self, inputs: Shapes) -> Dim:
         return self._conv(inputs).multiply_adds(inputs)
 
     def explain(self, inputs: Shapes) -> str:
@@ -176,20 +177,20 @@ class Upconv(Operation):
         """The kernel as a window over the result."""
         return Window(self.kernel, self.stride, self.dilation, self.pad)
 
-    def _full(self, image: Shape) -> tuple[int, int]:
+    def _full(self, image: Shape) -> tuple[Dim, Dim]:
         """Height and width before the padding is cut off."""
-        height, width = image.known[-3:-1]
+        height, width = image.dims[-3:-1]
         (rh, rw), (sh, sw) = self.window.reach, self.stride
         return (height - 1) * sh + rh, (width - 1) * sw + rw
 
-    def _output(self, image: Shape) -> tuple[int, int]:
-        height, width = image.known[-3:-1]
+    def _output(self, image: Shape) -> tuple[Dim, Dim]:
+        height, width = image.dims[-3:-1]
         if self.pad == "same":
             return height * self.stride[0], width * self.stride[1]
         (full_h, full_w), (top, bottom, left, right) = self._full(image), self.padding([image])
         return full_h - top - bottom, full_w - left - right
 
-    def padding(self, inputs: Shapes) -> Sides:
+    def padding(self, inputs: Shapes) -> Pads:
         (image,) = inputs
         if self.pad != "same":
             return self.window.padding(image)
@@ -205,10 +206,10 @@ class Upconv(Operation):
 
     def result(self, inputs: Shapes) -> Shape:
         (image,) = inputs
-        _divides(self.groups, Shape(image.dims[-1:]).size, "input channels", "")
+        _divides(self.groups, image.features, "input channels", "")
         _divides(self.groups, self.channels, "output channels", "channels")
         height, width = self._output(image)
-        if min(height, width) < 1:
+        if not (at_least(height, 1) and at_least(width, 1)):
             full_h, full_w = self._full(image)
             raise Problem(
                 "N203",
@@ -222,15 +223,15 @@ class Upconv(Operation):
         return Shape((height, width, self.channels))
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        channels_in, per_group = Shape(inputs[0].dims[-1:]).size, self.channels // self.groups
+        channels_in, per_group = inputs[0].features, self.channels // self.groups
         # PyTorch's own rule takes the second axis of the weight for the number of inputs
         initial = Uniform((per_group * self.kernel[0] * self.kernel[1]) ** -0.5)
         weight = Param("weight", (channels_in, per_group, *self.kernel), initial)
         return (weight, Param("bias", (self.channels,), initial)) if self.bias else (weight,)
 
-    def multiply_adds(self, inputs: Shapes) -> int:
+    def multiply_adds(self, inputs: Shapes) -> Dim:
         weight = self.parameters(inputs)[0]
-        height, width = inputs[0].known[-3:-1]
+        height, width = inputs[0].dims[-3:-1]
         return height * width * weight.size
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:

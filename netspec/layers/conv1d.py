@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netspec.ir.constraints import at_least
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Ends
+from netspec.ir.symbolic import largest
 from netspec.ir.values import Whole
 from netspec.layers.adapters import to_sequence
 from netspec.layers.division import indivisible
@@ -49,35 +51,35 @@ class Conv1d(Operation):
         """Steps from the first to the last that a kernel touches."""
         return self.dilation * (self.kernel - 1) + 1
 
-    def ends(self, sequence: Shape) -> tuple[int, int]:
-        """Steps of zeros before and after."""
+    def ends(self, sequence: Shape) -> tuple[Dim, Dim]:
+        """Steps of zeros before and after; of a symbolic length they may depend on it."""
         if not isinstance(self.pad, str):
             return self.pad
         if self.pad == "valid":
             return 0, 0
-        missing = self.reach - 1
+        missing: Dim = self.reach - 1
         if self.pad == "causal":
             return missing, 0
-        if self.stride > 1:  # else it holds for a symbolic length too
-            steps = Shape(sequence.dims[:1]).size
-            missing = max((-(-steps // self.stride) - 1) * self.stride + self.reach - steps, 0)
+        if self.stride > 1:
+            steps = sequence.dims[0]
+            missing = largest((-(-steps // self.stride) - 1) * self.stride + self.reach - steps, 0)
         return missing // 2, missing - missing // 2
 
     def result(self, inputs: Shapes) -> Shape:
         (sequence,) = inputs
-        features = Shape(sequence.dims[-1:]).size
+        features = sequence.features
         for number, what, party in ((features, "input features", ""), (self.features, "kernels", "features")):
             if number % self.groups:
                 raise indivisible(number, self.groups, what, "groups", party, "groups=")
         return Shape((self._steps(sequence), self.features))
 
     def _steps(self, sequence: Shape) -> Dim:
+        steps = sequence.dims[0]
+        if self.pad in ("same", "causal"):
+            return -(-steps // self.stride)
         before, after = self.ends(sequence)
         room = before + after - self.reach
-        if self.stride == 1 and room == -1:
-            return sequence.dims[0]
-        steps = Shape(sequence.dims[:1]).size
-        if steps + room < 0:
+        if not at_least(steps + room, 0):
             raise Problem(
                 "N203",
                 "the kernel is larger than its input",
@@ -91,14 +93,13 @@ class Conv1d(Operation):
         return (steps + room) // self.stride + 1
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        per_group = Shape(inputs[0].dims[-1:]).size // self.groups
+        per_group = inputs[0].features // self.groups
         initial = Uniform((per_group * self.kernel) ** -0.5)
         weight = Param("weight", (self.features, per_group, self.kernel), initial)
         return (weight, Param("bias", (self.features,), initial)) if self.bias else (weight,)
 
-    def multiply_adds(self, inputs: Shapes) -> int:
-        steps, _ = self.result(inputs).known
-        return steps * self.parameters(inputs)[0].size
+    def multiply_adds(self, inputs: Shapes) -> Dim:
+        return self.result(inputs).dims[0] * self.parameters(inputs)[0].size
 
     def explain(self, inputs: Shapes) -> str:
         steps, result = inputs[0].dims[0], self.result(inputs).dims[0]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import prod
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import Change, Example, Operation, Param, Shapes, Uniform
-from netspec.ir.shape import Shape
+from netspec.ir.shape import Dim, Shape
 from netspec.ir.values import Reference, Whole
 from netspec.layers.adapters import to_sequence
 
@@ -45,7 +44,7 @@ class Dense(Operation):
         return Shape((*inputs[0].dims[:-1], self.units))
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        features = Shape(inputs[0].dims[-1:]).size
+        features = inputs[0].features
         initial = Uniform(features**-0.5)
         weight = (Param("weight", (self.units, features), initial),) * (self.tied is None)
         return (*weight, Param("bias", (self.units,), initial)) if self.bias else weight
@@ -53,10 +52,10 @@ class Dense(Operation):
     def borrows(self, inputs: Shapes) -> Mapping[str, tuple[str, tuple[int, ...]]]:
         if self.tied is None:
             return {}
-        return {"weight": (self.tied, (self.units, Shape(inputs[0].dims[-1:]).size))}
+        return {"weight": (self.tied, (self.units, inputs[0].features))}
 
-    def multiply_adds(self, inputs: Shapes) -> int:
-        return prod(inputs[0].known) * self.units
+    def multiply_adds(self, inputs: Shapes) -> Dim:
+        return inputs[0].size * self.units
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         return to_sequence(given)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netspec.ir.constraints import at_least
 from netspec.ir.definition import argument, option, word
-from netspec.ir.layer import Example, Operation, Shapes
+from netspec.ir.layer import Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Dims
 from netspec.ir.values import Whole
@@ -30,6 +31,9 @@ class Input(Operation):
     )
 
     def result(self, inputs: Shapes) -> Shape:
+        for dim in self.dims:
+            if not at_least(dim, 1):
+                raise Problem("N204", f"a dimension is 1 or more, and {dim} never is", argument="dims")
         return Shape(self.dims, self.of)
 
     def written(self) -> str:

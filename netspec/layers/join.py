@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from netspec.ir.constraints import agree
 from netspec.ir.definition import argument, shared, word
 from netspec.ir.layer import Example, Operation, Problem, Shapes
-from netspec.ir.shape import Shape
+from netspec.ir.shape import Dim, Shape
 from netspec.ir.values import References
 
 AXES: Final[dict[str, tuple[str, ...]]] = {
@@ -16,6 +18,16 @@ AXES: Final[dict[str, tuple[str, ...]]] = {
     "sequence of images": ("steps", "height", "width", "channels"),
 }
 """What the axes of a shape are called, by its kind."""
+
+
+def _alike(one: Sequence[Dim], other: Sequence[Dim]) -> bool:
+    """All dimensions are the same, or what has to hold for it."""
+    return len(one) == len(other) and all(map(agree, one, other))
+
+
+def _told(*dims: Dim) -> Dim:
+    """One of several ways to write the same size: a number, or the shortest."""
+    return min(dims, key=lambda dim: (not isinstance(dim, int), len(str(dim))))
 
 
 @shared
@@ -74,11 +86,12 @@ class Spreading(Join):
         self.check_number(inputs)
         # a vector as long as the channels of what it meets, in any order
         grid = next((shape for shape in inputs if shape.kind != "vector"), inputs[0])
+        grids = [shape for shape in inputs if len(shape.dims) == len(grid.dims)]
         for shape in inputs:
-            spreads = shape.kind == "vector" and shape.dims == grid.dims[-1:]
-            if shape != grid and not spreads:
+            spreads = shape.kind == "vector" and _alike(shape.dims, grid.dims[-1:])
+            if not spreads and not _alike(shape.dims, grid.dims):
                 raise self.misfit(*((grid, shape) if inputs[0] is grid else (shape, grid)))
-        return grid
+        return Shape(tuple(_told(*dims) for dims in zip(*(shape.dims for shape in grids), strict=True)))
 
 
 _GATES: Final = (("gates", "2"),)
@@ -135,9 +148,9 @@ class Mean(Join):
     def result(self, inputs: Shapes) -> Shape:
         self.check_number(inputs)
         for shape in inputs[1:]:
-            if shape != inputs[0]:
+            if not _alike(shape.dims, inputs[0].dims):
                 raise self.misfit(inputs[0], shape)
-        return inputs[0]
+        return Shape(tuple(_told(*dims) for dims in zip(*(shape.dims for shape in inputs), strict=True)))
 
 
 @word("concat")
@@ -157,7 +170,7 @@ class Concat(Join):
         self.check_number(inputs)
         first, *others = inputs
         for shape in others:
-            if shape.kind != first.kind or shape.dims[:-1] != first.dims[:-1]:
+            if shape.kind != first.kind or not _alike(shape.dims[:-1], first.dims[:-1]):
                 raise self.misfit(first, shape, axes=slice(-1))
-        last = sum(Shape(shape.dims[-1:]).size for shape in inputs)
-        return Shape((*first.dims[:-1], last))
+        *sizes, ends = zip(*(shape.dims for shape in inputs), strict=True)
+        return Shape((*(_told(*dims) for dims in sizes), sum(ends)))

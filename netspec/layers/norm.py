@@ -35,7 +35,7 @@ class Batchnorm(Operation):
     )
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        channels = (Shape(inputs[0].dims[-1:]).size,)
+        channels = (inputs[0].features,)
         state = (
             Param("running_mean", channels, Constant(0.0), trainable=False),
             Param("running_var", channels, Constant(1.0), trainable=False),
@@ -62,7 +62,7 @@ class Layernorm(Operation):
     )
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        return _scale_and_shift((Shape(inputs[0].dims[-1:]).size,)) if self.affine else ()
+        return _scale_and_shift((inputs[0].features,)) if self.affine else ()
 
 
 @word("groupnorm")
@@ -85,13 +85,13 @@ class Groupnorm(Operation):
     )
 
     def result(self, inputs: Shapes) -> Shape:
-        channels = Shape(inputs[0].dims[-1:]).size
+        channels = inputs[0].features
         if channels % self.groups:
             raise indivisible(channels, self.groups, "channels", "groups", "")
         return inputs[0]
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        return _scale_and_shift((Shape(inputs[0].dims[-1:]).size,)) if self.affine else ()
+        return _scale_and_shift((inputs[0].features,)) if self.affine else ()
 
 
 @word("rmsnorm")
@@ -113,7 +113,7 @@ class Rmsnorm(Operation):
     )
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        return _scale_and_shift((Shape(inputs[0].dims[-1:]).size,))[:1] if self.affine else ()
+        return _scale_and_shift((inputs[0].features,))[:1] if self.affine else ()
 
 
 @word("lrn")

@@ -10,7 +10,7 @@ from netspec.ir.shape import Shape
 from netspec.ir.sizes import Padding, Pair, Sides
 from netspec.ir.values import Choice
 from netspec.layers.adapters import to_image
-from netspec.layers.window import Window
+from netspec.layers.window import Pads, Window
 
 MAX_OR_AVG = Choice(("max", "avg"))
 
@@ -51,7 +51,7 @@ class Pool(Operation):
 
     def result(self, inputs: Shapes) -> Shape:
         height, width = self.window.output(inputs[0])
-        top, bottom, left, right = self.padding(inputs)
+        top, bottom, left, right = (0, 0, 0, 0) if isinstance(self.pad, str) else self.pad
         rows, columns = max(top, bottom), max(left, right)
         if rows >= self.kernel[0] or columns >= self.kernel[1]:
             raise Problem(
@@ -64,7 +64,7 @@ class Pool(Operation):
             )
         return Shape((height, width, inputs[0].dims[-1]))
 
-    def padding(self, inputs: Shapes) -> Sides:
+    def padding(self, inputs: Shapes) -> Pads:
         return self.window.padding(inputs[0])
 
     def explain(self, inputs: Shapes) -> str:

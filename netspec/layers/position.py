@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netspec.ir.constraints import at_least
 from netspec.ir.definition import argument, option, word
 from netspec.ir.layer import Change, Example, Normal, Operation, Param, Problem, Shapes
 from netspec.ir.shape import Shape
@@ -49,7 +50,7 @@ class Position(Operation):
                 label="one vector a step, and nobody says how many",
                 changes=[Change("512", "max", "`512`")],
             )
-        if self.max is not None and isinstance(steps, int) and steps > self.max:
+        if self.max is not None and not at_least(self.max, steps):
             raise Problem(
                 "N204",
                 f"the sequence has {steps} steps, and `position` learns {self.max}",
@@ -63,8 +64,8 @@ class Position(Operation):
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         if self.kind != "learned":
             return ()
-        steps = self.max or Shape(inputs[0].dims[:1]).size
-        return (Param("weight", (steps, Shape(inputs[0].dims[-1:]).size), Normal(0.02)),)
+        steps = self.max or Shape(inputs[0].dims[:1]).features
+        return (Param("weight", (steps, inputs[0].features), Normal(0.02)),)
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         return to_sequence(given)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, shared, word
 from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
-from netspec.ir.shape import Shape
+from netspec.ir.shape import Dim, Shape
 from netspec.ir.values import Choice, Reference, Whole
 from netspec.layers.adapters import to_sequence
 
@@ -76,7 +76,7 @@ class Recurrent(Operation):
         return Shape((features,) if self.last else (inputs[0].dims[0], features))
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        features, rows = Shape(inputs[0].dims[-1:]).size, self.gates * self.units
+        features, rows = inputs[0].features, self.gates * self.units
         initial = Uniform(self.units**-0.5)
         return tuple(
             Param(f"{name}_l0{suffix}", shape, initial)
@@ -93,8 +93,8 @@ class Recurrent(Operation):
         """One bias a gate in the papers and in Keras, whose `GRU` resets after the product and has two as well."""
         return self.biases[convention] * self.directions * self.gates * self.units
 
-    def multiply_adds(self, inputs: Shapes) -> int:
-        steps, features = inputs[0].known
+    def multiply_adds(self, inputs: Shapes) -> Dim:
+        steps, features = inputs[0].dims[0], inputs[0].features
         return steps * self.directions * self.gates * self.units * (features + self.units)
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:

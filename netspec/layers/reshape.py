@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
+from netspec.ir.constraints import agree, at_least
 from netspec.ir.definition import argument, word
 from netspec.ir.layer import Change, Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape
@@ -48,12 +49,12 @@ class Reshape(Operation):
     def result(self, inputs: Shapes) -> Shape:
         shape = Shape(self.dims)
         have, want = inputs[0].size, shape.size
-        if have != want:
+        if not (agree(have, want) and all(at_least(dim, 1) for dim in self.dims)):
             written = " * ".join(str(dim) for dim in inputs[0].dims)
             wanted = " * ".join(str(dim) for dim in self.dims)
             changes = []
-            rest = prod(shape.known[:-1])
-            if have % rest == 0:
+            rest = prod(self.dims[:-1])
+            if isinstance(rest, int) and have % rest == 0:
                 text = Dims().write((*self.dims[:-1], have // rest))
                 changes.append(Change(text, "dims", f"`reshape {text}`"))
             raise Problem(
@@ -81,14 +82,14 @@ class Crop(Operation):
         Example("5x5x1", "crop 5x2", "5x2x1"),
     )
 
-    def start(self, image: Shape) -> tuple[int, int]:
+    def start(self, image: Shape) -> tuple[Dim, Dim]:
         """The first row and the first column that are kept."""
-        height, width, _ = image.known
+        height, width, _ = image.dims
         return (height - self.size[0]) // 2, (width - self.size[1]) // 2
 
     def result(self, inputs: Shapes) -> Shape:
-        for name, have, want in zip(("high", "wide"), inputs[0].known, self.size, strict=False):
-            if have < want:
+        for name, have, want in zip(("high", "wide"), inputs[0].dims, self.size, strict=False):
+            if not at_least(have, want):
                 height, width, _ = inputs[0].dims
                 raise Problem(
                     "N203",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from netspec.ir.constraints import agree
 from netspec.ir.definition import option, word
 from netspec.ir.layer import Example, Operation, Problem, Shapes
 from netspec.ir.shape import Shape
@@ -39,7 +40,8 @@ class Sample(Operation):
     def result(self, inputs: Shapes) -> Shape:
         mean = inputs[0]
         if self.log_variance is not None:
-            if inputs[1] != mean:
+            spread = inputs[1]
+            if len(spread.dims) != len(mean.dims) or not all(map(agree, spread.dims, mean.dims)):
                 raise Problem(
                     "N204",
                     f"`sample` reads means {mean} and variances {inputs[1]}, which must have one shape",
@@ -48,7 +50,7 @@ class Sample(Operation):
                     others={"": f"{mean}"},
                 )
             return mean
-        channels = Shape(mean.dims[-1:]).size
+        channels = mean.features
         if channels % 2:
             raise Problem(
                 "N205",

@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from netspec.frozen import frozen
+from netspec.ir.constraints import at_least
 from netspec.ir.layer import Change, Problem, Step
-from netspec.ir.shape import Shape
+from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Sides
+from netspec.ir.symbolic import largest
 
 Pair: TypeAlias = tuple[int, int]
+Pads: TypeAlias = tuple[Dim, Dim, Dim, Dim]
 Pad: TypeAlias = str | Sides
 
 
@@ -38,8 +41,8 @@ class Window:
         (reach_h, reach_w), (stride_h, stride_w) = self.reach, self.stride
         return (reach_h, stride_h), (reach_w, stride_w)
 
-    def padding(self, image: Shape) -> Sides:
-        """Rows and columns to add at top, bottom, left and right.
+    def padding(self, image: Shape) -> Pads:
+        """Rows and columns to add at top, bottom, left and right; of a symbolic size they may depend on it.
 
         `same` is TensorFlow's rule: enough for ceil(in / stride) outputs, the odd row or column after.
         """
@@ -47,42 +50,42 @@ class Window:
             return self.pad
         if self.pad == "valid":
             return 0, 0, 0, 0
-        sides: list[int] = []
+        sides: list[Dim] = []
         for size, reach, stride in zip(image.dims[-3:-1], self.reach, self.stride, strict=True):
-            if stride == 1:  # holds for a symbolic size too
-                missing = reach - 1
-            else:
-                missing = max((-(-size // stride) - 1) * stride + reach - size, 0)
+            missing = largest((-(-size // stride) - 1) * stride + reach - size, 0)
             sides += [missing // 2, missing - missing // 2]
         return sides[0], sides[1], sides[2], sides[3]
 
-    def output(self, image: Shape) -> Pair:
+    def output(self, image: Shape) -> tuple[Dim, Dim]:
         """Height and width of the result; raises `Problem` N203 where the window does not fit."""
-        top, bottom, left, right = self.padding(image)
-        sizes: list[int] = []
-        for axis, pads in enumerate(((top, bottom), (left, right))):
-            size = image.dims[axis - 3]
-            if self.pad == "same" and self.stride[axis] == 1:
-                sizes.append(size)  # type: ignore[arg-type]
+        sizes: list[Dim] = []
+        for axis, stride in enumerate(self.stride):
+            size, reach = image.dims[axis - 3], self.reach[axis]
+            if isinstance(self.pad, str) and self.pad == "same":
+                sizes.append(-(-size // stride))
                 continue
-            room = size + sum(pads) - self.reach[axis]
-            if room < 0:
+            before, after = self._written(axis)
+            room = size + before + after - reach
+            if not at_least(room, 0):
                 raise self._too_large(image)
-            stride = self.stride[axis]
-            steps = -(-room // stride) if self.ceil else room // stride
-            if self.ceil and steps * stride >= size + pads[0]:
-                steps -= 1  # the last window must start inside the image or its leading padding
-            sizes.append(steps + 1)
+            if self.ceil:
+                # what the last window may reach beyond; it must start inside the image or its leading padding
+                room += min(stride - 1, reach - 1 - after)
+            sizes.append(room // stride + 1)
         return sizes[0], sizes[1]
+
+    def _written(self, axis: int) -> Pair:
+        """The padding before and after along an axis, where it is written in numbers."""
+        sides = (0, 0, 0, 0) if isinstance(self.pad, str) else self.pad
+        return sides[2 * axis], sides[2 * axis + 1]
 
     def because(self, image: Shape) -> str:
         """The size formula of the axis at fault with its numbers."""
-        sides = self.padding(image)
         for axis, name in enumerate(("height", "width")):
-            before, after = sides[2 * axis], sides[2 * axis + 1]
+            before, after = self._written(axis)
             size, reach, stride = image.dims[axis - 3], self.reach[axis], self.stride[axis]
             room = size + before + after - reach
-            if room < 0:
+            if not at_least(room, 0):
                 pads = f"{before + after}" if before == after else f"{before} + {after}"
                 return f"{name} = floor(({size} + {pads} - {reach}) / {stride}) + 1 = {room // stride + 1}"
         return ""
@@ -90,10 +93,9 @@ class Window:
     def explain(self, image: Shape) -> str:
         """The size formula of both axes with their numbers."""
         texts = []
-        sides = self.padding(image)
         for axis, (name, result) in enumerate(zip(("height", "width"), self.output(image), strict=True)):
             size, stride = image.dims[axis - 3], self.stride[axis]
-            pads, reach = sum(sides[2 * axis : 2 * axis + 2]), self.reach[axis]
+            pads, reach = sum(self._written(axis)), self.reach[axis]
             if self.pad == "same":
                 texts.append(f"{name} = ceil({size} / {stride}) = {result}")
             else:

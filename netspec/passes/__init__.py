@@ -8,6 +8,8 @@ from typing import Any
 
 from netspec.collector import collector_paused
 from netspec.diagnostics import Diagnostic, Diagnostics, SpecError, in_order
+from netspec.ir.binding import check_sizes
+from netspec.ir.constraints import Constraints
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
@@ -22,17 +24,28 @@ from netspec.source import Source
 from netspec.syntax.parser import parse
 
 
-def analyse(source: Source, limits: Limits = DEFAULT, values: Mapping[str, str] | None = None) -> Net:
+def analyse(
+    source: Source,
+    limits: Limits = DEFAULT,
+    values: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Net:
     """The network of a text; raises `SpecError` with every diagnostic of the text and its verified suggestions.
 
-    `values` stand in place of those that the text gives its parameters.
+    `values` stand in place of those that the text gives its parameters, `sizes` in place of symbols.  A network that is
+    right for any size tells by a constraint which size does not fit; one that needs the numbers is read with them.
     """
+    sizes = {**source.sizes, **(sizes or {})}
     net, diagnostics = run(source, limits, values)
     if not diagnostics and net is not None:
-        return net
+        return net.bind(**sizes) if sizes else net
+    if sizes:
+        net, diagnostics = run(source, limits, values, sizes)
+        if not diagnostics and net is not None:
+            return net
 
     def check(changed: Source) -> tuple[Sequence[Layer], Diagnostics]:
-        context = Context(changed, limits, values or {})
+        context = Context(changed, limits, values or {}, sizes)
         found = _run(context)
         return (found.layers if found else ()), context.diagnostics
 
@@ -40,10 +53,13 @@ def analyse(source: Source, limits: Limits = DEFAULT, values: Mapping[str, str] 
 
 
 def run(
-    source: Source, limits: Limits = DEFAULT, values: Mapping[str, str] | None = None
+    source: Source,
+    limits: Limits = DEFAULT,
+    values: Mapping[str, str] | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> tuple[Net | None, list[Diagnostic]]:
     """The network as far as it could be made, and the diagnostics in order; nothing is raised."""
-    context = Context(source, limits, values or {})
+    context = Context(source, limits, values or {}, sizes or {})
     net = None
     with collector_paused():
         try:
@@ -56,11 +72,16 @@ def run(
 def _run(context: Context) -> Net | None:
     diagnostics = context.diagnostics
     file = parse(context.source, diagnostics, context.limits)
-    bound = bind(context, file.statements)
+    with Constraints():
+        bound = bind(context, file.statements)
+    if context.sizes:
+        check_sizes(tuple(bound.graph.symbols), context.sizes)
     check_structure(context, bound)
     text = spliced(context.source.text, 0, context.given)
     outputs = tuple(bound.outputs)
-    net = Net(_name(context.source), bound.layers, bound.training, outputs, text, context.texts)
+    net = Net(
+        _name(context.source), bound.layers, bound.training, outputs, text, context.texts, context.sizes
+    )
     if not diagnostics:
         check_used(context, bound)
     if not diagnostics:

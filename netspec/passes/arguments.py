@@ -8,16 +8,17 @@ Knows nothing of layers: the same rules serve optimisers, schedules and readers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.definition import Argument, Definition
+from netspec.ir.symbolic import Expression
 from netspec.ir.values import Unreadable
 from netspec.passes import misfit
 from netspec.passes.context import Context
-from netspec.passes.evaluate import NotConstant, evaluate
+from netspec.passes.evaluate import NotConstant, amount
 from netspec.source import Span
 from netspec.syntax import tree
 
@@ -216,7 +217,7 @@ class Binder:
     def give(self, found: Argument, values: tuple[tree.Value, ...], item: tree.Item) -> None:
         """Read an argument's value."""
         try:
-            value = found.kind.read(tuple(map(_evaluated, values)))
+            value = found.kind.read(tuple(_evaluated(node, self.context.sizes) for node in values))
         except NotConstant as problem:
             self.failed = True
             self.context.report_value(problem)
@@ -247,13 +248,21 @@ class Binder:
             misfit.missing(self, missing)
 
 
-def _evaluated(node: tree.Value) -> tree.Value:
-    """The value with its groups computed."""
-    if node.__class__ is tree.Number:
+def _evaluated(node: tree.Value, sizes: Mapping[str, int]) -> tree.Value:
+    """The value with its groups computed; the symbols of a shape stay, those of a number have a size."""
+    if node.__class__ is tree.Number or node.__class__ is tree.Name:
         return node
-    if isinstance(node, tree.Group):
-        return tree.Number(node.start, node.end, evaluate(node))
+    one = (
+        isinstance(node, tree.Size)
+        and len(node.dimensions) == 1
+        and isinstance(node.dimensions[0], Expression)
+    )
+    if isinstance(node, tree.Group) or (isinstance(node, tree.Size) and one):
+        value = amount(node, sizes)
+        if isinstance(value, Expression):
+            return tree.Size(node.start, node.end, (value,))  # type: ignore[arg-type]
+        return tree.Number(node.start, node.end, value)
     if isinstance(node, tree.Size) and any(isinstance(part, tree.Group) for part in node.dimensions):
-        parts = [evaluate(part) if isinstance(part, tree.Group) else part for part in node.dimensions]
+        parts = [amount(part) if isinstance(part, tree.Group) else part for part in node.dimensions]
         return tree.Size(node.start, node.end, tuple(parts))  # type: ignore[arg-type]
     return node

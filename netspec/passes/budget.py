@@ -7,6 +7,7 @@ from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean
 from netspec.ir.net import Net
+from netspec.ir.shape import Dim
 from netspec.passes.context import Context
 from netspec.passes.count import memory_of, multiply_adds_of
 from netspec.passes.evaluate import NotConstant, compare, evaluate
@@ -15,7 +16,7 @@ from netspec.passes.reach import receptive_field
 from netspec.passes.scope import Replacement, Scope
 from netspec.syntax import tree
 
-QUANTITIES: Final[dict[str, tuple[Callable[[Net], int | None], str]]] = {
+QUANTITIES: Final[dict[str, tuple[Callable[[Net], Dim | None], str]]] = {
     "params": (lambda net: net.parameter_count, "parameters that are trained"),
     "macs": (multiply_adds_of, "multiply-adds of one example"),
     "memory": (lambda net: memory_of(net).training, "bytes for one example in training, in float32"),
@@ -51,9 +52,12 @@ def _check(context: Context, net: Net, test: tree.Operation, scope: Scope) -> No
         return
     find, meaning = QUANTITIES[quantity.text]
     have = find(net)
-    if have is None:
-        message = f"`{quantity.text}` is not known: it depends on sizes that have no number"
-        report("N308", message, Label(context.span(test), "cannot be held against a number"))
+    if not isinstance(have, int):
+        names = net.symbols if have is None else have.symbols()
+        formula = "" if have is None else f" = {have}"
+        message = f"`{quantity.text}`{formula} is not known: it depends on {', '.join(names)}"
+        ways = f"sizes make it a number: {' '.join(f'--bind {name}=64' for name in names)}"
+        report("N308", message, Label(context.span(test), "cannot be held against a number"), notes=(ways,))
     elif not compare(test.operator, have, limit):
         message = (
             f"the network has {have:,} {meaning}, and {quantity.text} {test.operator} {limit:,} is expected"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.shape import Dim, Pattern, Symbol
+from netspec.ir.symbolic import Expression
 from netspec.passes.context import Context
-from netspec.passes.evaluate import NotConstant, evaluate
+from netspec.passes.evaluate import NotConstant, amount
 from netspec.passes.misfit import short
 from netspec.syntax import tree
 
@@ -148,7 +149,9 @@ def _dimension(part: int | str | tree.Group | None) -> Dim | None:
         case str():
             return Symbol(part)
         case tree.Group():
-            value = evaluate(part)
+            value = amount(part)
+            if isinstance(value, Expression):
+                return value
             if not isinstance(value, int) or value < 1:
                 raise NotConstant(part, f"a dimension is a whole number of 1 or more; found {value:g}")
             return value

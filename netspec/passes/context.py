@@ -22,6 +22,8 @@ class Context:
     limits: Limits = DEFAULT
     values: Mapping[str, str] = field(default_factory=dict)
     """Values for the text's parameters, in place of those it gives them."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Numbers to put in place of symbols."""
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     given: list[tuple[int, int, str]] = field(default_factory=list)
     """Where the text's own values stand that were replaced, and by what."""

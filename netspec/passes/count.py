@@ -1,6 +1,7 @@
 """Count: what every statement of a network makes and costs.
 
-Every number comes from the layers' definitions.  Where a size is a symbol, what depends on it is None.
+Every number comes from the layers' definitions.  Where a size is a symbol, multiply-adds are an expression of
+it (None where that is too long), and the memory that depends on it is None.
 Multiply-adds are those of one example's forward pass, products of weights and inputs only: the convention of
 He et al. (2015) and of torchvision, half of what is counted as "FLOPs" where a multiplication and an addition are two.
 
@@ -21,6 +22,7 @@ A table is a tree: a use of a block is a row that holds the block's rows, the tu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -28,7 +30,7 @@ from typing import Final
 from netspec.frozen import frozen
 from netspec.ir.layer import Frame, Layer, Origin
 from netspec.ir.net import Net
-from netspec.ir.shape import Shape, SymbolicArithmetic
+from netspec.ir.shape import Dim, Shape
 from netspec.passes.check import loss_of
 
 BYTES: Final = 4
@@ -49,7 +51,7 @@ class Row:
     name: str
     output: str
     parameters: int
-    multiply_adds: int | None
+    multiply_adds: Dim | None
     notes: tuple[str, ...] = ()
     kind: str = "line"
     """`line`, or what holds the rows: `block`, `network`, `repeat`, `join`, `path`."""
@@ -88,6 +90,8 @@ class Table:
     memory: Memory
     symbols: tuple[str, ...] = ()
     """The symbols in its shapes."""
+    constraints: tuple[str, ...] = ()
+    """What their sizes have to meet."""
     convention: str = "torch"
     """How parameters were counted."""
 
@@ -97,18 +101,15 @@ class Table:
         return sum(row.parameters for row in self.rows)
 
     @cached_property
-    def multiply_adds(self) -> int | None:
+    def multiply_adds(self) -> Dim | None:
         """Multiply-adds of one example's forward pass."""
-        return total(row.multiply_adds for row in self.rows)
+        return added(row.multiply_adds for row in self.rows)
 
 
 def count(net: Net, convention: str = "torch") -> Table:
     """The table of a network."""
     rows = _Rows(net, convention).of(_tree(net.layers))
-    symbols = dict.fromkeys(
-        str(dim) for layer in net.layers for dim in layer.shape.dims if not isinstance(dim, int)
-    )
-    return Table(net.name, rows, memory_of(net), tuple(symbols), convention)
+    return Table(net.name, rows, memory_of(net), net.symbols, tuple(net.constraints.texts()), convention)
 
 
 # --- the tree of statements
@@ -200,7 +201,7 @@ class _Rows:
             result.name,
             str(result.shape),
             sum(self.parameters(layer) for layer in node.layers),
-            total(self.products(layer) for layer in node.layers),
+            added(self.products(layer) for layer in node.layers),
             tuple(note for layer in node.layers for note in self.notes(layer)),
             file=self.file(origin),
             layers=tuple(layer.name for layer in node.layers),
@@ -255,7 +256,7 @@ class _Rows:
             result.name,
             str(result.shape),
             sum(row.parameters for row in rows) + sum(self.parameters(layer) for layer in joining),
-            total([row.multiply_adds for row in rows] + [self.products(layer) for layer in joining]),
+            added([row.multiply_adds for row in rows] + [self.products(layer) for layer in joining]),
             () if notes else tuple(note for layer in joining for note in self.notes(layer)),
             kind,
             count,
@@ -275,13 +276,12 @@ class _Rows:
             return own
         return own - layer.operation.uncounted(self.net.shapes_into(layer), self.convention)
 
-    def products(self, layer: Layer) -> int | None:
+    def products(self, layer: Layer) -> Dim | None:
         if not layer.inputs:
             return 0
-        try:
+        with suppress(OverflowError):
             return layer.operation.multiply_adds(self.net.shapes_into(layer))
-        except SymbolicArithmetic:
-            return None
+        return None
 
     def notes(self, layer: Layer) -> list[str]:
         """What a reader would not see in the text: uneven padding, a flatten, shared weights, a fused output."""
@@ -290,7 +290,9 @@ class _Rows:
         if layer.origin and layer.origin.implicit:
             notes.append(f"flattened channel by channel: {layer.shape}")
         sides = layer.operation.padding(inputs) if inputs else None
-        if sides and (sides[0] != sides[1] or sides[2] != sides[3]):
+        if sides and (names := Shape(sides).symbols):
+            notes.append(f"pad depends on {', '.join(names)}")
+        elif sides and (sides[0] != sides[1] or sides[2] != sides[3]):
             notes.append(f"pad {','.join(map(str, sides))} (top,bottom,left,right)")
         if layer.shares:
             notes.append(f"weights of {layer.shares}")
@@ -339,10 +341,10 @@ def _clean(text: str) -> str:
 # --- the network as a whole
 
 
-def multiply_adds_of(net: Net) -> int | None:
+def multiply_adds_of(net: Net) -> Dim | None:
     """Multiply-adds of one example's forward pass."""
     rows = _Rows(net, "torch")
-    return total(rows.products(layer) for layer in net.layers)
+    return added(rows.products(layer) for layer in net.layers)
 
 
 def memory_of(net: Net) -> Memory:
@@ -361,7 +363,24 @@ def memory_of(net: Net) -> Memory:
 
 
 def _entries(shape: Shape) -> int | None:
-    return shape.size if shape.is_known else None
+    return size if isinstance(size := shape.size, int) else None
+
+
+def known(number: Dim | None) -> int | None:
+    """The number, None where it depends on a symbol."""
+    return number if isinstance(number, int) else None
+
+
+def added(numbers: Iterable[Dim | None]) -> Dim | None:
+    """The sum, None where it is too long an expression."""
+    found: Dim = 0
+    with suppress(OverflowError):
+        for number in numbers:
+            if number is None:
+                return None
+            found = found + number
+        return found
+    return None
 
 
 def total(numbers: Iterable[int | None]) -> int | None:

@@ -1,17 +1,20 @@
 """Compile-time arithmetic: the value of an expression in parentheses, in a condition, in a budget.
 
 Names have been replaced by their values before (`passes.scope`); a word that is left stands for itself, which only
-`==` and `!=` have a use for.
+`==` and `!=` have a use for.  Arithmetic with symbols gives an expression, which sizes may be; conditions and budgets
+need numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from netspec.ir.symbolic import Dim, Expression, Symbol, Unbound, substituted
 from netspec.syntax import tree
 
 Number = int | float
+Amount = int | float | Expression
 
 
 class NotConstant(Exception):
@@ -29,15 +32,15 @@ class NotConstant(Exception):
         self.code = code
 
 
-def _divide(left: Number, right: Number) -> Number:
-    if isinstance(left, int) and isinstance(right, int):
-        if left % right:
+def _divide(left: Any, right: Any) -> Any:
+    if not isinstance(left, float) and not isinstance(right, float):
+        if left % right != 0:
             raise ArithmeticError(f"{left} / {right} is not whole; `//` rounds down")
         return left // right
     return left / right
 
 
-_ARITHMETIC: Final[dict[str, Callable[[Number, Number], Number]]] = {
+_ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
     "*": lambda left, right: left * right,
@@ -60,21 +63,33 @@ _LOGIC: Final[dict[str, Callable[[bool, bool], bool]]] = {
     "or": lambda left, right: left or right,
 }
 _LARGEST = 10**18
+_WANTED: Final = "only numbers, names and + - * / // % can stand here"
 
 
-def evaluate(node: tree.Expression) -> Number:
-    """The number that an expression stands for; raises `NotConstant`."""
-    value = _value(node)
+def amount(node: tree.Expression, sizes: Mapping[str, int] | None = None) -> Amount:
+    """The number that an expression stands for, or its canonical form where it has symbols; raises `NotConstant`.
+
+    Symbols that have a size are numbers.
+    """
+    value = _value(node, sizes or {})
     if isinstance(value, bool):
         raise NotConstant(node, "a number is wanted here, and this is a condition")
-    if not isinstance(value, (int, float)):
+    if not isinstance(value, (int, float, Expression)):
         raise NotConstant(node, _no(node))
     return value
 
 
-def holds(node: tree.Expression) -> bool:
-    """Whether a condition holds; raises `NotConstant` where it is none."""
-    value = _value(node)
+def evaluate(node: tree.Expression) -> Number:
+    """The number that an expression stands for; raises `NotConstant`."""
+    value = amount(node)
+    if isinstance(value, Expression):
+        raise _unbound(node, value)
+    return value
+
+
+def holds(node: tree.Expression, sizes: Mapping[str, int]) -> bool:
+    """Whether a condition holds with the sizes of symbols; raises `NotConstant` where it is none."""
+    value = _value(node, sizes)
     if not isinstance(value, bool):
         raise NotConstant(node, "a condition is a comparison, such as `stride != 1`")
     return value
@@ -86,8 +101,8 @@ def compare(operator: str, left: Number, right: Number) -> bool:
     return found
 
 
-def _value(node: tree.Expression) -> Any:
-    """The number, truth or word of an expression.
+def _value(node: tree.Expression, sizes: Mapping[str, int]) -> Any:
+    """The number, expression, truth or word of an expression.
 
     Operands are computed before their operation by means of a list, not of recursion: a sum may have any length.
     """
@@ -105,7 +120,7 @@ def _value(node: tree.Expression) -> Any:
             case tree.Operation(operator="not"):
                 values.append(not _typed(part.operands[0], values.pop(), bool, "yes or no"))
             case tree.Operation(operator=operator, operands=(operand,)):
-                number = _typed(operand, values.pop(), int | float, "a number")
+                number = _typed(operand, values.pop(), Amount, "a number")
                 values.append(-number if operator == "-" else number)
             case tree.Operation():
                 right, left = values.pop(), values.pop()
@@ -113,17 +128,32 @@ def _value(node: tree.Expression) -> Any:
             case tree.Name(text=text):
                 values.append(text)
             case tree.Symbol(text=text):
-                raise NotConstant(part, f"`{text}` has no number yet; `--bind {text}=NUMBER` gives it one")
+                values.append(sizes.get(text, Symbol(text)))
+            case tree.Size():
+                values.append(_dimension(part, sizes))
             case tree.Text(value=value):
                 values.append(value)
             case _:
-                raise NotConstant(part, "only numbers, names and + - * / // % can stand here")
+                raise NotConstant(part, _WANTED)
     return values.pop()
+
+
+def _dimension(size: tree.Size, sizes: Mapping[str, int]) -> Dim:
+    """The value of a parameter that has symbols."""
+    dims: tuple[Any, ...] = size.dimensions
+    if len(dims) == 1 and isinstance(dims[0], Expression):
+        return substituted(dims[0], sizes)
+    raise NotConstant(size, _WANTED)
 
 
 def _no(node: tree.Node) -> str:
     name = f"`{node.text[:40]}` " if isinstance(node, tree.Name) else "this "
     return f"{name}is no number, and no parameter bears that name"
+
+
+def _unbound(node: tree.Node, value: Expression) -> NotConstant:
+    ways = " ".join(f"--bind {name}=NUMBER" for name in value.symbols())
+    return NotConstant(node, f"`{value}` has no number yet; `{ways}` gives it one")
 
 
 def _typed(node: tree.Node, value: Any, kind: Any, what: str) -> Any:
@@ -136,20 +166,32 @@ def _typed(node: tree.Node, value: Any, kind: Any, what: str) -> Any:
 
 def _apply(node: tree.Operation, left: Any, right: Any) -> Any:
     operator, (first, second) = node.operator, node.operands
+    if operator in _EQUALITY | _ORDER:
+        for operand, value in ((first, left), (second, right)):
+            if isinstance(value, Expression):
+                raise _unbound(operand, value)
     if operator in _EQUALITY:
         return _EQUALITY[operator](left, right)
     if operator in _LOGIC:
         sides = (_typed(first, left, bool, "yes or no"), _typed(second, right, bool, "yes or no"))
         return _LOGIC[operator](*sides)
-    numbers = (_typed(first, left, int | float, "a number"), _typed(second, right, int | float, "a number"))
+    numbers = (_typed(first, left, Amount, "a number"), _typed(second, right, Amount, "a number"))
     if operator in _ORDER:
         return _ORDER[operator](*numbers)
+    if any(isinstance(each, Expression) for each in numbers) and any(
+        isinstance(each, float) for each in numbers
+    ):
+        raise NotConstant(node, "symbols stand for whole numbers, which the others have to be, too")
     try:
         value = _ARITHMETIC[operator](*numbers)
     except ZeroDivisionError:
         raise NotConstant(node, "division by zero") from None
+    except Unbound as unbound:
+        raise NotConstant(node, f"`{operator}` needs a number, not {unbound.expression}") from None
     except ArithmeticError as reason:
         raise NotConstant(node, str(reason)) from None
-    if not abs(value) <= _LARGEST:  # nor is it a number at all: inf - inf
+    if (
+        not isinstance(value, Expression) and not abs(value) <= _LARGEST
+    ):  # nor is it a number at all: inf - inf
         raise NotConstant(node, f"the value is larger than {_LARGEST:.0e}")
     return value

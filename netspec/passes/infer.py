@@ -12,10 +12,13 @@ from math import prod
 from typing import Final
 
 from netspec.diagnostics import Label
+from netspec.ir.binding import bound_layers, symbols_in
 from netspec.ir.catalog import find
-from netspec.ir.layer import Layer, Operation, Origin, Problem, Shapes
+from netspec.ir.constraints import Constraints
+from netspec.ir.layer import Change, Layer, Operation, Origin, Problem, Shapes
 from netspec.ir.net import add_results
-from netspec.ir.shape import Pattern, Shape, SymbolicArithmetic, described_kind
+from netspec.ir.shape import Pattern, Shape, described_kind
+from netspec.ir.symbolic import Unbound
 from netspec.passes.context import Context
 from netspec.passes.joins import report_join
 from netspec.passes.shapes import history, report_problem, report_result
@@ -28,9 +31,10 @@ BYTES: Final = 4
 def infer(context: Context, layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """The layers with their shapes, implicit flattens put in; layers that failed are left out and reported."""
     graph = Graph(context, reserved=frozenset(layer.name for layer in layers))
-    for layer in layers:
-        owner, place = layer.shares, layer.origin.statement if layer.origin else None
-        graph.add((graph.sharing(replace(layer, shares=""), owner, place) or layer) if owner else layer)
+    with Constraints():
+        for layer in layers:
+            owner, place = layer.shares, layer.origin.statement if layer.origin else None
+            graph.add((graph.sharing(replace(layer, shares=""), owner, place) or layer) if owner else layer)
     return graph.layers
 
 
@@ -46,7 +50,10 @@ class Enough(Exception):
 
 
 class Graph:
-    """The network so far: layers in order, each with its shape as soon as it is added."""
+    """The network so far: layers in order, each with its shape as soon as it is added.
+
+    What the layers ask of symbolic sizes goes to the `Constraints` that are open, one for the whole network.
+    """
 
     def __init__(self, context: Context, reserved: frozenset[str] = frozenset()) -> None:
         self.context = context
@@ -54,6 +61,8 @@ class Graph:
         """Names that will be given."""
         self.names: set[str] = set()
         """Names that are taken, those of layers that failed included."""
+        self.symbols: dict[str, None] = {}
+        """The symbols that the layers' arguments name, those included that numbers stand for."""
         self.done: dict[str, Layer] = {}
         self.results: dict[str, Shape] = {}
         """The shapes of all results by name."""
@@ -74,6 +83,8 @@ class Graph:
         if len(self.names) > self.context.limits.layers:
             self.context.report_limit(len(self.names), layer.origin.statement if layer.origin else None)
             raise Enough
+        self.symbols |= dict.fromkeys(symbols_in((layer,)))
+        (layer,) = bound_layers((layer,), self.context.sizes)
         if not isinstance(layer.operation, Unmade) and all(name in self.results for name in layer.inputs):
             self.infer(layer)
 
@@ -95,10 +106,8 @@ class Graph:
             else:
                 report_problem(self.context, self.chain(layer), problem)
             return
-        except SymbolicArithmetic as symbol:
-            message = f"`{layer.word}` on the symbolic size {symbol} is not supported yet"
-            note = f"write a number in place of {symbol}"
-            report_problem(self.context, self.chain(layer), Problem("N901", message, notes=[note]))
+        except (Unbound, OverflowError) as problem:
+            report_problem(self.context, self.chain(layer), _unbound(layer, problem))
             return
         self.done[layer.name] = layer = replace(layer, shape=shape)
         add_results(self.results, layer, inputs, shape)
@@ -179,8 +188,9 @@ class Graph:
             return False
         try:
             self.check_inputs(layer.operation, self.believed(layer))
-            layer.operation.result(self.believed(layer))
-        except (Problem, SymbolicArithmetic):
+            with Constraints():  # what is only believed asks nothing of the sizes
+                layer.operation.result(self.believed(layer))
+        except (Problem, Unbound, OverflowError):
             return False
         return True
 
@@ -192,8 +202,9 @@ class Graph:
         believed = layer.shape
         if any(name in self.stated for name in layer.inputs):
             try:
-                believed = layer.operation.result(self.believed(layer))
-            except (Problem, SymbolicArithmetic):
+                with Constraints():
+                    believed = layer.operation.result(self.believed(layer))
+            except (Problem, Unbound, OverflowError):
                 believed = layer.shape
         if layer.stated and not layer.stated.matches(layer.shape) and not layer.stated.matches(believed):
             report_result(self.context, self.chain(layer))
@@ -222,7 +233,10 @@ class Graph:
         theirs = first.operation.parameters(self.shapes(first)) if first.inputs else ()
         if not theirs:
             return layer
-        mine = layer.operation.parameters(inputs)
+        try:
+            mine = layer.operation.parameters(inputs)
+        except Unbound:
+            return layer  # which is reported when it is added
         if first.operation == layer.operation and mine == theirs:
             return replace(layer, shares=first.name)
         assert layer.origin is not None and first.origin is not None
@@ -285,3 +299,20 @@ class Graph:
     def chains(self, layer: Layer) -> list[list[Layer]]:
         """The layers from the input to each of the results that this one reads."""
         return [self.chain(self.done[name.partition(".")[0]]) for name in layer.inputs]
+
+
+def _unbound(layer: Layer, problem: Unbound | OverflowError) -> Problem:
+    """A number that a layer needs depends on symbols."""
+    if isinstance(problem, OverflowError):
+        return Problem("N207", f"the sizes of `{layer.word}` make too long an expression", label="here")
+    symbols = problem.expression.symbols()
+    names = ", ".join(symbols)
+    return Problem(
+        "N207",
+        f"`{layer.word}` needs a number for {problem.expression}, which depends on {names}",
+        label="the size of its parameters depends on it",
+        changes=[Change("global avg")],
+        notes=[
+            f"write numbers for {names}, or give them: {' '.join(f'--bind {name}=64' for name in symbols)}"
+        ],
+    )

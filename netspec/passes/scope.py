@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from netspec.ir.shape import Dim, Shape
-from netspec.passes.evaluate import NotConstant, evaluate
+from netspec.ir.symbolic import Expression
+from netspec.passes.evaluate import NotConstant, amount
 from netspec.syntax import tree
 
 RESULT: Final = "="
@@ -61,9 +62,12 @@ def shown(value: tree.Value) -> str:
 def constant(value: tree.Value) -> tree.Value:
     """A value with its arithmetic done; raises `NotConstant`."""
     if isinstance(value, tree.Group):
-        return tree.Number(value.start, value.end, evaluate(value))
+        found = amount(value)
+        if isinstance(found, Expression):
+            return tree.Size(value.start, value.end, (found,))  # type: ignore[arg-type]
+        return tree.Number(value.start, value.end, found)
     if isinstance(value, tree.Size):
-        dims = tuple(evaluate(dim) if isinstance(dim, tree.Group) else dim for dim in value.dimensions)
+        dims = tuple(amount(dim) if isinstance(dim, tree.Group) else dim for dim in value.dimensions)
         return tree.Size(value.start, value.end, dims)  # type: ignore[arg-type]
     if isinstance(value, (tree.Call, tree.Choices)):
         raise NotConstant(value, "a number, a size, a word or a name is wanted here")
@@ -134,7 +138,10 @@ class Replacement:
         inner = replace(node, expression=self.node(node.expression))
         if len(self.done) == before or not self.fold:
             return inner
-        number = tree.Number(node.start, node.end, evaluate(inner))
+        value = amount(inner)
+        if isinstance(value, Expression):
+            return inner
+        number = tree.Number(node.start, node.end, value)
         self.done[before:] = [(node.start, node.end, shown(number))]
         return number
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from netspec.ir.symbolic import Dim, Expression
 from netspec.passes.count import Memory, Row, Table
 
 EVERYTHING: Final = 1 << 20
@@ -21,8 +22,9 @@ def as_data(table: Table) -> dict[str, Any]:
         "name": table.name,
         "rows": [_row_data(row) for row in table.rows],
         "parameters": table.parameters,
-        "multiply_adds": table.multiply_adds,
+        "multiply_adds": _as_json(table.multiply_adds),
         "symbols": list(table.symbols),
+        "constraints": list(table.constraints),
         "convention": table.convention,
         "memory": {
             "parameters": table.memory.parameters,
@@ -39,7 +41,7 @@ def _row_data(row: Row) -> dict[str, Any]:
         "name": row.name,
         "output": row.output,
         "parameters": row.parameters,
-        "multiply_adds": row.multiply_adds,
+        "multiply_adds": _as_json(row.multiply_adds),
         "notes": list(row.notes),
     }
     if row.kind != "line":
@@ -49,11 +51,17 @@ def _row_data(row: Row) -> dict[str, Any]:
     return data
 
 
+def _as_json(number: Dim | None) -> int | str | None:
+    return str(number) if isinstance(number, Expression) else number
+
+
 # --- as text
 
 _HEAD: Final = ("line", "layer", "output", "parameters", "multiply-adds")
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _STEP: Final = "  "
+_WIDEST: Final = 24
+"""Longer expressions are told as `?`."""
 
 
 def shown(rows: tuple[Row, ...], depth: int, indent: str = "") -> Iterator[tuple[str, Row, bool]]:
@@ -115,6 +123,8 @@ def as_text(
     lines.append(paint(line(*total), _BOLD))
     if table.symbols:
         lines.append(paint(f"{'':{widths[0]}}  ? depends on {', '.join(table.symbols)}", _DIM))
+    if table.constraints:
+        lines.append(f"{'':{widths[0]}}  sizes  {', '.join(table.constraints)}")
     if table.convention != "torch":
         lines.append(
             paint(f"{'':{widths[0]}}  parameters are counted as in {_NAMES[table.convention]}", _DIM)
@@ -154,8 +164,9 @@ def _cells(row: Row, opened: bool) -> tuple[str, str, str]:
     )
 
 
-def _number(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
+def _number(value: Dim | None) -> str:
+    """A number, or an expression that is not too long for a table."""
+    return "?" if value is None or len(text := f"{value:,}") > _WIDEST else text
 
 
 def _memory_cells(memory: Memory) -> list[tuple[str, str, str]]:

@@ -202,7 +202,9 @@ class Unfold:
                 otherwise = body
         work = Replacement(place.scope, fold=False)
         try:
-            return (condition.body or ()) if holds(work.node(condition.test)) else otherwise
+            return (
+                (condition.body or ()) if holds(work.node(condition.test), self.context.sizes) else otherwise
+            )
         except NotConstant as problem:
             self.context.report_value(problem)
         except Unknown:

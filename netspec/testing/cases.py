@@ -18,7 +18,7 @@ from netspec.init import generator, initial
 from netspec.ir.catalog import definitions, find
 from netspec.ir.layer import Constant, Example, Operation
 from netspec.ir.net import Net
-from netspec.ir.shape import Shape, Symbol
+from netspec.ir.shape import Shape
 from netspec.ir.training import Training
 from netspec.passes import analyse, run
 from netspec.passes.check import loss_of
@@ -30,6 +30,8 @@ SOME_STEPS: Final = 4
 """Stands for a symbolic dimension unless told otherwise."""
 _BEFORE: Final = {"vector": "dense {0}", "sequence": "dense {0}", "image": "conv {0} 1x1"}
 _AFTER: Final = {"vector": "dense 2", "sequence": "dense 2", "image": "dense 2", "integers": "embed 2"}
+_ANY_SIZE: Final = {"sequence": ("T",), "integers": ("T",), "image": ("H", "W")}
+"""The symbols that take the place of the first dimensions."""
 _PLAIN_SETTINGS: Final = (
     "regularize l2=0.1 l1=0.05",
     "clip norm=0.05",
@@ -62,13 +64,14 @@ class Case:
     def inputs(self, batch: int, dtype: str, steps: int = SOME_STEPS, purpose: str = "inputs") -> Arrays:
         """A batch as the spec writes it.  Its first example is all zeros: activations meet their kinks there."""
         random = generator(batch, f"{self.name}/{purpose}")
-        return as_given([_drawn(layer.shape, batch, dtype, steps, random) for layer in self.net.inputs])
+        dims = [(batch, *each) for each in sized(self.net, steps)]
+        given = zip(self.net.inputs, dims, strict=True)
+        return as_given([_drawn(layer.shape, each, dtype, random) for layer, each in given])
 
     def targets(self, batch: int, dtype: str, steps: int = SOME_STEPS) -> Array:
         """Targets for a batch, prepared: classes, probabilities or numbers, as the loss wants them."""
         net = self.net
-        shapes = net.shapes_for(*(_sized(layer.shape, steps) for layer in net.inputs))
-        shape = shapes[net.outputs[-1].name]
+        shape = net.shapes_for(*sized(net, steps))[net.outputs[-1].name]
         random = generator(batch, f"{self.name}/targets")
         wanted = loss_of(net, net.training).targets
         if wanted == "classes":
@@ -91,17 +94,20 @@ class Case:
         return {name: value.astype(dtype) for name, value in values.items()}
 
 
-def _drawn(shape: Shape, batch: int, dtype: str, steps: int, random: np.random.Generator) -> Array:
-    dims = (batch, *_sized(shape, steps))
+def sized(net: Net, steps: int = SOME_STEPS) -> list[tuple[int, ...]]:
+    """The dimensions of the inputs, symbols of a size near `steps` that the network can have, no two alike."""
+    wanted = range(steps, steps + max(len(net.symbols), 1))
+    sizes = net.constraints.sizes(net.symbols, wanted)
+    assert sizes is not None, f"no sizes were found for {net.constraints}"
+    return [layer.shape.substitute(sizes).known for layer in net.inputs]
+
+
+def _drawn(shape: Shape, dims: tuple[int, ...], dtype: str, random: np.random.Generator) -> Array:
     if shape.of is not None:
         return random.integers(0, shape.of, dims)
     array = random.normal(size=dims)
     array[0] = 0
     return array.astype(dtype)
-
-
-def _sized(shape: Shape, steps: int) -> tuple[int, ...]:
-    return tuple(steps if isinstance(dim, Symbol) else dim for dim in shape.dims)
 
 
 def quiet(net: Net) -> Net:
@@ -138,29 +144,31 @@ def example_text(example: Example, starts: bool = False, before: str = "", after
 
 
 def layer_cases(example: Example, *, starts: bool = False) -> Iterator[Case]:
-    """The cases of one worked example: alone, between layers with weights, and on sequences of any length."""
+    """The cases of one worked example: alone, between layers with weights, and on sequences and images of any size."""
     with_others = " and ".join([example.input, *(shape for _, shape in example.others)])
     title = f"{example.text} on {with_others}"
-    net = _net(example_text(example, starts))
-    yield Case(title, net, stated=example.output)
-    given, made = net.inputs[-1].shape, net.outputs[-1].shape
+    alone = _net(example_text(example, starts))
+    yield Case(title, alone, stated=example.output)
+    given, made = alone.inputs[-1].shape, alone.outputs[-1].shape
     before = "" if starts else _BEFORE.get(given.kind, "").format(given.dims[-1])
     before, after = before and f"{before} as before", _AFTER.get(made.kind, "")
     yield Case(f"{title}, between layers", _net(example_text(example, starts, before, after)))
-    if given.kind in ("sequence", "integers") and not starts:
-        text = example_text(_any_length(example), False, before, after)
-        any_length, diagnostics = run(Source(text, "net"))
-        if any_length is not None and not diagnostics:  # else the layer needs to know the length
-            yield Case(f"{title}, any length", any_length)
+    if given.kind in _ANY_SIZE and not starts:
+        after = f"global avg\n{after}" if made.kind == "image" else after
+        text = example_text(_any_size(example, _ANY_SIZE[given.kind]), False, before, after)
+        net, diagnostics = run(Source(text, "net"))
+        if net is None or diagnostics:
+            return  # the layer needs to know the size
+        if net.constraints.sizes(net.symbols, (SOME_STEPS,)) is not None:
+            yield Case(f"{title}, any {'size' if given.kind == 'image' else 'length'}", net)
 
 
-def _any_length(example: Example) -> Example:
-    """The example with T for the number of steps, in all inputs that have as many."""
-    steps = re.match(r"\d+", example.input)
-    assert steps is not None
+def _any_size(example: Example, symbols: tuple[str, ...]) -> Example:
+    """The example with symbols for its first dimensions, in all inputs that begin with the same."""
+    numbers = re.findall(r"\d+", example.input)[: len(symbols)]
 
     def symbolic(shape: str) -> str:
-        return re.sub(rf"^{steps[0]}\b|^{steps[0]}(?=x)", "T", shape)
+        return re.sub(rf"^{'x'.join(numbers)}(?=x| of)", "x".join(symbols), shape)
 
     others = tuple((name, symbolic(shape)) for name, shape in example.others)
     return replace(example, input=symbolic(example.input), others=others)

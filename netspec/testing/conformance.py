@@ -249,7 +249,7 @@ def starts_afresh(bench: Bench) -> Iterator[Difference]:
 
 
 def outputs(bench: Bench) -> Iterator[Difference]:
-    """Predictions in both precisions, also for other lengths of a sequence."""
+    """Predictions in both precisions, also for other lengths of a sequence and sizes of an image."""
     case = bench.case
     lengths = (4,) if all(layer.shape.is_known for layer in case.net.inputs) else (4, 2, 7)
     for dtype, tolerance in (("float32", FLOAT32), ("float64", FLOAT64)):

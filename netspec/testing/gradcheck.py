@@ -17,7 +17,7 @@ from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
 from netspec.init import generator, initial
 from netspec.ir.net import Net
-from netspec.ir.shape import Shape, Symbol
+from netspec.testing.cases import sized
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -27,7 +27,6 @@ TOLERANCE: Final = 1e-6
 MOST_ENTRIES: Final = 60
 """Entries tried of one array; larger arrays are sampled."""
 BATCH: Final = 3
-SOME_STEPS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class GradientCheck:
         self.store = Store(net, "float64")
         self.store.load(_spread(initial(net, seed, "float64"), seed))
         self.states = {name: self.store.views[name].copy() for name in self._states()}
-        sizes = [_sized(layer.shape) for layer in net.inputs]
+        sizes = [(BATCH, *dims) for dims in sized(net)]
         self.xs = [
             _input(dims, layer.shape.of, seed + number)
             for number, (layer, dims) in enumerate(zip(net.inputs, sizes, strict=True))
@@ -116,10 +115,6 @@ def _spread(values: dict[str, Array], seed: int) -> dict[str, Array]:
         name: value + 0.3 * generator(seed, f"spread/{name}").random(value.shape)
         for name, value in values.items()
     }
-
-
-def _sized(shape: Shape) -> tuple[int, ...]:
-    return (BATCH, *(SOME_STEPS if isinstance(dim, Symbol) else dim for dim in shape.dims))
 
 
 def _input(dims: tuple[int, ...], of: int | None, seed: int) -> Array:

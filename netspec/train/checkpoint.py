@@ -21,7 +21,7 @@ from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
 from netspec.train.environment import versions
-from netspec.train.header import FILES, TEXT, read_header, refuse, spec_in
+from netspec.train.header import BOUND, FILES, TEXT, read_header, refuse, spec_in
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -58,6 +58,7 @@ def metadata_of(
     found = {
         TEXT: net.text or net.to_text(),
         FILES: json.dumps(dict(net.files), ensure_ascii=False),
+        BOUND: json.dumps(dict(net.sizes) if net.text else {}),
         "name": net.name,
         "version": versions().get("netspec", "not installed"),
         "classes": json.dumps(list(classes), ensure_ascii=False),

@@ -24,6 +24,8 @@ TEXT: Final = "netspec"
 """The key of the spec's text."""
 FILES: Final = "files"
 """The key of the texts that the spec took blocks from, a JSON object by path."""
+BOUND: Final = "sizes"
+"""The key of the numbers in place of symbols of the spec, a JSON object by symbol."""
 SIZES: Final = {"F64": 8, "F32": 4, "F16": 2, "I64": 8}
 """Bytes of one entry of the types that weights may have."""
 
@@ -77,14 +79,23 @@ def read_header(path: Path) -> Header:
 
 
 def spec_in(path: Path, text: str, metadata: Mapping[str, str], name: str) -> Source:
-    """The spec in a weight file, which may import nothing but the texts beside it; raises N703."""
+    """The spec in a weight file with the sizes it was trained for; it may import nothing but the texts beside it.
+
+    Raises N703.
+    """
     try:
         texts = json.loads(metadata.get(FILES, "{}"))
     except (ValueError, RecursionError):
         texts = None
     if not isinstance(texts, dict) or not all(isinstance(each, str) for each in texts.values()):
         refuse(path, f"`{FILES}` in its header are not texts by path")
-    return Source(text, name, Texts(texts))
+    try:
+        sizes = json.loads(metadata.get(BOUND, "{}"))
+    except (ValueError, RecursionError):
+        sizes = None
+    if not isinstance(sizes, dict) or not all(type(size) is int for size in sizes.values()):
+        refuse(path, f"`{BOUND}` in its header are not whole numbers by symbol")
+    return Source(text, name, Texts(texts), sizes=sizes)
 
 
 def _read(path: Path, start: bytes, size: int, read: Any) -> bytes:

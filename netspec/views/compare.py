@@ -11,7 +11,7 @@ from netspec.ir.definition import Definition
 from netspec.ir.layer import Operation
 from netspec.ir.net import Net
 from netspec.ir.training import NAMED, Training
-from netspec.passes.count import Row, Table, count
+from netspec.passes.count import Row, Table, count, known
 from netspec.views.align import align, signature
 
 KINDS: Final = ("added", "removed", "changed", "moved", "affected")
@@ -87,7 +87,7 @@ def _outputs(net: Net) -> tuple[str, ...]:
 def _totals(net: Net, table: Table) -> Iterator[tuple[str, int | None]]:
     yield "core_layers", len(net.layers)
     yield "parameters", table.parameters
-    yield "multiply_adds", table.multiply_adds
+    yield "multiply_adds", known(table.multiply_adds)
     yield "memory_parameters", table.memory.parameters
     yield "memory_predicting", table.memory.predicting
     yield "memory_training", table.memory.training
@@ -280,6 +280,6 @@ def _change(change: Change) -> dict[str, Any]:
             "count": row.count,
             "output": row.output,
             "parameters": row.parameters,
-            "multiply_adds": row.multiply_adds,
+            "multiply_adds": known(row.multiply_adds),
         }
     return data | {"notes": [*change.notes], "inside": [_change(each) for each in change.inside]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from netspec.passes.count import Row
+from netspec.passes.count import Row, known
 from netspec.views.compare import Change, Comparison, Setting, Total
 
 MARKS: Final = {"added": "+", "removed": "-", "changed": "~", "moved": ">", "affected": " "}
@@ -102,7 +102,7 @@ def _rows(changes: Sequence[Change], indent: str) -> Iterator[tuple[Cells, tuple
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
-    return str(row.line or ""), row.output, _number(row.parameters), _number(row.multiply_adds)
+    return str(row.line or ""), row.output, _number(row.parameters), _number(known(row.multiply_adds))
 
 
 def _figure(text: str) -> str:

@@ -9,8 +9,9 @@ from pathlib import PurePath
 
 from netspec.ir.layer import Layer, Origin, Param
 from netspec.ir.net import Net
-from netspec.ir.shape import Shape, SymbolicArithmetic
-from netspec.passes.count import BYTES
+from netspec.ir.shape import Shape
+from netspec.ir.symbolic import Dim, Unbound
+from netspec.passes.count import BYTES, known
 from netspec.passes.reach import Field
 from netspec.passes.shapes import history
 from netspec.source import Source
@@ -89,13 +90,13 @@ def facts(net: Net, layer: Layer, fields: Mapping[str, Field], main: Source | No
             for name in layer.inputs
         ),
         str(layer.shape),
-        layer.shape.size * BYTES if layer.shape.is_known else None,
-        operation.padding(inputs) if inputs else None,
+        known(layer.shape.size * BYTES),
+        _padding(layer, inputs),
         tuple(Weights(param.name, param.shape, param.trainable) for param in params),
         layer.shares,
         own,
         counted(params) if own else "",
-        products,
+        known(products),
         _products_as(layer, inputs, params, products) if products else "",
         None if whole else seen.pixels,
         None if whole else (str(seen.jump[0]), str(seen.jump[1])),
@@ -140,15 +141,23 @@ def counted(params: Sequence[Param]) -> str:
     return " + ".join(factors(param.shape[::-1]) for param in params if param.trainable)
 
 
-def _products(layer: Layer, inputs: Sequence[Shape]) -> int | None:
+def _padding(layer: Layer, inputs: Sequence[Shape]) -> tuple[int, int, int, int] | None:
+    sides = layer.operation.padding(inputs) if inputs else None
+    numbers = tuple(side for side in sides or () if isinstance(side, int))
+    return (numbers[0], numbers[1], numbers[2], numbers[3]) if len(numbers) == 4 else None
+
+
+def _products(layer: Layer, inputs: Sequence[Shape]) -> Dim | None:
     try:
         return layer.operation.multiply_adds(inputs) if layer.inputs else 0
-    except SymbolicArithmetic:
+    except Unbound:
         return None
 
 
-def _products_as(layer: Layer, inputs: Sequence[Shape], params: Sequence[Param], products: int) -> str:
-    """The number as a product, places * weights, where it is one."""
+def _products_as(layer: Layer, inputs: Sequence[Shape], params: Sequence[Param], products: Dim) -> str:
+    """The number as a product, places * weights, where it is one; an expression as it is."""
+    if not isinstance(products, int):
+        return str(products)
     weights = [param for param in params if len(param.shape) > 1]
     size = sum(param.size for param in weights)
     for shape in (layer.shape, *inputs[:1]):

@@ -194,7 +194,7 @@ def _weights(each: Facts) -> str:
 def _number(value: int | None, how: str) -> str:
     """A number with how it comes about; empty for 0."""
     if value is None:
-        return "depends on sizes that have no number"
+        return how or "depends on sizes that have no number"
     if not value:
         return ""
     return f"{how} = {value:,}" if how and how != str(value) else f"{value:,}"

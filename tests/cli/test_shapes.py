@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_symbols_are_not_guessed(golden: Golden) -> None:
     net = analyse(Source("input Tx32\nlstm 64\ndense 5", "symbols.net"))
     table = count(net)
     assert table.symbols == ("T",)
-    assert table.multiply_adds is None
+    assert str(table.multiply_adds) == f"{4 * 64 * (32 + 64) + 64 * 5}*T"
     assert table.parameters == 4 * 64 * (32 + 64 + 2) + 65 * 5
     golden("cli/shapes_symbols.txt", as_text(table))
 
@@ -64,8 +65,17 @@ def test_json(run: Run) -> None:
     assert document["schema"] == SCHEMA == "netspec.shapes/1"
     assert document["error"] is None
     (net,) = document["networks"]
-    keys = ["file", "name", "rows", "parameters", "multiply_adds", "symbols", "convention", "memory"]
-    assert list(net) == keys
+    assert list(net) == [
+        "file",
+        "name",
+        "rows",
+        "parameters",
+        "multiply_adds",
+        "symbols",
+        "constraints",
+        "convention",
+        "memory",
+    ]
     assert net["parameters"] == 122_270
     keys = ["line", "layer", "name", "output", "parameters", "multiply_adds", "notes"]
     assert all(list(row) == keys for row in net["rows"])
@@ -92,3 +102,26 @@ def test_limit_is_raised_by_flag_only(run: Run) -> None:
 @pytest.mark.parametrize("value", ["parametres=5", "parameters", "parameters=x", "parameters=-1", "=", ""])
 def test_wrong_limit_is_wrong_usage(run: Run, value: str) -> None:
     assert run("shapes", "--limit", value, "lenet").exit_code == 2
+
+
+def test_sizes(run: Run, tmp_path: Path) -> None:
+    spec = tmp_path / "sizes.net"
+    spec.write_text("input HxWx3\nconv 8 5x5 valid\nglobal avg\n")
+    shown = run("shapes", str(spec))
+    assert "sizes  H >= 5, W >= 5" in shown.stdout
+    (net,) = json.loads(run("shapes", str(spec), "--json").stdout)["networks"]
+    assert net["constraints"] == ["H >= 5", "W >= 5"]
+    assert net["multiply_adds"].startswith("600*H*W")
+    bound = run("shapes", str(spec), "--bind", "H=20", "--bind", "W=9")
+    assert "16x5x8" in bound.stdout and "sizes  " not in bound.stdout
+    for sizes, words in (("H=4", "H = 4 does not fit"), ("HH=4", "did you mean `H`?"), ("H", "as in T=100")):
+        refused = run("shapes", str(spec), "--bind", sizes)
+        assert refused.exit_code != 0 and words in refused.stderr
+
+
+def test_numbers_make_a_network_that_any_size_would_not(run: Run, tmp_path: Path) -> None:
+    spec = tmp_path / "dense.net"
+    spec.write_text("input HxHx3\ndense 10\n")
+    assert "N207" in run("check", str(spec)).stderr
+    result = run("shapes", str(spec), "--bind", "H=8")
+    assert result.exit_code == 0 and "1,930" in result.stdout

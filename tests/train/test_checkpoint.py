@@ -32,6 +32,16 @@ def test_what_is_saved_comes_back(weights: Path) -> None:
     assert [path.name for path in weights.parent.iterdir()] == ["w.safetensors"]
 
 
+def test_sizes_of_symbols_come_back(tmp_path: Path) -> None:
+    net = netspec.parse("input HxWx3\nflatten\ndense 4", sizes={"H": 2, "W": 3})
+    path = tmp_path / "w.safetensors"
+    save(path, initial(net), metadata_of(net))
+    found = restore(path)
+    assert (found.net, found.net.sizes) == (net, {"H": 2, "W": 3})
+    save(path, initial(net), metadata_of(netspec.from_json(net.to_json())))
+    assert restore(path).net.layers == net.layers
+
+
 def test_an_interrupted_write_leaves_the_old_file(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = weights.read_bytes()
 
@@ -91,7 +101,7 @@ def test_a_damaged_file_is_refused(weights: Path, kind: str) -> None:
     assert found.code == "N703" and says in found.message and str(weights) in found.message
 
 
-@pytest.mark.parametrize("key", ["classes", "overrides", "preprocessing"])
+@pytest.mark.parametrize("key", ["classes", "overrides", "preprocessing", "sizes"])
 @pytest.mark.parametrize("text", ["{", "3", "[3]", "[" * 100_000])
 def test_damaged_metadata_are_refused(weights: Path, key: str, text: str) -> None:
     save(weights, initial(NET), metadata_of(NET) | {key: text})

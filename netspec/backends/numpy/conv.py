@@ -78,7 +78,7 @@ class ConvKernel(Kernel[Conv | Depthwise]):
         site, operation = self.site, self.operation
         image, output = site.input_shape(), site.output_shape()
         groups = operation.groups if isinstance(operation, Conv) else image[1]
-        padding = operation.padding(site.inputs)
+        padding = site.padding()
         self.correlation = Correlation(image, output, _window(operation), padding, groups, site.dtype)
         self.y = site.empty(*output)
 
@@ -106,7 +106,7 @@ class UpconvKernel(Kernel[Upconv]):
     def prepare(self) -> None:
         site, operation = self.site, self.operation
         image, output = site.input_shape(), site.output_shape()
-        top, _, left, _ = operation.padding(site.inputs)
+        top, _, left, _ = site.padding()
         after = [
             (size - 1) * stride + reach - (larger + before)
             for size, stride, reach, larger, before in zip(

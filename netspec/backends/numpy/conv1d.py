@@ -6,6 +6,7 @@ import numpy as np
 
 from netspec.backends.numpy.conv import Correlation
 from netspec.backends.numpy.kernel import Array, Kernel, rule
+from netspec.ir.shape import Shape
 from netspec.layers.conv1d import Conv1d
 
 
@@ -16,7 +17,7 @@ class Conv1dKernel(Kernel[Conv1d]):
     def prepare(self) -> None:
         site, operation = self.site, self.operation
         (n, steps, features), (_, results, kernels) = site.input_shape(), site.output_shape()
-        before, after = operation.ends(site.inputs[0])
+        before, after = Shape(operation.ends(site.inputs[0])).known
         window = (1, operation.kernel), (1, operation.stride), (1, operation.dilation)
         self.y = site.empty(n, kernels, 1, results)
         self.dy = site.empty(*self.y.shape)

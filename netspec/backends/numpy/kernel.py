@@ -10,6 +10,7 @@ import numpy as np
 from netspec.backends.rules import Rules
 from netspec.ir.layer import Operation
 from netspec.ir.shape import Shape
+from netspec.ir.sizes import Sides
 
 Array = np.ndarray[Any, np.dtype[Any]]
 O = TypeVar("O", bound=Operation)  # noqa: E741
@@ -57,6 +58,11 @@ class Site(Generic[O]):
     def output_shape(self) -> tuple[int, ...]:
         """The shape of the output array: batch, then channels first."""
         return (self.batch, *Shape(self.output.channels_first).known)
+
+    def padding(self) -> Sides:
+        """The layer's padding in numbers: top, bottom, left, right."""
+        top, bottom, left, right = Shape(self.operation.padding(self.inputs) or (0, 0, 0, 0)).known
+        return top, bottom, left, right
 
     @property
     def channel_axis(self) -> int:

@@ -17,7 +17,7 @@ class PoolKernel(Kernel[Pool]):
         site, window = self.site, self.operation.window
         n, c, h, w = site.input_shape()
         _, _, oh, ow = site.output_shape()
-        top, bottom, left, right = self.operation.padding(site.inputs)
+        top, bottom, left, right = site.padding()
         (kh, kw), (sh, sw) = window.kernel, window.stride
         # a last window of `ceil` may reach beyond the padding
         height = max(h + top + bottom, (oh - 1) * sh + kh)

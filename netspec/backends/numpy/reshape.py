@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.ir.layer import Operation
+from netspec.ir.shape import Shape
 from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
 
 
@@ -23,7 +24,7 @@ class CropKernel(Kernel[Crop]):
     """A view of the middle."""
 
     def prepare(self) -> None:
-        top, left = self.operation.start(self.site.inputs[0])
+        top, left = Shape(self.operation.start(self.site.inputs[0])).known
         height, width = self.operation.size
         self.middle = (..., slice(top, top + height), slice(left, left + width))
         self.dx = self.site.zeros(*self.site.input_shape())

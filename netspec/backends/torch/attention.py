@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from netspec.backends.torch.code import Code, Site, construct, rule, unless
-from netspec.ir.shape import Shape
 from netspec.layers.attention import Attention
 
 ATTENTION: Final = '''\
@@ -33,7 +32,7 @@ class Attention(nn.Module):
 def attention(site: Site[Attention]) -> Code:
     """A module of four `nn.Linear` around `F.scaled_dot_product_attention`."""
     operation = site.operation
-    memory = Shape(site.inputs[-1].dims[-1:]).size
+    memory = site.inputs[-1].features
     module = construct(
         "Attention",
         site.channels,

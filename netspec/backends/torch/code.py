@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from netspec.backends.rules import Rules
 from netspec.ir.layer import Operation
-from netspec.ir.shape import Shape
+from netspec.ir.shape import Dim, Shape
 
 O = TypeVar("O", bound=Operation)  # noqa: E741
 
@@ -28,7 +28,7 @@ class Site(Generic[O]):
     @property
     def channels(self) -> int:
         """Channels or features of the input."""
-        return Shape(self.inputs[0].dims[-1:]).size
+        return self.inputs[0].features
 
     @property
     def rank(self) -> int:
@@ -60,11 +60,13 @@ class Code:
     """Lines of `__init__` after the submodule."""
     support: str = ""
     """Classes that the submodule is made with, written once at the top of the file."""
+    helpers: tuple[str, ...] = ()
+    """Functions that the lines call, as source; each stands once in the file."""
 
 
-def call(expression: str, module: str = "", *, follows: bool = False) -> Code:
+def call(expression: str, module: str = "", *, follows: bool = False, helpers: tuple[str, ...] = ()) -> Code:
     """A layer of one line, from the expression of its result."""
-    return Code((f"{{y}} = {expression}",), module, follows)
+    return Code((f"{{y}} = {expression}",), module, follows, helpers=helpers)
 
 
 def submodule(constructor: str, *arguments: object, **options: object) -> Code:
@@ -83,7 +85,7 @@ def unless(default: object, **options: object) -> dict[str, object]:
     return {name: value for name, value in options.items() if value != default}
 
 
-def square(pair: tuple[int, int]) -> int | tuple[int, int]:
+def square(pair: tuple[Dim, Dim]) -> Dim | tuple[Dim, Dim]:
     """One number where both are the same, as people write it."""
     return pair[0] if pair[0] == pair[1] else pair
 

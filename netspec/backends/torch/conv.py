@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from netspec.backends.torch.code import Code, Site, call, construct, rule, square, unless
-from netspec.ir.sizes import Sides
+from netspec.ir.shape import Dim, Shape
+from netspec.ir.symbolic import Expression
 from netspec.layers.conv import Conv, Depthwise, Upconv, Upsample
+from netspec.layers.window import Pads, Window
 
 
 @rule(Conv)
@@ -22,26 +26,48 @@ def depthwise(site: Site[Depthwise]) -> Code:
 def _sliding(site: Site[Conv] | Site[Depthwise], channels: int, groups: int) -> Code:
     """`nn.Conv2d`, the padding its own where it is equal on opposite sides."""
     operation = site.operation
-    top, bottom, left, right = operation.padding(site.inputs)
-    equal = top == bottom and left == right
+    sides = operation.padding(site.inputs)
+    equal = sides[0] == sides[1] and sides[2] == sides[3]
     module = construct(
         "nn.Conv2d",
         site.channels,
         channels,
         square(operation.kernel),
         **unless(1, stride=square(operation.stride)),
-        **unless(0, padding=square((top, left)) if equal else 0),
+        **unless(0, padding=square((sides[0], sides[2])) if equal else 0),
         **unless(1, dilation=square(operation.dilation), groups=groups),
         **unless(True, bias=operation.bias),
     )
-    image = "{x}" if equal else padded("{x}", (top, bottom, left, right))
-    return call(f"{{module}}({image})", module)
+    if equal:
+        return call("{module}({x})", module)
+    window = Window(operation.kernel, operation.stride, operation.dilation, operation.pad)
+    image, helpers = padded("{x}", sides, window)
+    return call(f"{{module}}({image})", module, helpers=helpers)
 
 
-def padded(image: str, sides: Sides, value: str = "") -> str:
-    """An image with rows and columns of a value (0) around it; PyTorch counts sides from the last axis."""
+SAME_PADDING: Final = '''\
+def same_padding(x, reach, stride):
+    """Zeros left, right, above and below, so that a window stepping over x stops ceil(size / stride) times."""
+    sides = []
+    for size, length, step in zip(x.shape[:-3:-1], reach, stride):
+        missing = max((-(-size // step) - 1) * step + length - size, 0)
+        sides += [missing // 2, missing - missing // 2]
+    return sides
+'''
+"""For sizes that are known when the module runs; `reach` and `stride` are width first, as `F.pad` counts."""
+
+
+def padded(image: str, sides: Pads, window: Window, value: str = "") -> tuple[str, tuple[str, ...]]:
+    """An image with rows and columns of a value (0) around it, and the helpers for that.
+
+    PyTorch counts sides from the last axis.
+    """
+    value = value and f", value={value}"
+    if any(isinstance(side, Expression) for side in sides):
+        rows = f"same_padding({image}, {window.reach[::-1]}, {window.stride[::-1]})"
+        return f"F.pad({image}, {rows}{value})", (SAME_PADDING,)
     top, bottom, left, right = sides
-    return f"F.pad({image}, ({left}, {right}, {top}, {bottom}){value and f', value={value}'})"
+    return f"F.pad({image}, ({left}, {right}, {top}, {bottom}){value})", ()
 
 
 @rule(Upconv)
@@ -49,15 +75,21 @@ def upconv(site: Site[Upconv]) -> Code:
     """`nn.ConvTranspose2d`."""
     operation, (image,) = site.operation, site.inputs
     top, _, left, _ = operation.padding(site.inputs)
-    cuts, extras, slices = [], [], []
+    cuts, extras, slices, more = [], [], [], []
     for axis, before in enumerate((top, left)):
         stride, dilation, reach = (
             operation.stride[axis],
             operation.dilation[axis],
             operation.window.reach[axis],
         )
-        full, length = (image.known[axis] - 1) * stride + reach, site.output.known[axis]
-        cut, extra, kept = _crop(before, full - before - length, length, max(stride, dilation))
+        full, length = (image.dims[axis] - 1) * stride + reach, site.output.dims[axis]
+        # symbols cancel: the padding is written in numbers, or does not depend on the size
+        first, after = Shape((before, full - before - length)).known
+        # rows that no window reaches hold the bias alone: one of zeros after the image makes them, as
+        # `output_padding` would, with which oneDNN's backward pass writes beyond its memory there
+        more.append(int(after < 0))
+        after += stride * more[-1]
+        cut, extra, kept = _crop(first, after, length, max(stride, dilation))
         cuts.append(cut)
         extras.append(extra)
         slices.append(kept)
@@ -72,17 +104,18 @@ def upconv(site: Site[Upconv]) -> Code:
         **unless(True, bias=operation.bias),
     )
     crop = "" if slices == [":", ":"] else f"[:, :, {slices[0]}, {slices[1]}]"
-    return call(f"{{module}}({{x}}){crop}", module)
+    larger = f"F.pad({{x}}, (0, {more[1]}, 0, {more[0]}))" if any(more) else "{x}"
+    return call(f"{{module}}({larger}){crop}", module)
 
 
-def _crop(before: int, after: int, length: int, limit: int) -> tuple[int, int, str]:
+def _crop(before: int, after: int, length: Dim, limit: int) -> tuple[int, int, str]:
     """How `before` and `after` rows are cut off: as `padding`, `output_padding` and a slice of what then is left.
 
-    `padding` cuts both ends alike.  `output_padding`, below a limit, gives rows back at the far end, or adds rows that
-    hold the bias alone, where `after` is negative because the kernel is smaller than the stride.
+    `padding` cuts both ends alike.  `output_padding`, below a limit, gives rows back at the far end.
     """
     if after >= before:
-        return before, 0, f":{length}" if after > before else ":"
+        end = length if isinstance(length, int) else before - after
+        return before, 0, f":{end}" if after > before else ":"
     if before - after < limit:
         return before, before - after, ":"
     return after, 0, f"{before - after}:"

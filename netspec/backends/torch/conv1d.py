@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
+from netspec.backends.torch.conv import SAME_PADDING
+from netspec.ir.symbolic import Expression
 from netspec.layers.conv1d import Conv1d
 
 
@@ -22,6 +24,10 @@ def conv1d(site: Site[Conv1d]) -> Code:
         **unless(True, bias=operation.bias),
     )
     sequence = "{x}.transpose(1, 2)"
+    if isinstance(before, Expression) or isinstance(after, Expression):
+        reach, stride = (operation.reach,), (operation.stride,)
+        sequence = f"F.pad({sequence}, same_padding({sequence}, {reach}, {stride}))"
+        return call(f"{{module}}({sequence}).transpose(1, 2)", module, helpers=(SAME_PADDING,))
     if before != after:
         sequence = f"F.pad({sequence}, ({before}, {after}))"
     return call(f"{{module}}({sequence}).transpose(1, 2)", module)

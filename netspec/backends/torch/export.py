@@ -9,7 +9,7 @@ from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 
 ANY_SIZE: Final = 12
-"""What stands for a symbolic dimension in the batch that the file tries."""
+"""What stands for a symbolic dimension in the batch that the file tries, or a size near it that is allowed."""
 
 
 def export(net: Net) -> str:

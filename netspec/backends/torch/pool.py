@@ -7,9 +7,10 @@ from contextlib import suppress
 from netspec.backends.torch.code import Code, Site, call, rule, square, unless
 from netspec.backends.torch.conv import padded
 from netspec.ir.layer import Problem
-from netspec.ir.sizes import Sides
+from netspec.ir.shape import Shape
+from netspec.ir.symbolic import Expression
 from netspec.layers.pool import Global, Pool
-from netspec.layers.window import Window
+from netspec.layers.window import Pads, Window
 
 
 @rule(Pool)
@@ -21,12 +22,14 @@ def pool(site: Site[Pool]) -> Code:
         if not maximum and "padding" in options:
             options["count_include_pad"] = False
         return call(_pool(site, "{x}", options))
-    sides = _sides(site)
+    sides, window = _sides(site), site.operation.window
     if maximum:
-        return call(_pool(site, padded("{x}", sides, "-torch.inf"), {}))
-    mean = _pool(site, padded("{x}", sides), {})
-    share = _pool(site, padded("torch.ones_like({x}[:1, :1])", sides), {})
-    return Code(("# padding does not count:", f"share = {share}", f"{{y}} = {mean} / share"))
+        image, helpers = padded("{x}", sides, window, "-torch.inf")
+        return call(_pool(site, image, {}), helpers=helpers)
+    image, helpers = padded("{x}", sides, window)
+    ones, _ = padded("torch.ones_like({x}[:1, :1])", sides, window)
+    mean, share = _pool(site, image, {}), _pool(site, ones, {})
+    return Code(("# padding does not count:", f"share = {share}", f"{{y}} = {mean} / share"), helpers=helpers)
 
 
 def _pool(site: Site[Pool], image: str, options: dict[str, object]) -> str:
@@ -45,7 +48,10 @@ def _options(site: Site[Pool]) -> dict[str, object] | None:
     """
     operation, (image,) = site.operation, site.inputs
     kernel, stride = operation.kernel, operation.window.stride
-    top, bottom, left, right = operation.padding(site.inputs)
+    sides = operation.padding(site.inputs)
+    if any(isinstance(side, Expression) for side in sides):
+        return None
+    top, bottom, left, right = Shape(sides).known
     if 2 * top > kernel[0] or 2 * left > kernel[1]:
         return None
     padding = unless(0, padding=square((top, left)))
@@ -59,16 +65,17 @@ def _options(site: Site[Pool]) -> dict[str, object] | None:
     return None
 
 
-def _sides(site: Site[Pool]) -> Sides:
-    """The padding to put around the image, with `ceil` as much as the windows need."""
-    operation, (image,) = site.operation, site.inputs
+def _sides(site: Site[Pool]) -> Pads:
+    """The padding to put around the image, with `ceil` as much as windows may reach, which does no harm."""
+    operation = site.operation
     top, bottom, left, right = operation.padding(site.inputs)
-    if not operation.ceil or not image.is_known:
+    if not operation.ceil or isinstance(operation.pad, str):
         return top, bottom, left, right
-    (height, width, _), (rows, columns, _) = image.known, site.output.known
     (sh, sw), (kh, kw) = operation.window.stride, operation.kernel
-    bottom = max((rows - 1) * sh + kh - height - top, 0)
-    right = max((columns - 1) * sw + kw - width - left, 0)
+    bottom, right = (
+        min(after + stride, kernel) - 1
+        for after, stride, kernel in ((operation.pad[1], sh, kh), (operation.pad[3], sw, kw))
+    )
     return top, bottom, left, right
 
 

@@ -80,6 +80,7 @@ class TorchProgram:
         names = attributes(net)
         split = {name: name.partition(".") for name in net.parameters}
         self._keys = {name: f"{names[layer]}.{short}" for name, (layer, _, short) in split.items()}
+        self._fitting: set[tuple[int, ...]] = set()
         self._prepare(Training({}))
 
     def begin(self, training: Training) -> None:
@@ -108,10 +109,18 @@ class TorchProgram:
         self.largest_norm = clip.norm if isinstance(clip, Clip) else None
 
     def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
-        """A prepared batch of every input on the device; integers (words, classes) stay integers."""
+        """A prepared batch of every input on the device; integers (words, classes) stay integers.
+
+        Raises `SpecError` N208 where the sizes are none that the network can have.
+        """
+        given = as_tuple(arrays)
+        sizes = tuple(channels_last(array).shape[1:] for array in given)
+        if sizes not in self._fitting:
+            self.net.sizes_for(*sizes)
+            self._fitting.add(sizes)
         return tuple(
             to_tensor(array).to(self.torch_device, self.dtype if layer.shape.of is None else torch.int64)
-            for layer, array in zip(self.net.inputs, as_tuple(arrays), strict=True)
+            for layer, array in zip(self.net.inputs, given, strict=True)
         )
 
     def _targets(self, array: Array) -> Tensor:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from netspec.backends.torch.code import Code, Site, call, rule
+from netspec.diagnostics import error
+from netspec.ir.shape import Dim, Symbol
+from netspec.ir.symbolic import Expression
 from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
 
 
@@ -14,9 +19,33 @@ def flatten(site: Site[Flatten]) -> Code:
 
 @rule(Reshape)
 def reshape(site: Site[Reshape]) -> Code:
-    """Of channels-first arrays."""
-    dims = ", ".join(str(dim) for dim in site.output.channels_first)
-    return call(f"{{x}}.reshape(-1, {dims})")
+    """Of channels-first arrays; a size that is known when the module runs comes from the input, the last such by -1."""
+    dims = site.output.channels_first
+    if site.output.is_known:
+        return call(f"{{x}}.reshape(-1, {', '.join(map(str, dims))})")
+    sizes = _sizes(site)
+    texts = [str(dim) if isinstance(dim, int) else sizes.get(dim) for dim in dims]
+    unknown = [axis for axis, text in enumerate(texts) if text is None] or [
+        axis for axis, dim in enumerate(dims) if not isinstance(dim, int)
+    ]
+    if len(unknown) > 1 and None in texts:
+        raise error(
+            "N601", f"the sizes of `{site.operation.written()}` do not follow from its input {site.inputs[0]}"
+        )
+    texts[unknown[-1]] = "-1"
+    return call(f"{{x}}.reshape({{x}}.shape[0], {', '.join(map(str, texts))})")
+
+
+def _sizes(site: Site[Reshape]) -> dict[Dim, str]:
+    """The symbolic sizes of the output that follow from the axes of the input, in Python."""
+    axes = {dim: f"{{x}}.shape[{axis}]" for axis, dim in enumerate(site.inputs[0].channels_first, 1)}
+    symbols = {dim.name: text for dim, text in axes.items() if isinstance(dim, Symbol)}
+    found = dict(axes)
+    for dim in site.output.dims:
+        if isinstance(dim, Expression) and dim not in found and set(dim.symbols()) <= set(symbols):
+            # the language writes arithmetic as Python does
+            found[dim] = re.sub("[A-Z][A-Z0-9_]*", lambda name: symbols[name[0]], str(dim))
+    return found
 
 
 @rule(RepeatVector)
@@ -33,7 +62,13 @@ def identity(site: Site[Identity]) -> Code:
 
 @rule(Crop)
 def crop(site: Site[Crop]) -> Code:
-    """A slice of height and width."""
+    """A slice of height and width; of an image of any size the middle is found when the module runs."""
     top, left = site.operation.start(site.inputs[0])
     height, width = site.operation.size
+    if not (isinstance(top, int) and isinstance(left, int)):
+        middles = (
+            f".narrow({axis}, ({{x}}.shape[{axis}] - {size}) // 2, {size})"
+            for axis, size in ((-2, height), (-1, width))
+        )
+        return call(f"{{x}}{''.join(middles)}")
     return call(f"{{x}}[..., {top}:{top + height}, {left}:{left + width}]")

@@ -107,7 +107,8 @@ def module_source(net: Net) -> str:
     """
     code = codes(net)
     methods = "\n".join(_methods(net, code))
-    support = "".join(f"\n\n{text}\n" for text in dict.fromkeys(supports(net).values()))
+    helpers = dict.fromkeys(helper for each in code.values() for helper in each.helpers)
+    support = "".join(f"\n\n{text}\n" for text in [*helpers, *dict.fromkeys(supports(net).values())])
     everything = support + methods
     imports = ["import torch"] * bool(re.search(r"\btorch\.", everything)) + ["from torch import nn"]
     imports += ["from torch.nn import functional as F"] * bool(re.search(r"\bF\.", everything))

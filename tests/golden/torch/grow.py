@@ -14,7 +14,7 @@ class Grow(nn.Module):
         super().__init__()
         self.depthwise1 = nn.Conv2d(2, 2, (4, 3), groups=2)
         self.upconv1 = nn.ConvTranspose2d(2, 3, 3, stride=2)
-        self.upconv2 = nn.ConvTranspose2d(3, 4, 1, stride=2, output_padding=1)
+        self.upconv2 = nn.ConvTranspose2d(3, 4, 1, stride=2)
         self.layernorm1 = nn.LayerNorm(4)
 
     def forward(self, x):
@@ -24,7 +24,7 @@ class Grow(nn.Module):
         x = F.avg_pool2d(F.pad(x, (0, 1, 0, 1)), 2, stride=1) / share  # 5x7x2
         x = F.elu(self.upconv1(x)[:, :, :10, :14])  # 10x14x3
         x = F.max_pool2d(F.pad(x, (1, 1, 0, 1), value=-torch.inf), (2, 3), stride=1)  # 10x14x3
-        x = self.upconv2(x)  # 20x28x4
+        x = self.upconv2(F.pad(x, (0, 1, 0, 1)))[:, :, :20, :28]  # 20x28x4
         x = F.max_pool2d(x, 3, stride=2, ceil_mode=True)  # 10x14x4
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)  # 20x28x4
         x = F.gelu(self.layernorm1(x.movedim(1, -1)).movedim(-1, 1))  # 20x28x4

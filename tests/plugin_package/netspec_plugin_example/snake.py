@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from netspec.ir.definition import argument, word
 from netspec.ir.layer import Constant, Example, Operation, Param, Shapes
-from netspec.ir.shape import Shape
 from netspec.ir.values import Real
 
 
@@ -24,4 +23,4 @@ class Snake(Operation):
     )
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        return (Param("weight", (Shape(inputs[0].dims[-1:]).size,), Constant(self.frequency)),)
+        return (Param("weight", (inputs[0].features,), Constant(self.frequency)),)
