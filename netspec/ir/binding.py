@@ -24,7 +24,7 @@ def symbols_in(layers: Iterable[Layer]) -> tuple[str, ...]:
 
 def _dims(operation: Operation) -> dict[str, tuple[Dim, ...]]:
     """The arguments that hold expressions."""
-    values = {each.name: getattr(operation, each.name) for each in operation.arguments()}
+    values = {each.name: getattr(operation, each.name) for each in operation.lookup().shapes}
     return {name: value for name, value in values.items() if _is_symbolic(value)}
 
 

@@ -82,6 +82,8 @@ class Lookup:
     required: tuple[Argument, ...]
     references: tuple[Argument, ...]
     """Those that name layers."""
+    shapes: tuple[Argument, ...]
+    """Those that are shapes, which may hold symbols."""
 
 
 @frozen
@@ -121,6 +123,7 @@ class Definition:
             tuple(each for each in all_ if each.positional and not each.kind.words),
             tuple(each for each in all_ if each.required),
             tuple(each for each in all_ if each.kind.names_layers),
+            tuple(each for each in all_ if each.kind.is_shape),
         )
 
     @classmethod

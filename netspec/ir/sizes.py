@@ -110,6 +110,10 @@ class Dims(Kind):
     def sample(self) -> str:
         return "7x7x128"
 
+    @property
+    def is_shape(self) -> bool:
+        return True
+
     def read(self, values: tuple[tree.Value, ...]) -> tuple[Dim, ...]:
         match one(values):
             case tree.Number(value=int(value)) if 1 <= value <= LARGEST:

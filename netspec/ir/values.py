@@ -73,6 +73,11 @@ class Kind:
         """Its values are names of layers."""
         return False
 
+    @property
+    def is_shape(self) -> bool:
+        """Its values are shapes, which may hold symbols."""
+        return False
+
     def read(self, values: tuple[tree.Value, ...]) -> Any:
         """The value behind the nodes; raises `Unreadable`."""
         raise NotImplementedError

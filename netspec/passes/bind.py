@@ -29,6 +29,7 @@ from netspec.source import Span
 from netspec.syntax import tree
 
 EDITION: Final = 1
+_SPECIAL: Final = frozenset("netspec train generate output param network".split())
 
 
 @dataclass(slots=True)
@@ -118,6 +119,8 @@ class _Bind:
 
     def special(self, statement: tree.Statement, *, first: bool) -> bool:
         """Deal with a statement that only the top level may hold; False where it is none."""
+        if isinstance(statement, tree.Command) and statement.head.text not in _SPECIAL:
+            return False
         match statement:
             case tree.Command(head=tree.Name(text="netspec")):
                 self.edition(statement, first=first)

@@ -83,8 +83,10 @@ class Graph:
         if len(self.names) > self.context.limits.layers:
             self.context.report_limit(len(self.names), layer.origin.statement if layer.origin else None)
             raise Enough
-        self.symbols |= dict.fromkeys(symbols_in((layer,)))
-        (layer,) = bound_layers((layer,), self.context.sizes)
+        if layer.operation.lookup().shapes:
+            self.symbols |= dict.fromkeys(symbols_in((layer,)))
+        if self.context.sizes:
+            (layer,) = bound_layers((layer,), self.context.sizes)
         if not isinstance(layer.operation, Unmade) and all(name in self.results for name in layer.inputs):
             self.infer(layer)
 
@@ -109,9 +111,14 @@ class Graph:
         except (Unbound, OverflowError) as problem:
             report_problem(self.context, self.chain(layer), _unbound(layer, problem))
             return
-        self.done[layer.name] = layer = replace(layer, shape=shape)
+        # not `replace`, which takes several times as long
+        layer = Layer(
+            layer.name, layer.operation, layer.inputs, shape, layer.shares, layer.stated, layer.origin
+        )
+        self.done[layer.name] = layer
         add_results(self.results, layer, inputs, shape)
-        self.check_result(layer)
+        if layer.stated is not None or self.stated:
+            self.check_result(layer)
 
     def shapes(self, layer: Layer) -> list[Shape]:
         return [self.results[name] for name in layer.inputs]
@@ -135,7 +142,7 @@ class Graph:
     @staticmethod
     def check_inputs(operation: Operation, inputs: Shapes) -> None:
         """One input, or for a join and what has references several, the first of a kind that the layer takes."""
-        if len(inputs) > 1 + len(operation.references()) and not operation.joins:
+        if len(inputs) > 1 and not operation.joins and len(inputs) > 1 + len(operation.references()):
             raise Problem(
                 "N304",
                 f"`{operation.word}` reads one layer, and {len(inputs)} are named",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label, SpecError, did_you_mean
 from netspec.ir import catalog
@@ -17,6 +18,7 @@ from netspec.passes.misfit import VALUES, short
 from netspec.passes.place import Defined
 from netspec.syntax import tree
 
+_BARE: Final[dict[type[Operation], Operation]] = {}
 SECTIONS = ("train", "generate")
 """Words that open a block of settings."""
 
@@ -30,9 +32,8 @@ def bind_line(
 ) -> tuple[list[tuple[tree.Name, Use]], tree.Name | None, tree.Command | None] | None:
     """The words of a line with their arguments, and the name that its first word may give; None after a report.
 
-    `items` are the statement's without its clauses, `own` the words that the file itself defines, `names`
-    those given to layers.  A block that
-    follows the layers comes back as a statement of its own.
+    `items` are the statement's without its clauses, `own` the words that the file itself defines, `names` those given
+    to layers.  A block that follows the layers comes back as a statement of its own.
     """
     head, name = statement.head, None
     definition = _definition(context, head, own)
@@ -40,11 +41,14 @@ def bind_line(
         name, items = items[0], items[1:]
     uses: list[tuple[tree.Name, Use]] = []
     binders: list[Binder] = []
+    starts = partial(_starts, own=own)
     while definition is not None:
-        starts = partial(_starts, own=own)
-        binder = Binder(context, definition, head, Around(starts, followers, names, tuple(binders)))
-        binders.append(binder)
-        use = binder.run(items)
+        if not items and not definition.lookup().required:
+            use = Use(_bare(definition), {}, ())
+        else:
+            binder = Binder(context, definition, head, Around(starts, followers, names, tuple(binders)))
+            binders.append(binder)
+            use = binder.run(items)
         uses.append((head, use))
         if not use.rest:
             return (uses, name, None) if all(each.instance is not None for _, each in uses) else None
@@ -60,11 +64,18 @@ def bind_line(
     return None
 
 
+def _bare(definition: type[Operation]) -> Operation:
+    """A word without arguments, one and the same wherever it stands."""
+    if definition not in _BARE:
+        _BARE[definition] = definition()
+    return _BARE[definition]
+
+
 def is_block(word: str, own: Mapping[str, Defined]) -> bool:
     """The word is a block's, of the file itself or of those that ship with netspec, and no layer's."""
     if word in own:
         return own[word].is_missing or catalog.find("layer", word) is None
-    return word in blocks() and catalog.find("layer", word) is None
+    return catalog.find("layer", word) is None and word in blocks()
 
 
 def _starts(word: str, own: Mapping[str, Defined]) -> bool:

@@ -117,9 +117,9 @@ class Lines:
         pattern = read_pattern(self.context, clauses.stated) if clauses.stated else None
         for index, (operation, word, use) in enumerate(parts):
             last = index == len(parts) - 1
-            arguments = dict(use.arguments)
+            arguments = use.arguments
             if clauses.sources:
-                arguments["from"] = self.context.span(clauses.sources)
+                arguments = {**arguments, "from": self.context.span(clauses.sources)}
             stated = self.context.span(clauses.stated.size) if clauses.stated and last else None
             span = self.context.span(word)
             origin = Origin(statement, span, arguments, stated, False, place.frame, read.text)

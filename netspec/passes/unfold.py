@@ -42,6 +42,10 @@ _TOP = {
 }
 
 
+_WORDS = frozenset((*HEADERS, *_TOP))
+"""Words that are not those of layers or blocks."""
+
+
 class Unfold:
     """Carries out the statements of a text and adds the layers to a graph."""
 
@@ -74,6 +78,13 @@ class Unfold:
 
     def statement(self, statement: tree.Statement, place: Place) -> None:
         """Carry out one statement."""
+        if (
+            isinstance(statement, tree.Command)
+            and statement.body is None
+            and statement.head.text not in _WORDS
+        ):
+            self.line(statement, place)
+            return
         match statement:
             case tree.Command(head=tree.Name(text="repeat")):
                 self.repeat(statement, place)
