@@ -24,8 +24,10 @@ COMMANDS: Final = {
     "predict": ("netspec.cli.train:predict", "Apply a trained network to pictures or tables."),
     "export": ("netspec.cli.export:export", "Write a network as code that runs without netspec."),
     "layers": ("netspec.cli.layers:layers", "List the layers, or explain one."),
+    "diff": ("netspec.cli.diff:diff", "What is different between two specs."),
+    "draw": ("netspec.cli.draw:draw", "Draw the network of a spec."),
     "blocks": ("netspec.cli.blocks:blocks", "List the blocks that ship with netspec, or show one."),
-    "explain": ("netspec.cli.explain:explain", "Print the page of an error code."),
+    "explain": ("netspec.cli.explain:explain", "Explain a line of a spec, or an error code."),
     "limits": ("netspec.cli.limits:limits", "List the bounds on what a spec may cost."),
 }
 

@@ -2,40 +2,86 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Final
 
 import click
 
 from netspec.cli import options
-from netspec.cli.console import say
+from netspec.cli.console import has_colour, say, tell, width
 from netspec.cli.failures import document
 from netspec.codes import CODES
 from netspec.diagnostics import did_you_mean
+from netspec.limits import Limits
 
 SCHEMA: Final = "netspec.explain/1"
 
 
-@click.command(short_help="Print the page of an error code.")
-@click.argument("code", required=False)
+@click.command(
+    short_help="Explain a line of a spec, or an error code.",
+    context_settings={"ignore_unknown_options": True},  # `-:5` is a line of standard input
+)
+@click.argument("what", metavar="[CODE|FILE:LINE]", required=False)
 @options.json_as(SCHEMA)
-def explain(code: str | None, as_json: bool) -> None:
-    """Print the page of an error code, with a wrong and a right example.  Without CODE, list all codes."""
-    if code is not None and code.upper() not in CODES:
-        near = did_you_mean(code.upper(), CODES)
+@options.values
+@options.reading
+@click.pass_context
+def explain(
+    ctx: click.Context, what: str | None, as_json: bool, values: dict[str, str], limits: Limits
+) -> None:
+    """Say in words and numbers what a line of a spec does, or print the page of an error code.
+
+    Without an argument, all codes are listed.
+
+    \b
+    netspec explain lecture_cnn:5
+    netspec explain N203
+    """
+    file, colon, line = (what or "").rpartition(":")
+    if what is not None and colon and line.isdecimal() and file:
+        ctx.exit(_line(file, int(line), as_json, values, limits))
+    if what is not None and what.startswith("-"):
+        raise click.NoSuchOption(what, ctx=ctx)
+    code = None if what is None else what.upper()
+    if code is not None and code not in CODES:
+        near = did_you_mean(code, CODES)
         hint = f"Did you mean {near[0]}?" if near else "`netspec explain` lists all codes."
-        raise click.BadParameter(f"there is no code {code!r}. {hint}", param_hint="CODE")
-    wanted = list(CODES) if code is None else [code.upper()]
+        message = f"{what!r} is neither a code nor FILE:LINE, as in lenet:5. {hint}"
+        raise click.BadParameter(message, param_hint="CODE")
+    _code(code, as_json)
+
+
+def _code(code: str | None, as_json: bool) -> None:
+    wanted = list(CODES) if code is None else [code]
     if as_json:
-        say(
-            document(
-                SCHEMA, codes=[{"code": each, "title": CODES[each], "page": page(each)} for each in wanted]
-            )
-        )
+        pages = [{"code": each, "title": CODES[each], "page": page(each)} for each in wanted]
+        say(document(SCHEMA, codes=pages))
     elif code is None:
         say("".join(f"{each}  {title}\n" for each, title in CODES.items()))
     else:
-        say(page(wanted[0]) or f"{wanted[0]}: {CODES[wanted[0]]}\n")
+        say(page(code) or f"{code}: {CODES[code]}\n")
+
+
+def _line(file: str, line: int, as_json: bool, values: dict[str, str], limits: Limits) -> int:
+    """Explain a line of a spec; the exit code."""
+    from netspec.cli.files import read
+    from netspec.passes import analyse
+    from netspec.views.line import as_data, explain_line, nearest
+    from netspec.views.prose import as_text
+
+    source = read(file, limits)
+    found = explain_line(analyse(source, limits, values), source, line, limits, values)
+    around = [] if found else nearest(source, line)
+    if as_json:
+        lines = [{"line": number, "text": text} for number, text in around]
+        say(document(SCHEMA, file=source.name, line=line, statements=as_data(found), nearest=lines))
+    elif found:
+        say(as_text(f"{source.name}:{line}", found, width(sys.stdout), has_colour(sys.stdout)))
+    else:
+        shown = "".join(f"{number:>5} | {text}\n" for number, text in around)
+        tell(f"netspec: nothing is said on line {line} of {source.name}; near it stands\n{shown}")
+    return 0 if found else 1
 
 
 def page(code: str) -> str | None:

@@ -19,9 +19,12 @@ files = click.argument("files", metavar="FILE...", nargs=-1, required=True)
 
 def reading(command: Command) -> Command:
     """The options of every command that reads a spec; the command gets `limits`."""
-    for option in (_debug, _format, _limit):
-        command = option(command)
-    return command
+    return _format(bounded(command))
+
+
+def bounded(command: Command) -> Command:
+    """Those of a command whose own `--format` says what it writes; the command gets `limits`."""
+    return _debug(_limit(command))
 
 
 def json_as(schema: str) -> Callable[[Command], Command]:

@@ -6,6 +6,7 @@ its name, in order), `option` (`name=value`) or `flag` (a bare word).  An instan
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, field, fields
 from functools import cache
 from inspect import cleandoc
@@ -70,6 +71,20 @@ def _field(kind: Kind, meaning: str, default: Any, *, positional: bool) -> Any:
 
 
 @frozen
+class Lookup:
+    """The arguments of a definition by what is asked for while a line is read."""
+
+    named: Mapping[str, Argument]
+    owners: Mapping[str, Argument]
+    """The argument of which a bare word is a value."""
+    positional: tuple[Argument, ...]
+    """Those that a value without a name fills, in order."""
+    required: tuple[Argument, ...]
+    references: tuple[Argument, ...]
+    """Those that name layers."""
+
+
+@frozen
 class Definition:
     """A word of the language.  Subclasses are made by the `word` decorator."""
 
@@ -93,6 +108,19 @@ class Definition:
                 ... if f.default is MISSING else f.default,
             )
             for f in fields(cls)
+        )
+
+    @classmethod
+    @cache
+    def lookup(cls) -> Lookup:
+        """The arguments by what is asked for while a line is read."""
+        all_ = cls.arguments()
+        return Lookup(
+            {each.name: each for each in all_},
+            {word: each for each in reversed(all_) for word in each.kind.words},
+            tuple(each for each in all_ if each.positional and not each.kind.words),
+            tuple(each for each in all_ if each.required),
+            tuple(each for each in all_ if each.kind.names_layers),
         )
 
     @classmethod

@@ -148,12 +148,11 @@ class Operation(Definition):
 
     def references(self) -> tuple[str, ...]:
         """The results that its arguments name, in order; they follow the other inputs."""
+        named = ((each.kind, getattr(self, each.name)) for each in self.lookup().references)
         return tuple(
             value
-            for each in self.arguments()
-            if isinstance(each.kind, Reference)
-            and not each.kind.weights
-            and isinstance(value := getattr(self, each.name), str)
+            for kind, value in named
+            if isinstance(kind, Reference) and not kind.weights and isinstance(value, str)
         )
 
     def parts(self) -> tuple[Operation, ...]:

@@ -68,6 +68,11 @@ class Kind:
         """Any number of values may stand in its position."""
         return False
 
+    @property
+    def names_layers(self) -> bool:
+        """Its values are names of layers."""
+        return False
+
     def read(self, values: tuple[tree.Value, ...]) -> Any:
         """The value behind the nodes; raises `Unreadable`."""
         raise NotImplementedError
@@ -314,6 +319,10 @@ class Reference(Kind):
 
     @property
     def takes_any_word(self) -> bool:
+        return True
+
+    @property
+    def names_layers(self) -> bool:
         return True
 
     def read(self, values: tuple[tree.Value, ...]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from netspec.collector import collector_paused
 from netspec.diagnostics import Diagnostic, Diagnostics, SpecError, in_order
 from netspec.ir.binding import check_sizes
 from netspec.ir.constraints import Constraints
@@ -60,10 +61,11 @@ def run(
     """The network as far as it could be made, and the diagnostics in order; nothing is raised."""
     context = Context(source, limits, values or {}, sizes or {})
     net = None
-    try:
-        net = _run(context)
-    except SpecError as refused:
-        context.diagnostics.extend(refused.diagnostics)
+    with collector_paused():
+        try:
+            net = _run(context)
+        except SpecError as refused:
+            context.diagnostics.extend(refused.diagnostics)
     return net, in_order(context.diagnostics)
 
 

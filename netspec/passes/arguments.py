@@ -102,14 +102,16 @@ class Binder:
 
     def argument(self, name: str) -> Argument | None:
         """The argument of a name."""
-        return next((each for each in self.definition.arguments() if each.name == name), None)
+        return self.definition.lookup().named.get(name)
 
     def owner(self, word: str) -> Argument | None:
         """The argument of which a bare word is a value."""
-        return next((each for each in self.definition.arguments() if word in each.kind.words), None)
+        return self.definition.lookup().owners.get(word)
 
     def joined(self, item: tree.Name) -> tuple[Argument, tree.Value] | None:
         """`stride2` as the option and the number."""
+        if not item.text[-1].isdigit():
+            return None
         match = JOINED.fullmatch(item.text)
         found = self.argument(match[1]) if match else None
         if not match or not found:
@@ -135,9 +137,8 @@ class Binder:
 
     def next_positional(self) -> Argument | None:
         """The positional argument that the next value fills."""
-        for each in self.definition.arguments():
-            is_open = each.name not in self.values or each.kind.many
-            if each.positional and is_open and not each.kind.words:
+        for each in self.definition.lookup().positional:
+            if each.name not in self.values or each.kind.many:
                 return each
         return None
 
@@ -242,15 +243,15 @@ class Binder:
 
     def require(self) -> None:
         """Report arguments that have no default and were not given."""
-        missing = [
-            each for each in self.definition.arguments() if each.required and each.name not in self.values
-        ]
+        missing = [each for each in self.definition.lookup().required if each.name not in self.values]
         if missing:
             misfit.missing(self, missing)
 
 
 def _evaluated(node: tree.Value, sizes: Mapping[str, int]) -> tree.Value:
     """The value with its groups computed; the symbols of a shape stay, those of a number have a size."""
+    if node.__class__ is tree.Number:
+        return node
     one = (
         isinstance(node, tree.Size)
         and len(node.dimensions) == 1

@@ -28,11 +28,17 @@ class Clauses:
     """The layer after `weights=`, whose parameters this one uses."""
 
 
+_MAY_BE_CLAUSES = frozenset((tree.Clause, tree.Option, tree.Result))
+
+
 def read_clauses(context: Context, statement: tree.Command) -> Clauses:
     """Take the clauses of a line out of its items; reports those that do not fit."""
     found = Clauses()
     seen: dict[str, tree.Node] = {}
     for item in statement.items:
+        if item.__class__ not in _MAY_BE_CLAUSES:
+            found.items.append(item)
+            continue
         match item:
             case tree.Clause(word=tree.Name(text="as"), values=values) if _after_state(found):
                 found.items.pop()

@@ -35,11 +35,21 @@ class Context:
     """The blocks of the standard library that were used."""
     later_input: tree.Statement | None = None
     """The first `input` of the text, wherever it stands."""
+    asks_in: bool | None = None
     main: Source = field(init=False)
     """The text itself."""
 
     def __post_init__(self) -> None:
         self.main = self.source
+
+    @property
+    def asks(self) -> bool:
+        """The text that is read asks for sizes by `in.`, or belongs to a block."""
+        if self.source is not self.main:
+            return True
+        if self.asks_in is None:
+            self.asks_in = "in." in self.main.text
+        return self.asks_in
 
     def is_enough(self, node: tree.Node) -> bool:
         """So much is wrong that the rest is not looked at; the first time, that is reported at a node."""
@@ -81,7 +91,7 @@ class Context:
 
     def span(self, node: tree.Node) -> Span:
         """The place of a node."""
-        return self.source.span(node.start, node.end)
+        return Span(self.source, node.start, node.end)
 
     def text(self, node: tree.Node) -> str:
         """A node as written."""

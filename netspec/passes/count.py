@@ -21,7 +21,7 @@ A table is a tree: a use of a block is a row that holds the block's rows, the tu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -60,6 +60,16 @@ class Row:
     rows: tuple[Row, ...] = ()
     file: str = ""
     """The file that holds the line, where that is another one."""
+    layers: tuple[str, ...] = ()
+    """The core layers that the statement itself makes: of a join, the one that joins."""
+    turns: int = 1
+    """Of a repetition: how many turns its rows are."""
+
+    def all_layers(self) -> Iterator[str]:
+        """The core layers of the statement and of the rows that it stands for, in order."""
+        for row in self.rows:
+            yield from row.all_layers()
+        yield from self.layers
 
 
 @frozen
@@ -194,6 +204,7 @@ class _Rows:
             added(self.products(layer) for layer in node.layers),
             tuple(note for layer in node.layers for note in self.notes(layer)),
             file=self.file(origin),
+            layers=tuple(layer.name for layer in node.layers),
         )
 
     def held(self, node: _Node) -> Row:
@@ -221,13 +232,20 @@ class _Rows:
         if all(len(body) == 1 for body in bodies) and len({body[0].text for body in bodies}) == 1:
             first = bodies[0][0]
             rows = tuple(row for body in bodies for row in body) if len(turns) > 1 else first.rows
-            row = self.sum(frame, first.text, _last(turns[-1]), rows, "repeat", len(turns))
+            row = self.sum(frame, first.text, _last(turns[-1]), rows, "repeat", len(turns), len(turns))
             return row if len(turns) > 1 else first
         rows = tuple(row for body in bodies for row in body)
-        return self.sum(frame, frame.text, _last(turns[-1]), rows, "repeat")
+        return self.sum(frame, frame.text, _last(turns[-1]), rows, "repeat", turns=len(turns))
 
     def sum(
-        self, frame: Frame, text: str, result: Layer, rows: tuple[Row, ...], kind: str, count: int = 1
+        self,
+        frame: Frame,
+        text: str,
+        result: Layer,
+        rows: tuple[Row, ...],
+        kind: str,
+        count: int = 1,
+        turns: int = 1,
     ) -> Row:
         """A row for what holds others."""
         notes = tuple(dict.fromkeys(note for row in rows for note in row.notes)) if kind == "join" else ()
@@ -244,6 +262,8 @@ class _Rows:
             count,
             rows,
             "" if frame.statement.source is self.main else frame.statement.source.name,
+            tuple(layer.name for layer in joining),
+            turns,
         )
 
     def file(self, origin: Origin | None) -> str:

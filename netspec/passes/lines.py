@@ -63,6 +63,8 @@ class Lines:
     ) -> tuple[tuple[tree.Item, ...], str, tuple[str, ...]] | None:
         """The items with names replaced, the line's text so, and the new texts; None after a report."""
         self.context.visible = place.scope.values
+        if not place.scope.values and not self.context.asks:
+            return statement.items, "", ()
         found = self.mentions.get(id(statement))
         if found is None:
             found = self.mentions[id(statement)] = (mentioned(statement), statement)
@@ -176,7 +178,7 @@ class Lines:
     ) -> tuple[list[Part], tuple[str, ...] | None]:
         """The first part with the results that its references name among its inputs; None after a report."""
         operation, head, use = parts[0]
-        for argument in type(operation).arguments():
+        for argument in operation.lookup().references:
             value = getattr(operation, argument.name)
             if not isinstance(argument.kind, Reference) or not value:
                 continue

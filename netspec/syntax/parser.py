@@ -7,14 +7,12 @@ not text, nesting) is refused before.
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, cast
 
+from netspec.collector import collector_paused
 from netspec.diagnostics import Diagnostic, Diagnostics, Edit, Fix, Label, SpecError, error
 from netspec.limits import DEFAULT, Limits
 from netspec.source import Source, Span
@@ -78,20 +76,8 @@ def parse(source: Source, diagnostics: Diagnostics, limits: Limits = DEFAULT) ->
     """The syntax tree of a text.  Bad lines are reported and left out; raises `SpecError` where nothing can be read."""
     _check_text(source, limits)
     _check_tabs(source, diagnostics)
-    with _collector_paused():
+    with collector_paused():
         return _parse(source, diagnostics)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Nothing that a parse makes is garbage before its end, and looking for some takes as long as the parse."""
-    ran = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if ran:
-            gc.enable()
 
 
 def _parse(source: Source, diagnostics: Diagnostics) -> tree.File:

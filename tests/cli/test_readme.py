@@ -1,4 +1,4 @@
-"""What README shows is what the commands print."""
+"""What README and `docs/tools.md` show is what the commands print."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,16 @@ import pytest
 from .conftest import ROOT, Run
 
 README = (ROOT / "README.md").read_text("utf-8")
-SHOWN = dict(re.findall(r"```console\n\$ netspec (.*)\n((?:.*\n)*?)```", README))
+EXAMPLE = r"```console\n\$ netspec (.*)\n((?:.*\n)*?)```"
+SHOWN = dict(re.findall(EXAMPLE, README))
+
+
+TOOLS = dict(re.findall(EXAMPLE, (ROOT / "docs" / "tools.md").read_text("utf-8")))
+
+
+@pytest.mark.parametrize("command", TOOLS)
+def test_tools(run: Run, command: str) -> None:
+    assert run(*command.split()).stdout == TOOLS[command]
 
 
 def test_both_examples_are_found() -> None:
