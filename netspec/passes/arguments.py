@@ -250,7 +250,7 @@ class Binder:
 
 def _evaluated(node: tree.Value, sizes: Mapping[str, int]) -> tree.Value:
     """The value with its groups computed; the symbols of a shape stay, those of a number have a size."""
-    if node.__class__ is tree.Number:
+    if node.__class__ is tree.Number or node.__class__ is tree.Name:
         return node
     one = (
         isinstance(node, tree.Size)
