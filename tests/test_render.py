@@ -15,7 +15,7 @@ from netspec.source import Source, Span
 
 _ESCAPES = re.compile("\x1b\\[[0-9;]*m")
 _ROW = re.compile(r" +(\d+|) [|] ?(.*)")
-KEYS = set("code title message file line column labels because history notes try fixes".split())
+KEYS = set("code title message file line column labels because history notes uses try fixes".split())
 
 
 def mark(source: Source, text: str, nth: int = 0) -> Span:

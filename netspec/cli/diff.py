@@ -21,6 +21,7 @@ SCHEMA: Final = "netspec.diff/1"
 @options.json_as(SCHEMA)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 where the two are different.")
 @options.values
+@options.sizes
 @options.reading
 @click.pass_context
 def diff(
@@ -30,12 +31,14 @@ def diff(
     as_json: bool,
     exit_code: bool,
     values: dict[str, str],
+    sizes: dict[str, int],
     limits: Limits,
 ) -> None:
     """Say what is different between two specs (or weights that carry one): lines, shapes, costs, settings.
 
     + added, - removed, ~ changed, > moved; a line without a mark is as before and makes or costs something else.
-    `--set` gives values to the parameters of B, so that a spec can be compared with itself.
+    `--set` gives values to the parameters of B, so that a spec can be compared with itself, `--bind` numbers
+    to the symbols of both.
 
     \b
     netspec diff lenet lecture_cnn
@@ -46,8 +49,8 @@ def diff(
     from netspec.views.compare import as_data, compare
     from netspec.views.difference import as_text
 
-    nets, found = compile_all([before], limits)
-    others, wrong = compile_all([after], limits, values)
+    nets, found = compile_all([before], limits, sizes=sizes)
+    others, wrong = compile_all([after], limits, values, sizes)
     if found or wrong:
         raise SpecError(*found, *wrong)
     for name, all_nets in ((before, nets), (after, others)):

@@ -24,6 +24,7 @@ SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid", ".mer
 @click.option("--expand", is_flag=True, help="Show the lines of every block and of every turn.")
 @click.option("--depth", type=click.IntRange(0), default=0, help="How many levels of blocks to open.")
 @options.values
+@options.sizes
 @options.bounded
 def draw(
     file: str,
@@ -32,6 +33,7 @@ def draw(
     expand: bool,
     depth: int,
     values: dict[str, str],
+    sizes: dict[str, int],
     limits: Limits,
 ) -> None:
     """Draw the network of a spec: a box a line, with its output shape and parameters.
@@ -52,7 +54,7 @@ def draw(
         kind = SUFFIXES.get(out.suffix.lower()) if out and out.suffix else "svg"
     if kind is None:
         raise click.BadParameter(f"{out} ends in none of {', '.join(SUFFIXES)}; --format says what it is.")
-    nets, found = compile_all([file], limits, values)
+    nets, found = compile_all([file], limits, values, sizes)
     if found:
         raise SpecError(*found)
     if len(nets) > 1:

@@ -13,7 +13,9 @@ from netspec.cli.console import has_colour, say, tell, width
 from netspec.cli.failures import document
 from netspec.codes import CODES
 from netspec.diagnostics import did_you_mean
+from netspec.ir.net import Net
 from netspec.limits import Limits
+from netspec.source import Source
 
 SCHEMA: Final = "netspec.explain/1"
 
@@ -25,10 +27,16 @@ SCHEMA: Final = "netspec.explain/1"
 @click.argument("what", metavar="[CODE|FILE:LINE]", required=False)
 @options.json_as(SCHEMA)
 @options.values
+@options.sizes
 @options.reading
 @click.pass_context
 def explain(
-    ctx: click.Context, what: str | None, as_json: bool, values: dict[str, str], limits: Limits
+    ctx: click.Context,
+    what: str | None,
+    as_json: bool,
+    values: dict[str, str],
+    sizes: dict[str, int],
+    limits: Limits,
 ) -> None:
     """Say in words and numbers what a line of a spec does, or print the page of an error code.
 
@@ -40,7 +48,12 @@ def explain(
     """
     file, colon, line = (what or "").rpartition(":")
     if what is not None and colon and line.isdecimal() and file:
-        ctx.exit(_line(file, int(line), as_json, values, limits))
+        from netspec.cli.files import read
+        from netspec.passes import analyse
+
+        source = read(file, limits)
+        net = analyse(source, limits, values, sizes)
+        ctx.exit(_line(net, source, int(line), as_json, values, limits))
     if what is not None and what.startswith("-"):
         raise click.NoSuchOption(what, ctx=ctx)
     code = None if what is None else what.upper()
@@ -63,15 +76,12 @@ def _code(code: str | None, as_json: bool) -> None:
         say(page(code) or f"{code}: {CODES[code]}\n")
 
 
-def _line(file: str, line: int, as_json: bool, values: dict[str, str], limits: Limits) -> int:
+def _line(net: Net, source: Source, line: int, as_json: bool, values: dict[str, str], limits: Limits) -> int:
     """Explain a line of a spec; the exit code."""
-    from netspec.cli.files import read
-    from netspec.passes import analyse
     from netspec.views.line import as_data, explain_line, nearest
     from netspec.views.prose import as_text
 
-    source = read(file, limits)
-    found = explain_line(analyse(source, limits, values), source, line, limits, values)
+    found = explain_line(net, source, line, limits, values)
     around = [] if found else nearest(source, line)
     if as_json:
         lines = [{"line": number, "text": text} for number, text in around]

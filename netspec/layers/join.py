@@ -66,7 +66,7 @@ class Join(Operation):
         """How two shapes do not fit in some of their axes, with the numbers of each side."""
         if first.kind == other.kind:
             pairs = zip(AXES[first.kind][axes], first.dims[axes], other.dims[axes], strict=True)
-            why = ", ".join(f"{name} {one} and {two}" for name, one, two in pairs if one != two)
+            why = ", ".join(f"{name} {one} and {two}" for name, one, two in pairs if not agree(one, two))
         elif self.spreads and "vector" in (first.kind, other.kind):
             *_, channels = max(AXES[first.kind], AXES[other.kind], key=len)
             why = f"{channels} {first.dims[-1]} and {other.dims[-1]}"

@@ -366,11 +366,6 @@ def _entries(shape: Shape) -> int | None:
     return size if isinstance(size := shape.size, int) else None
 
 
-def known(number: Dim | None) -> int | None:
-    """The number, None where it depends on a symbol."""
-    return number if isinstance(number, int) else None
-
-
 def added(numbers: Iterable[Dim | None]) -> Dim | None:
     """The sum, None where it is too long an expression."""
     found: Dim = 0

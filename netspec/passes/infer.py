@@ -62,7 +62,7 @@ class Graph:
         self.names: set[str] = set()
         """Names that are taken, those of layers that failed included."""
         self.symbols: dict[str, None] = {}
-        """The symbols that the layers' arguments name, those included that numbers stand for."""
+        """The symbols for which there may be numbers: those that the layers' arguments name."""
         self.done: dict[str, Layer] = {}
         self.results: dict[str, Shape] = {}
         """The shapes of all results by name."""
@@ -83,9 +83,8 @@ class Graph:
         if len(self.names) > self.context.limits.layers:
             self.context.report_limit(len(self.names), layer.origin.statement if layer.origin else None)
             raise Enough
-        if layer.operation.lookup().shapes:
-            self.symbols |= dict.fromkeys(symbols_in((layer,)))
         if self.context.sizes:
+            self.symbols |= dict.fromkeys(symbols_in((layer,)))
             (layer,) = bound_layers((layer,), self.context.sizes)
         if not isinstance(layer.operation, Unmade) and all(name in self.results for name in layer.inputs):
             self.infer(layer)

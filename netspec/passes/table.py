@@ -22,7 +22,7 @@ def as_data(table: Table) -> dict[str, Any]:
         "name": table.name,
         "rows": [_row_data(row) for row in table.rows],
         "parameters": table.parameters,
-        "multiply_adds": _as_json(table.multiply_adds),
+        "multiply_adds": as_json(table.multiply_adds),
         "symbols": list(table.symbols),
         "constraints": list(table.constraints),
         "convention": table.convention,
@@ -41,7 +41,7 @@ def _row_data(row: Row) -> dict[str, Any]:
         "name": row.name,
         "output": row.output,
         "parameters": row.parameters,
-        "multiply_adds": _as_json(row.multiply_adds),
+        "multiply_adds": as_json(row.multiply_adds),
         "notes": list(row.notes),
     }
     if row.kind != "line":
@@ -51,7 +51,8 @@ def _row_data(row: Row) -> dict[str, Any]:
     return data
 
 
-def _as_json(number: Dim | None) -> int | str | None:
+def as_json(number: Dim | None) -> int | str | None:
+    """A number as it stands in documents: an expression as its text."""
     return str(number) if isinstance(number, Expression) else number
 
 
@@ -96,7 +97,7 @@ def as_text(
     """A table for people.  Notes stand at the end of their row, or below it where `width` columns are too few."""
     rows = list(shown(table.rows, depth))
     cells = [(_line(row), before + _text(row), *_cells(row, opened)) for before, row, opened in rows]
-    total = ("", "total", "", f"{table.parameters:,}", _number(table.multiply_adds))
+    total = ("", "total", "", f"{table.parameters:,}", shortened(table.multiply_adds))
     memory = _memory_cells(table.memory)
     widths = [max(len(cell) for cell in column) for column in zip(_HEAD, total, *cells, strict=True)]
     widths[1] = max(widths[1], *(len(label) - widths[2] - 2 for label, _, _ in memory))
@@ -160,11 +161,11 @@ def _cells(row: Row, opened: bool) -> tuple[str, str, str]:
     return (
         row.output,
         f"{row.parameters:,}" if row.parameters else "",
-        _number(row.multiply_adds) if row.multiply_adds != 0 else "",
+        shortened(row.multiply_adds) if row.multiply_adds != 0 else "",
     )
 
 
-def _number(value: Dim | None) -> str:
+def shortened(value: Dim | None) -> str:
     """A number, or an expression that is not too long for a table."""
     return "?" if value is None or len(text := f"{value:,}") > _WIDEST else text
 
@@ -173,9 +174,13 @@ def _memory_cells(memory: Memory) -> list[tuple[str, str, str]]:
     return [
         (
             "parameters",
-            _number(memory.parameters),
+            shortened(memory.parameters),
             "as much again for their gradients, more for the optimizer",
         ),
-        ("one example, predicting", _number(memory.predicting), "the largest input and output of one layer"),
-        ("one example, training", _number(memory.training), "all outputs kept, and the largest gradients"),
+        (
+            "one example, predicting",
+            shortened(memory.predicting),
+            "the largest input and output of one layer",
+        ),
+        ("one example, training", shortened(memory.training), "all outputs kept, and the largest gradients"),
     ]

@@ -10,8 +10,10 @@ from typing import Any, Final
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Operation
 from netspec.ir.net import Net
+from netspec.ir.symbolic import Dim
 from netspec.ir.training import NAMED, Training
-from netspec.passes.count import Row, Table, count, known
+from netspec.passes.count import Row, Table, count
+from netspec.passes.table import as_json
 from netspec.views.align import align, signature
 
 KINDS: Final = ("added", "removed", "changed", "moved", "affected")
@@ -44,8 +46,8 @@ class Total:
     """A figure of the whole network; None where a symbol decides."""
 
     name: str
-    before: int | None
-    after: int | None
+    before: Dim | None
+    after: Dim | None
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,10 @@ def _outputs(net: Net) -> tuple[str, ...]:
     return tuple(str(layer.shape) for layer in net.outputs)
 
 
-def _totals(net: Net, table: Table) -> Iterator[tuple[str, int | None]]:
+def _totals(net: Net, table: Table) -> Iterator[tuple[str, Dim | None]]:
     yield "core_layers", len(net.layers)
     yield "parameters", table.parameters
-    yield "multiply_adds", known(table.multiply_adds)
+    yield "multiply_adds", table.multiply_adds
     yield "memory_parameters", table.memory.parameters
     yield "memory_predicting", table.memory.predicting
     yield "memory_training", table.memory.training
@@ -266,7 +268,9 @@ def as_data(found: Comparison) -> dict[str, Any]:
             }
             for each in found.training
         ],
-        "totals": {each.name: {"before": each.before, "after": each.after} for each in found.totals},
+        "totals": {
+            each.name: {"before": as_json(each.before), "after": as_json(each.after)} for each in found.totals
+        },
         "outputs": {"before": [*found.outputs[0]], "after": [*found.outputs[1]]},
     }
 
@@ -280,6 +284,6 @@ def _change(change: Change) -> dict[str, Any]:
             "count": row.count,
             "output": row.output,
             "parameters": row.parameters,
-            "multiply_adds": known(row.multiply_adds),
+            "multiply_adds": as_json(row.multiply_adds),
         }
     return data | {"notes": [*change.notes], "inside": [_change(each) for each in change.inside]}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from netspec.passes.count import Row, known
+from netspec.passes.count import Row, added
+from netspec.passes.table import shortened
 from netspec.views.compare import Change, Comparison, Setting, Total
 
 MARKS: Final = {"added": "+", "removed": "-", "changed": "~", "moved": ">", "affected": " "}
@@ -102,16 +103,12 @@ def _rows(changes: Sequence[Change], indent: str) -> Iterator[tuple[Cells, tuple
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
-    return str(row.line or ""), row.output, _number(row.parameters), _number(known(row.multiply_adds))
+    return str(row.line or ""), row.output, shortened(row.parameters), shortened(row.multiply_adds)
 
 
 def _figure(text: str) -> str:
     """What layers without any leave empty."""
     return "" if text == "0" else text
-
-
-def _number(value: int | None) -> str:
-    return "?" if value is None else f"{value:,}"
 
 
 def _line(cells: Cells, widths: Sequence[int]) -> str:
@@ -125,6 +122,8 @@ def _line(cells: Cells, widths: Sequence[int]) -> str:
 def _total(total: Total) -> tuple[str, str, str, str, str]:
     name, before, after = _NAMES[total.name], total.before, total.after
     if before is None or after is None or before == after:
-        return name, _number(before), _number(after), "" if before is None or after is None else "0", ""
+        return name, shortened(before), shortened(after), "" if before is None or after is None else "0", ""
+    if not (isinstance(before, int) and isinstance(after, int)):
+        return name, shortened(before), shortened(after), shortened(added([after, -before])), ""
     per_cent = f"{100 * (after - before) / before:+.1f} %" if before else ""
-    return name, _number(before), _number(after), f"{after - before:+,}", per_cent
+    return name, shortened(before), shortened(after), f"{after - before:+,}", per_cent

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import PurePath
 
 from netspec.ir.layer import Layer, Origin, Param
 from netspec.ir.net import Net
-from netspec.ir.shape import Shape
-from netspec.ir.symbolic import Dim, Unbound
-from netspec.passes.count import BYTES, known
+from netspec.ir.shape import Dim, Shape
+from netspec.passes.count import BYTES
 from netspec.passes.reach import Field
 from netspec.passes.shapes import history
+from netspec.passes.table import as_json
 from netspec.source import Source
 
 
@@ -50,14 +51,15 @@ class Facts:
     output: str
     memory: int | None
     """Bytes of its output in float32, for one example."""
-    padding: tuple[int, int, int, int] | None
+    padding: tuple[int | str | None, ...] | None
     weights: tuple[Weights, ...]
     shares: str
     """The layer whose weights it uses; its own count is then 0."""
     parameters: int
     parameters_as: str
     """How the number comes about: `5*5*1*4 + 4`."""
-    multiply_adds: int | None
+    multiply_adds: int | str | None
+    """A text where it depends on symbols."""
     multiply_adds_as: str
     field: tuple[int, int] | None
     """Pixels of the input, in height and width, that one number sees; None for all of it."""
@@ -75,6 +77,7 @@ def facts(net: Net, layer: Layer, fields: Mapping[str, Field], main: Source | No
     params = operation.parameters(inputs) if layer.inputs else ()
     own = 0 if layer.shares else sum(param.size for param in params if param.trainable)
     products = _products(layer, inputs)
+    sides = operation.padding(inputs) if inputs else None
     seen = fields[layer.name]
     whole = seen.whole or layer.shape.kind not in ("image", "sequence of images")
     readers = [each for each in net.layers if layer.name in {_base(name) for name in each.inputs}]
@@ -90,14 +93,14 @@ def facts(net: Net, layer: Layer, fields: Mapping[str, Field], main: Source | No
             for name in layer.inputs
         ),
         str(layer.shape),
-        known(layer.shape.size * BYTES),
-        _padding(layer, inputs),
+        prod(layer.shape.known) * BYTES if layer.shape.is_known else None,
+        tuple(map(as_json, sides)) if sides else None,
         tuple(Weights(param.name, param.shape, param.trainable) for param in params),
         layer.shares,
         own,
         counted(params) if own else "",
-        known(products),
-        _products_as(layer, inputs, params, products) if products else "",
+        as_json(products),
+        _products_as(layer, inputs, params, products) if isinstance(products, int) and products else "",
         None if whole else seen.pixels,
         None if whole else (str(seen.jump[0]), str(seen.jump[1])),
         any(each.shape.kind == "image" for each in net.inputs),
@@ -141,23 +144,14 @@ def counted(params: Sequence[Param]) -> str:
     return " + ".join(factors(param.shape[::-1]) for param in params if param.trainable)
 
 
-def _padding(layer: Layer, inputs: Sequence[Shape]) -> tuple[int, int, int, int] | None:
-    sides = layer.operation.padding(inputs) if inputs else None
-    numbers = tuple(side for side in sides or () if isinstance(side, int))
-    return (numbers[0], numbers[1], numbers[2], numbers[3]) if len(numbers) == 4 else None
-
-
 def _products(layer: Layer, inputs: Sequence[Shape]) -> Dim | None:
-    try:
+    with suppress(OverflowError):  # too long an expression
         return layer.operation.multiply_adds(inputs) if layer.inputs else 0
-    except Unbound:
-        return None
+    return None
 
 
-def _products_as(layer: Layer, inputs: Sequence[Shape], params: Sequence[Param], products: Dim) -> str:
-    """The number as a product, places * weights, where it is one; an expression as it is."""
-    if not isinstance(products, int):
-        return str(products)
+def _products_as(layer: Layer, inputs: Sequence[Shape], params: Sequence[Param], products: int) -> str:
+    """The number as a product, places * weights, where it is one."""
     weights = [param for param in params if len(param.shape) > 1]
     size = sum(param.size for param in weights)
     for shape in (layer.shape, *inputs[:1]):

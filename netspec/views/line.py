@@ -10,8 +10,9 @@ from netspec.diagnostics import Diagnostics
 from netspec.ir.layer import Frame, Layer
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
-from netspec.passes.count import Row, count, known
+from netspec.passes.count import Row, count
 from netspec.passes.reach import Field, receptive_fields
+from netspec.passes.table import as_json
 from netspec.source import Source, Span
 from netspec.syntax import tree
 from netspec.syntax.parser import parse
@@ -29,7 +30,7 @@ class Use:
     reads: str
     output: str
     parameters: int
-    multiply_adds: int | None
+    multiply_adds: int | str | None
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Held:
     text: str
     output: str
     parameters: int
-    multiply_adds: int | None
+    multiply_adds: int | str | None
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ class _Look:
             ", ".join(dict.fromkeys(reads)),
             row.output,
             row.parameters,
-            known(row.multiply_adds),
+            as_json(row.multiply_adds),
         )
 
     def chain(self, layer: Layer, row: Row) -> Iterator[str]:
@@ -222,6 +223,6 @@ def _held(row: Row) -> Iterator[Held]:
 def _opened(rows: Sequence[Row], depth: int) -> Iterator[Held]:
     for row in rows:
         text = f"{row.text} x {row.count}" if row.count > 1 else row.text
-        yield Held(depth, text, row.output, row.parameters, known(row.multiply_adds))
+        yield Held(depth, text, row.output, row.parameters, as_json(row.multiply_adds))
         if row.kind in ("join", "path"):
             yield from _opened(row.rows, depth + 1)

@@ -175,7 +175,7 @@ def _bytes(size: int | None) -> str:
     return "" if size is None else f", {size:,} bytes in float32"
 
 
-def _padding(sides: tuple[int, int, int, int] | None) -> str:
+def _padding(sides: tuple[int | str | None, ...] | None) -> str:
     if not sides or not any(sides):
         return ""
     return ", ".join(
@@ -191,10 +191,12 @@ def _weights(each: Facts) -> str:
     return f"{names}, those of {each.shares}" if each.shares else names
 
 
-def _number(value: int | None, how: str) -> str:
-    """A number with how it comes about; empty for 0."""
+def _number(value: int | str | None, how: str) -> str:
+    """A number with how it comes about, or the expression that it is; empty for 0."""
     if value is None:
-        return how or "depends on sizes that have no number"
+        return "depends on sizes that have no number"
+    if isinstance(value, str):
+        return value
     if not value:
         return ""
     return f"{how} = {value:,}" if how and how != str(value) else f"{value:,}"

@@ -10,7 +10,7 @@ from netspec.ir.definition import Definition
 from netspec.ir.layer import Frame
 from netspec.ir.net import Net
 from netspec.passes.budget import QUANTITIES
-from netspec.passes.count import Row, added, count, known
+from netspec.passes.count import Row, added, count
 from netspec.source import Source
 from netspec.syntax import tree
 
@@ -174,7 +174,7 @@ def _body(net: Net, source: Source, statement: tree.Statement) -> Said:
         text = f"Carries out the lines below it for `{statement.name.text}` = {values}."
     if not made:
         return Said(kind, f"{text} Its lines make no layer here.")
-    products = known(added(row.multiply_adds for row in made))
+    products = added(row.multiply_adds for row in made)
     ways = times(sum(row.line == made[0].line for row in made))
     parameters = sum(row.parameters for row in made)
     if not parameters and not products:

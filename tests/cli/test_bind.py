@@ -1,5 +1,6 @@
 """`--bind` on every command that reads a spec: the sizes go with the weights."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,17 @@ def test_weights_keep_the_sizes(run: Run, spec: Path, tmp_path: Path) -> None:
 def test_a_size_of_nothing(run: Run, spec: Path) -> None:
     assert "N108" in run("check", spec, *BOTH, "--bind", "T=3").stderr
     assert run("check", spec, "--bind", "H=none").exit_code == 2
+
+
+def test_other_views(run: Run, spec: Path) -> None:
+    assert "gives          pool1: 4x3x1" in run("explain", f"{spec}:2", *BOTH).stdout
+    assert "4x3x1" in run("draw", spec, *BOTH).stdout
+    assert run("diff", spec, spec, "--exit-code", *BOTH).exit_code == 0
+    other = spec.with_name("other.net")
+    for path, size in ((spec, 4), (other, 5)):
+        path.write_text(f"input HxWx2\nconv {size} 3x3\n")
+    assert "72*H*W -> 90*H*W" in run("diff", spec, other).stdout
+    explained = json.loads(run("explain", f"{spec}:2", "--json").stdout)
+    assert explained["statements"][0]["layers"][0]["multiply_adds"] == "72*H*W"
+    compared = json.loads(run("diff", spec, other, "--json").stdout)
+    assert compared["totals"]["multiply_adds"] == {"before": "72*H*W", "after": "90*H*W"}
