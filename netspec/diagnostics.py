@@ -129,3 +129,8 @@ def did_you_mean(word: str, known: Iterable[str], most: int = 1, likeness: float
     from difflib import get_close_matches
 
     return get_close_matches(word[:40], list(known), n=most, cutoff=likeness)
+
+
+def short(text: str, most: int = 40) -> str:
+    """A text cut where it is long."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."

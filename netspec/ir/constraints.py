@@ -1,28 +1,26 @@
 """What a network needs its symbolic sizes to be: found by the shape rules, told with the shapes, checked with numbers.
 
-A rule asks `at_least(room, 0)`, `divides(2, width)` or `agree(left, right)`.  What is true for all sizes, or for none,
-is answered so.  Anything else depends on the sizes: the answer is yes, and the `Constraints` that are open write down
-what that takes, unless it contradicts what they hold, which makes the answer no.  Where none are open the answer is
-yes alone: whoever asks then has asked before.
+Rules ask by `ir.asking`.  What is true for all sizes, or for none, is answered so.  Anything else depends on the
+sizes: the answer is yes, and the `Constraints` that are open write down what that takes, unless it contradicts what
+they hold, which makes the answer no.  Where none are open the answer is yes alone: whoever asks then has asked before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextvars import ContextVar, Token
 from itertools import islice, product
-from types import TracebackType
 from typing import Final
 
-from netspec.ir.sizing import AT_LEAST, DIVISIBLE, EQUAL, Constraint, Sizing, isolated, reduced
-from netspec.ir.symbolic import Dim, Symbol, substituted, symbols_of
+from netspec.ir.asking import AT_LEAST, DIVISIBLE, EQUAL, Opened
+from netspec.ir.sizing import Constraint, Sizing, isolated, reduced
+from netspec.ir.symbolic import Dim, Expression, Symbol, substituted, symbols_of
 
 _CANDIDATES: Final = 8
 _MOST_TRIED: Final = 4096
 """Combinations of sizes that are tried where symbols depend on one another."""
 
 
-class Constraints:
+class Constraints(Opened):
     """What sizes have to meet.  `with Constraints() as found:` collects what the rules inside ask for.
 
     Constraints of one symbol are solved: `sizings` says which sizes it may have.  A symbol that follows from others is
@@ -31,20 +29,15 @@ class Constraints:
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.values: dict[str, Dim] = {}
         self.sizings: dict[str, Sizing] = {}
         self.others: tuple[Constraint, ...] = ()
         self._asked: tuple[Constraint, ...] = ()
-        self._tokens: list[Token[Constraints | None]] = []
 
-    def __enter__(self) -> Constraints:
-        self._tokens.append(_OPEN.set(self))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        _OPEN.reset(self._tokens.pop())
+    def answer(self, kind: str, value: Expression, divisor: int) -> bool:
+        """See `Opened.answer`."""
+        return self.ask(Constraint(kind, value, divisor))
 
     def ask(self, constraint: Constraint) -> bool:
         """It holds, or can: then it is kept.  False where it cannot, alone or together with the others."""
@@ -167,28 +160,3 @@ class Constraints:
                 if min(found.values(), default=1) >= 1 and not self.check(found):
                     return {name: found[name] for name in symbols}
         return None
-
-
-_OPEN: ContextVar[Constraints | None] = ContextVar("constraints", default=None)
-
-
-def at_least(value: Dim, least: Dim) -> bool:
-    """`value >= least`, or what has to hold for it."""
-    return _ask(AT_LEAST, value - least)
-
-
-def agree(one: Dim, other: Dim) -> bool:
-    """Both are the same size, or what has to hold for it."""
-    return _ask(EQUAL, one - other)
-
-
-def divides(divisor: int, value: Dim) -> bool:
-    """`value` is a multiple of a number, or what has to hold for it."""
-    return _ask(DIVISIBLE, value, divisor)
-
-
-def _ask(kind: str, value: Dim, divisor: int = 1) -> bool:
-    if isinstance(value, int):
-        return value >= 0 if kind == AT_LEAST else value == 0 if kind == EQUAL else value % divisor == 0
-    found = _OPEN.get()
-    return (Constraints() if found is None else found).ask(Constraint(kind, value, divisor))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from fractions import Fraction
 from math import prod
 from typing import ClassVar, TypeAlias
 
@@ -19,8 +18,9 @@ from netspec.ir.values import Reference
 from netspec.source import Span
 
 Shapes: TypeAlias = Sequence[Shape]
-Step: TypeAlias = tuple[tuple[int, int | Fraction], tuple[int, int | Fraction]]
-"""For height and width: pixels from the first to the last that one result sees, and pixels between neighbours."""
+Step: TypeAlias = tuple[tuple[int, int, int], tuple[int, int, int]]
+"""For height and width: pixels from the first to the last that one result sees, the pixels between neighbours, and
+the results that one pixel has (more than one where the image grows)."""
 
 
 @frozen
@@ -185,7 +185,7 @@ class Operation(Definition):
 
     def step(self, inputs: Shapes) -> Step | None:
         """Reach and stride in height and in width, for the receptive field; None where it sees its whole input."""
-        return (1, 1), (1, 1)
+        return (1, 1, 1), (1, 1, 1)
 
     def padding(self, inputs: Shapes) -> tuple[Dim, Dim, Dim, Dim] | None:
         """Rows and columns added at top, bottom, left and right; None where the layer does not pad."""

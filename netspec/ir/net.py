@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.frozen import frozen
-from netspec.ir.binding import all_sizes, bound_layers, check_sizes, matched, symbols_in
-from netspec.ir.constraints import Constraints
 from netspec.ir.layer import Layer, Param
 from netspec.ir.shape import Shape
 from netspec.ir.training import Training
+
+if TYPE_CHECKING:
+    from netspec.ir.constraints import Constraints
 
 VERSION = 1
 """The version of the JSON form."""
@@ -74,20 +75,31 @@ class Net:
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """The names of the symbols in its layers, in order."""
+        if all(layer.shape.is_known for layer in self.layers):
+            return ()
+        from netspec.ir.binding import symbols_in
+
         return symbols_in(self.layers)
 
     @cached_property
     def constraints(self) -> Constraints:
         """What the layers need the sizes of the symbols to be."""
-        with Constraints() as found:
+        from netspec.ir.constraints import Constraints
+
+        found = Constraints()
+        with found:
             for layer in self.layers if self.symbols else ():
                 layer.operation.result(self.shapes_into(layer))
         return found
 
     def sizes_for(self, *dims: tuple[int, ...]) -> dict[str, int]:
         """The sizes of the symbols where the inputs have these dimensions; raises N208 if they do not fit."""
+        if not self.symbols:
+            return {}
+        from netspec.ir.binding import matched
+
         given = zip((layer.shape for layer in self.inputs), dims, strict=True)
-        return matched(given, self.symbols, self.constraints) if self.symbols else {}
+        return matched(given, self.symbols, self.constraints)
 
     def shapes_for(self, *dims: tuple[int, ...]) -> dict[str, Shape]:
         """The shape of every result where the inputs have these dimensions; the net's own where all are known."""
@@ -101,6 +113,8 @@ class Net:
 
         Raises `SpecError` N108 where it has no such symbol, N208 where a size breaks one of its constraints.
         """
+        from netspec.ir.binding import all_sizes, bound_layers, check_sizes
+
         check_sizes(self.symbols, sizes)
         what = ", ".join(f"{name} = {size}" for name, size in sizes.items())
         found = all_sizes(self.symbols, sizes, self.constraints, what)

@@ -9,12 +9,9 @@ from math import gcd, inf, lcm
 from typing import Final
 
 from netspec.frozen import frozen
+from netspec.ir.asking import AT_LEAST, DIVISIBLE, EQUAL
 from netspec.ir.growth import period, rises, slope
 from netspec.ir.symbolic import Dim, Expression, Monomial, Symbol, Terms, from_terms
-
-AT_LEAST: Final = "at least"
-EQUAL: Final = "equal"
-DIVISIBLE: Final = "divisible"
 
 _MOST_STEPS: Final = 4096
 """Residues that are tried one by one up to here."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import ClassVar
 
-from netspec.ir.constraints import at_least
+from netspec.ir.asking import at_least
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Step, Uniform
 from netspec.ir.shape import Dim, Shape
@@ -198,11 +197,8 @@ class Upconv(Operation):
         return self.window.padding(Shape((height, width, 1)))
 
     def step(self, inputs: Shapes) -> Step:
-        (reach_h, stride_h), (reach_w, stride_w) = self.window.step
-        return (-(-reach_h // stride_h), Fraction(1, stride_h)), (
-            -(-reach_w // stride_w),
-            Fraction(1, stride_w),
-        )
+        (reach_h, stride_h, _), (reach_w, stride_w, _) = self.window.step
+        return (-(-reach_h // stride_h), 1, stride_h), (-(-reach_w // stride_w), 1, stride_w)
 
     def result(self, inputs: Shapes) -> Shape:
         (image,) = inputs
@@ -253,7 +249,7 @@ class Upsample(Operation):
     )
 
     def step(self, inputs: Shapes) -> Step:
-        return (1, Fraction(1, self.factor[0])), (1, Fraction(1, self.factor[1]))
+        return (1, 1, self.factor[0]), (1, 1, self.factor[1])
 
     def result(self, inputs: Shapes) -> Shape:
         height, width, channels = inputs[0].dims

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.ir.constraints import at_least
+from netspec.ir.asking import at_least
 from netspec.ir.definition import argument, option, word
 from netspec.ir.layer import Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from netspec.ir.constraints import agree
+from netspec.ir.asking import agree
 from netspec.ir.definition import argument, shared, word
 from netspec.ir.layer import Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape

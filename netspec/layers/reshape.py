@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
-from netspec.ir.constraints import agree, at_least
+from netspec.ir.asking import agree, at_least
 from netspec.ir.definition import argument, word
 from netspec.ir.layer import Change, Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from netspec.ir.constraints import agree
+from netspec.ir.asking import agree
 from netspec.ir.definition import option, word
 from netspec.ir.layer import Example, Operation, Problem, Shapes
 from netspec.ir.shape import Shape

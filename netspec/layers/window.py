@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from netspec.frozen import frozen
-from netspec.ir.constraints import at_least
+from netspec.ir.asking import at_least
 from netspec.ir.layer import Change, Problem, Step
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Sides
@@ -39,7 +39,7 @@ class Window:
     def step(self) -> Step:
         """Reach and stride in height and in width."""
         (reach_h, reach_w), (stride_h, stride_w) = self.reach, self.stride
-        return (reach_h, stride_h), (reach_w, stride_w)
+        return (reach_h, stride_h, 1), (reach_w, stride_w, 1)
 
     def padding(self, image: Shape) -> Pads:
         """Rows and columns to add at top, bottom, left and right; of a symbolic size they may depend on it.

@@ -8,18 +8,16 @@ from typing import Any
 
 from netspec.collector import collector_paused
 from netspec.diagnostics import Diagnostic, Diagnostics, SpecError, in_order
-from netspec.ir.binding import check_sizes
-from netspec.ir.constraints import Constraints
+from netspec.ir.asking import Asked
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.bind import bind
-from netspec.passes.budget import check_budgets
 from netspec.passes.check import check_structure, check_training, check_used
 from netspec.passes.context import Context
 from netspec.passes.infer import infer
 from netspec.passes.scope import spliced
-from netspec.passes.suggest import suggest
+from netspec.passes.telling import with_suggestions
 from netspec.source import Source
 from netspec.syntax.parser import parse
 
@@ -49,7 +47,7 @@ def analyse(
         found = _run(context)
         return (found.layers if found else ()), context.diagnostics
 
-    raise SpecError(*suggest(source, diagnostics, check))
+    raise SpecError(*with_suggestions(source, diagnostics, check))
 
 
 def run(
@@ -72,9 +70,11 @@ def run(
 def _run(context: Context) -> Net | None:
     diagnostics = context.diagnostics
     file = parse(context.source, diagnostics, context.limits)
-    with Constraints():
+    with Asked():
         bound = bind(context, file.statements)
     if context.sizes:
+        from netspec.ir.binding import check_sizes
+
         check_sizes(tuple(bound.graph.symbols), context.sizes)
     check_structure(context, bound)
     text = spliced(context.source.text, 0, context.given)
@@ -84,7 +84,9 @@ def _run(context: Context) -> Net | None:
     )
     if not diagnostics:
         check_used(context, bound)
-    if not diagnostics:
+    if not diagnostics and bound.budgets:
+        from netspec.passes.budget import check_budgets
+
         check_budgets(context, net, bound.budgets, bound.values)
     if not diagnostics and bound.training:
         check_training(context, net, bound.training)

@@ -12,13 +12,13 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from netspec.diagnostics import Edit, Fix, Label
+from netspec.diagnostics import Edit, Fix, Label, short
 from netspec.ir.definition import Argument, Definition
 from netspec.ir.symbolic import Expression
 from netspec.ir.values import Unreadable
-from netspec.passes import misfit
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, amount
+from netspec.passes.telling import misfit
 from netspec.source import Span
 from netspec.syntax import tree
 
@@ -186,7 +186,7 @@ class Binder:
                 if found:
                     self.give(found, values, item)
                 else:
-                    misfit.unknown_option(self, item, name)
+                    misfit().unknown_option(self, item, name)
             case tree.Result():
                 self.report("N110", f"`->` does not belong to `{self.word}`, which has no shape", item)
             case _:
@@ -194,7 +194,7 @@ class Binder:
                 if found:
                     self.give(found, (item,), item)
                 else:
-                    misfit.surplus(self, item)
+                    misfit().surplus(self, item)
 
     def name(self, item: tree.Name) -> None:
         """Bind a bare word."""
@@ -212,7 +212,7 @@ class Binder:
         elif found:
             self.give(found, (item,), item)
         else:
-            misfit.unknown_word(self, item)
+            misfit().unknown_word(self, item)
 
     def give(self, found: Argument, values: tuple[tree.Value, ...], item: tree.Item) -> None:
         """Read an argument's value."""
@@ -223,7 +223,7 @@ class Binder:
             self.context.report_value(problem)
             self.values.setdefault(found.name, None)
         except Unreadable as problem:
-            misfit.unreadable(self, found, values, item, str(problem))
+            misfit().unreadable(self, found, values, item, str(problem))
             self.values.setdefault(found.name, None)
         else:
             self.store(found, value, item)
@@ -235,7 +235,7 @@ class Binder:
             value, span = (*self.values[found.name], *value), self.spans[found.name].to(span)
         elif found.name in self.values:
             labels = Label(span, "again"), Label(self.spans.get(found.name, span), "first")
-            drop = Fix((Edit(span, ""),), f"without `{misfit.short(span.text)}`")
+            drop = Fix((Edit(span, ""),), f"without `{short(span.text)}`")
             self.report("N106", f"`{found.name}` of `{self.word}` is given twice", *labels, fixes=(drop,))
             return
         self.values[found.name] = value
@@ -245,7 +245,7 @@ class Binder:
         """Report arguments that have no default and were not given."""
         missing = [each for each in self.definition.lookup().required if each.name not in self.values]
         if missing:
-            misfit.missing(self, missing)
+            misfit().missing(self, missing)
 
 
 def _evaluated(node: tree.Value, sizes: Mapping[str, int]) -> tree.Value:

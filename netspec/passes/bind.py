@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from netspec.diagnostics import Edit, Fix, Label
+from netspec.diagnostics import Edit, Fix, Label, short
 from netspec.ir import catalog
 from netspec.ir.layer import Layer, Operation
 from netspec.ir.training import Training
@@ -19,7 +19,6 @@ from netspec.passes.context import Context
 from netspec.passes.infer import Enough, Graph
 from netspec.passes.library import Library
 from netspec.passes.line import is_setting, not_yet
-from netspec.passes.misfit import short
 from netspec.passes.parameters import parameters
 from netspec.passes.place import Place, Room
 from netspec.passes.scope import Scope

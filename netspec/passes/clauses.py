@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from netspec.diagnostics import Edit, Fix, Label
+from netspec.diagnostics import Edit, Fix, Label, short
 from netspec.ir.shape import Dim, Pattern, Symbol
 from netspec.ir.symbolic import Expression
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, amount
-from netspec.passes.misfit import short
 from netspec.syntax import tree
 
 

@@ -12,16 +12,14 @@ from math import prod
 from typing import Final
 
 from netspec.diagnostics import Label
-from netspec.ir.binding import bound_layers, symbols_in
+from netspec.ir.asking import Asked
 from netspec.ir.catalog import find
-from netspec.ir.constraints import Constraints
 from netspec.ir.layer import Change, Layer, Operation, Origin, Problem, Shapes
 from netspec.ir.net import add_results
 from netspec.ir.shape import Pattern, Shape, described_kind
 from netspec.ir.symbolic import Unbound
 from netspec.passes.context import Context
-from netspec.passes.joins import report_join
-from netspec.passes.shapes import history, report_problem, report_result
+from netspec.passes.telling import history, report_join, report_problem, report_result
 from netspec.source import Span
 
 BYTES: Final = 4
@@ -31,7 +29,7 @@ BYTES: Final = 4
 def infer(context: Context, layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """The layers with their shapes, implicit flattens put in; layers that failed are left out and reported."""
     graph = Graph(context, reserved=frozenset(layer.name for layer in layers))
-    with Constraints():
+    with Asked():
         for layer in layers:
             owner, place = layer.shares, layer.origin.statement if layer.origin else None
             graph.add((graph.sharing(replace(layer, shares=""), owner, place) or layer) if owner else layer)
@@ -52,7 +50,7 @@ class Enough(Exception):
 class Graph:
     """The network so far: layers in order, each with its shape as soon as it is added.
 
-    What the layers ask of symbolic sizes goes to the `Constraints` that are open, one for the whole network.
+    What the layers ask of symbolic sizes goes to the `Asked` that is open, one for the whole network.
     """
 
     def __init__(self, context: Context, reserved: frozenset[str] = frozenset()) -> None:
@@ -84,6 +82,8 @@ class Graph:
             self.context.report_limit(len(self.names), layer.origin.statement if layer.origin else None)
             raise Enough
         if self.context.sizes:
+            from netspec.ir.binding import bound_layers, symbols_in
+
             self.symbols |= dict.fromkeys(symbols_in((layer,)))
             (layer,) = bound_layers((layer,), self.context.sizes)
         if not isinstance(layer.operation, Unmade) and all(name in self.results for name in layer.inputs):
@@ -194,7 +194,7 @@ class Graph:
             return False
         try:
             self.check_inputs(layer.operation, self.believed(layer))
-            with Constraints():  # what is only believed asks nothing of the sizes
+            with Asked():  # what is only believed asks nothing of the sizes
                 layer.operation.result(self.believed(layer))
         except (Problem, Unbound, OverflowError):
             return False
@@ -208,7 +208,7 @@ class Graph:
         believed = layer.shape
         if any(name in self.stated for name in layer.inputs):
             try:
-                with Constraints():
+                with Asked():
                     believed = layer.operation.result(self.believed(layer))
             except (Problem, Unbound, OverflowError):
                 believed = layer.shape

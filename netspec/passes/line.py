@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from netspec.diagnostics import Edit, Fix, Label, SpecError, did_you_mean
+from netspec.diagnostics import Edit, Fix, Label, SpecError, did_you_mean, short
 from netspec.ir import catalog
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Operation
@@ -14,7 +14,6 @@ from netspec.ir.training import NAMED
 from netspec.passes.arguments import Around, Binder, Use
 from netspec.passes.context import Context
 from netspec.passes.library import blocks
-from netspec.passes.misfit import VALUES, short
 from netspec.passes.place import Defined
 from netspec.syntax import tree
 
@@ -150,7 +149,7 @@ def _may_follow(
     """A follower stands without values: those that it needs want a line of their own."""
     values = []
     for item in items:
-        if not isinstance(item, VALUES):
+        if not isinstance(item, tree.VALUES):
             break
         values.append(item)
     if not values and not _needs_value(definition):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from netspec.diagnostics import Edit, Fix, Label, did_you_mean
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir.layer import Layer, Operation, Origin
 from netspec.ir.shape import Pattern
 from netspec.ir.values import Reference, References
@@ -17,7 +17,6 @@ from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant
 from netspec.passes.infer import Graph, Unmade
 from netspec.passes.line import bind_line
-from netspec.passes.misfit import short
 from netspec.passes.place import Place
 from netspec.passes.scope import RESULT, Replacement, Unknown, mentioned, spliced
 from netspec.source import Span

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from netspec.diagnostics import Edit, Fix, Label, did_you_mean
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir.definition import Argument
 from netspec.ir.values import Unreadable
 from netspec.syntax import tree
@@ -14,8 +14,6 @@ from netspec.syntax import tree
 if TYPE_CHECKING:
     from netspec.passes.arguments import Binder
 
-VALUES: Final = (tree.Number, tree.Size, tree.Symbol, tree.Text, tree.Group, tree.Choices, tree.Call)
-"""What can only be a value."""
 _TAIL = re.compile(r"([a-z_]+?)(\d[\dx]*)")
 
 
@@ -110,7 +108,7 @@ def _option_without_value(binder: Binder, item: tree.Name) -> None:
     found = binder.argument(item.text)
     assert found is not None
     following = binder.items[binder.at + 1] if binder.at + 1 < len(binder.items) else None
-    if isinstance(following, VALUES):
+    if isinstance(following, tree.VALUES):
         binder.at += 1
         gap = binder.context.source.span(item.end, following.start)
         text = f"{item.text}={binder.context.text(following)}"
@@ -163,7 +161,7 @@ def _takes_no_value(binder: Binder, owner: Argument, word: str, item: tree.Node)
 def surplus(binder: Binder, item: tree.Item) -> None:
     """A value for which there is no argument; what follows it is told with it."""
     extra = [item]
-    while binder.at + 1 < len(binder.items) and isinstance(binder.items[binder.at + 1], VALUES):
+    while binder.at + 1 < len(binder.items) and isinstance(binder.items[binder.at + 1], tree.VALUES):
         binder.at += 1
         extra.append(binder.items[binder.at])
     if binder.surplus:
@@ -283,8 +281,3 @@ def missing(binder: Binder, lacking: Sequence[Argument], before: tree.Node | Non
         notes=binder.usage,
         fixes=(fix,),
     )
-
-
-def short(text: str, most: int = 40) -> str:
-    """A text cut where it is long."""
-    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.diagnostics import Edit, Fix, Label, did_you_mean, error
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean, error, short
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant
-from netspec.passes.misfit import short
 from netspec.passes.scope import Replacement, Scope, constant
 from netspec.source import Source
 from netspec.syntax import tree

@@ -47,10 +47,10 @@ def _field(inputs: list[Field], net: Net, name: str) -> Field:
     step = layer.operation.step(net.shapes_into(layer))
     if step is None:
         return Field(whole=True)
-    (reach_h, stride_h), (reach_w, stride_w) = step
+    (reach_h, stride_h, grows_h), (reach_w, stride_w, grows_w) = step
     return Field(
         (size[0] + (reach_h - 1) * jump[0], size[1] + (reach_w - 1) * jump[1]),
-        (jump[0] * stride_h, jump[1] * stride_w),
+        (jump[0] * stride_h / grows_h, jump[1] * stride_w / grows_w),
     )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.diagnostics import Edit, Fix, Label, did_you_mean
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir import catalog
 from netspec.ir.definition import Definition
 from netspec.ir.training import NAMED, Reader, Training
 from netspec.passes.arguments import bind_arguments
 from netspec.passes.context import Context
 from netspec.passes.line import not_yet
-from netspec.passes.misfit import short
 from netspec.source import Span
 from netspec.syntax import tree
 

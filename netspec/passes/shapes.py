@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from netspec.diagnostics import Edit, Fix, Label
+from netspec.diagnostics import Edit, Fix, Label, short
 from netspec.ir.layer import Change, Layer, Origin, Problem
 from netspec.passes.context import Context
-from netspec.passes.misfit import short
 from netspec.source import Span
 
 _SHOWN: Final = 7

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from netspec.diagnostics import Edit, Fix, Label, did_you_mean
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir import catalog
 from netspec.ir.layer import Frame, Operation
 from netspec.passes.arguments import bind_arguments
@@ -25,7 +25,6 @@ from netspec.passes.evaluate import NotConstant, holds
 from netspec.passes.infer import Enough, Graph
 from netspec.passes.line import is_block, not_yet
 from netspec.passes.lines import Lines, Read
-from netspec.passes.misfit import short
 from netspec.passes.place import Place
 from netspec.passes.scope import Replacement, Unknown, constant, shown
 from netspec.syntax import tree

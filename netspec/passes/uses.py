@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.diagnostics import Edit, Fix, Label, did_you_mean
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir import catalog
 from netspec.passes.arguments import JOINED
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant
-from netspec.passes.misfit import short
 from netspec.passes.place import Defined, Place
 from netspec.passes.scope import RESULT, constant
 from netspec.syntax import tree

@@ -19,7 +19,6 @@ from netspec.source import Source, Span
 from netspec.syntax import tree
 from netspec.syntax.build import Sign, TreeBuilder
 from netspec.syntax.driver import Driver, Refused
-from netspec.syntax.explain import explain
 from netspec.syntax.layout import nest
 from netspec.syntax.tables import ForLark, load_driver_tables, load_parser, place
 
@@ -141,6 +140,8 @@ def _refused(source: Source, line: int, span: Span) -> tuple[Diagnostic | None, 
         row = lark_parser().parse(TextSlice(source.text, span.start, span.end), start="row")
         return None, cast(tree.Row, row)
     except UnexpectedInput as problem:
+        from netspec.syntax.explain import explain  # most texts have no bad line
+
         return explain(source, line, problem), _unread(span)
 
 

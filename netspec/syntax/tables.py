@@ -9,9 +9,9 @@ anew from the grammar.
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -135,7 +135,7 @@ def _keywords(lexer: Any, word: str) -> dict[str, str]:
 
 
 def _key(grammar: str) -> str:
-    return sha256(grammar.encode()).hexdigest()
+    return f"{len(grammar)} {crc32(grammar.encode()):08x}"
 
 
 def _lark_key(grammar: str) -> str:

@@ -152,6 +152,10 @@ Value: TypeAlias = Name | Symbol | Number | Text | Size | Group | Call | Choices
 Item: TypeAlias = Value | Option | Clause | Result
 
 
+VALUES: Final = (Number, Size, Symbol, Text, Group, Choices, Call)
+"""What can only be a value."""
+
+
 @frozen
 class Statement(Node):
     """One statement; `body` holds the statements of the block that it opens, None where it opens none."""

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import netspec
-from netspec.ir.constraints import Constraints, agree, at_least, divides
+from netspec.ir.asking import agree, at_least, divides
+from netspec.ir.constraints import Constraints
 from netspec.ir.notation import read
 from netspec.ir.shape import Shape
 from netspec.ir.symbolic import Dim, Expression, Symbol, Unbound, largest
