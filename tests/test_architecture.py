@@ -40,8 +40,12 @@ LAZY_DOORS = (
     "syntax/parser.py",  # what is wrong with a line
 )
 
-# The one import that looks back, from within a function: a `Net` writes itself as a document, which is made of one.
-LOOKS_BACK = {"netspec.ir.net": {"netspec.ir.document"}}
+# Imports that look back, from within a function: a `Net` writes itself as a document, which is made of one; the first
+# question about a symbol brings the solver, which answers such questions.
+LOOKS_BACK = {
+    "netspec.ir.net": {"netspec.ir.document"},
+    "netspec.ir.asking": {"netspec.ir.constraints"},
+}
 
 HEAVY = ("matplotlib", "numpy", "onnx", "sklearn", "torch")
 
