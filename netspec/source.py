@@ -5,7 +5,7 @@ of it.  Knows nothing of the language.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
@@ -112,3 +112,24 @@ class Span(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
+
+
+class Places(Mapping[str, Span]):
+    """Spans by name, made when they are asked for: `ranges` are starts and ends, counted from `base`."""
+
+    __slots__ = ("base", "ranges", "source")
+
+    def __init__(self, source: Source, base: int, ranges: Mapping[str, tuple[int, int]]) -> None:
+        self.source = source
+        self.base = base
+        self.ranges = ranges
+
+    def __getitem__(self, name: str) -> Span:
+        start, end = self.ranges[name]
+        return Span(self.source, self.base + start, self.base + end)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ranges)
+
+    def __len__(self) -> int:
+        return len(self.ranges)

@@ -69,6 +69,8 @@ class Graph:
         are not wrong a second time."""
         self.parameters = 0
         self.entries = 0
+        self.known: dict[tuple[object, ...], tuple[Shape, int, Operation]] = {}
+        """Shapes and numbers of parameters by operation and what it reads; keeping the operation keeps its identity."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -95,10 +97,8 @@ class Graph:
             layer = self.flattened(layer, inputs[0])
             inputs = self.shapes(layer)
         try:
-            self.check_inputs(layer.operation, inputs)
-            self.check_borrowed(layer, inputs)
-            shape = layer.operation.result(inputs)
-            self.count(layer, inputs, shape)
+            shape, own = self.worked_out(layer, inputs)
+            self.count(0 if layer.shares else own, shape)
         except Problem as problem:
             if self.follows_from_stated(layer):
                 return
@@ -118,6 +118,21 @@ class Graph:
         add_results(self.results, layer, inputs, shape)
         if layer.stated is not None or self.stated:
             self.check_result(layer)
+
+    def worked_out(self, layer: Layer, inputs: Shapes) -> tuple[Shape, int]:
+        """The shape of a layer and the number of its parameters; raises `Problem`."""
+        operation = layer.operation
+        key = (id(operation), *((shape.dims, shape.of) for shape in inputs))
+        found = self.known.get(key)
+        if found is None:
+            self.check_inputs(operation, inputs)
+            self.check_borrowed(layer, inputs)
+            shape = operation.result(inputs)
+            found = shape, sum(param.size for param in operation.parameters(inputs)), operation
+            # a symbol's questions are asked each time, and what other layers lend may change
+            if shape.is_known and not operation.lookup().references:
+                self.known[key] = found
+        return found[0], found[1]
 
     def shapes(self, layer: Layer) -> list[Shape]:
         return [self.results[name] for name in layer.inputs]
@@ -164,11 +179,10 @@ class Graph:
             notes=["integers come from an `input ... of N`"] if "integers" in operation.takes else [],
         )
 
-    def count(self, layer: Layer, inputs: Shapes, shape: Shape) -> None:
+    def count(self, own: int, shape: Shape) -> None:
         """Add up what the network takes; raises `Problem` beyond the limits."""
         limits = self.context.limits
-        own = 0 if layer.shares else sum(param.size for param in layer.operation.parameters(inputs))
-        entries = prod(dim if isinstance(dim, int) else 1 for dim in shape.dims)
+        entries = prod([dim if isinstance(dim, int) else 1 for dim in shape.dims])
         self.parameters += own
         self.entries += entries
         if self.parameters > limits.parameters:

@@ -5,7 +5,9 @@ Composite words become their core parts here, which keep the place of the word.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir.layer import Layer, Operation, Origin
@@ -19,10 +21,16 @@ from netspec.passes.infer import Graph, Unmade
 from netspec.passes.line import bind_line
 from netspec.passes.place import Place
 from netspec.passes.scope import RESULT, Replacement, Unknown, mentioned, spliced
-from netspec.source import Span
+from netspec.source import Places, Span
 from netspec.syntax import tree
 
-Part = tuple[Operation, tree.Name, Use]
+
+class Part(NamedTuple):
+    """A core operation of a line; where its word and its arguments stand, counted from the line's first character."""
+
+    operation: Operation
+    word: tuple[int, int]
+    arguments: Mapping[str, tuple[int, int]]
 
 
 @dataclass(slots=True)
@@ -32,7 +40,8 @@ class Read:
     statement: tree.Command
     clauses: Clauses
     text: str
-    key: tuple[object, ...]
+    values: tuple[str, ...]
+    """What stands in the place of names, in order."""
 
 
 class Lines:
@@ -41,8 +50,8 @@ class Lines:
     def __init__(self, context: Context, graph: Graph) -> None:
         self.context = context
         self.graph = graph
-        self.known: dict[tuple[object, ...], tuple[list[Part], tree.Name | None, tree.Command | None]] = {}
-        """Lines that were bound before with the same values: in a repetition, most."""
+        self.known: dict[tuple[object, ...], list[Part]] = {}
+        """Lines that were bound before, by their text and the values in it: in most networks, most."""
         self.mentions: dict[int, tuple[frozenset[str], tree.Command]] = {}
         """The names in statements by the statement's identity; keeping it keeps the identity its own."""
 
@@ -53,9 +62,9 @@ class Lines:
         found = self.replaced(place, statement)
         if found is None:
             return None
-        items, text, key = found
+        items, text, values = found
         changed = statement if items is statement.items else replace(statement, items=items)
-        return Read(changed, read_clauses(self.context, changed), text, (id(statement), key))
+        return Read(changed, read_clauses(self.context, changed), text, values)
 
     def replaced(
         self, place: Place, statement: tree.Command
@@ -86,15 +95,19 @@ class Lines:
     def line(self, place: Place, read: Read) -> tree.Command | None:
         """Add one layer and its followers; what follows them and is a block of its own comes back."""
         statement, clauses = read.statement, read.clauses
-        found = self.known.get(read.key)
-        if found is None:
-            bound = bind_line(self.context, statement, clauses.items, place.room.words, place.room.results)
-            if bound is None:
-                self.fail(place, statement, clauses.name)
-                return None
-            uses, own_name, rest = bound
-            found = self.known[read.key] = (_parts(uses), own_name, rest)
-        parts, own_name, rest = found
+        key = self.key(place, read)
+        parts = self.known.get(key) if key else None
+        if parts is not None:
+            self.add(place, read, parts, clauses, clauses.name)
+            return None
+        bound = bind_line(self.context, statement, clauses.items, place.room.words, place.room.results)
+        if bound is None:
+            self.fail(place, statement, clauses.name)
+            return None
+        uses, own_name, rest = bound
+        parts = _parts(statement, uses)
+        if key and own_name is None and rest is None and not any(_refers(part) for part in parts):
+            self.known[key] = parts
         if rest is not None:  # the clauses that end a line belong to its last word
             tail: list[tree.Item] = [each for each in statement.items if ends_line(each)]
             rest = replace(rest, items=(*rest.items, *tail))
@@ -102,28 +115,41 @@ class Lines:
         self.add(place, read, parts, clauses, clauses.name or own_name)
         return rest
 
+    def key(self, place: Place, read: Read) -> tuple[object, ...] | None:
+        """What decides how a line is bound: its text up to its clauses, the values and the file's own words."""
+        statement, items = read.statement, read.clauses.items
+        if items and statement.items[len(items) - 1] is not items[-1]:
+            return None  # a clause stands between the arguments
+        end = items[-1].end if items else statement.head.end
+        return self.context.source.text[statement.start : end], read.values, id(place.room.words)
+
     def add(
         self, place: Place, read: Read, parts: list[Part], clauses: Clauses, name: tree.Name | None
     ) -> None:
         """Add the core layers of a line."""
-        statement, head = self.context.span(read.statement), parts[0][1]
-        inputs = () if parts[0][0].reads_nothing else self.sources(place, clauses, head)
-        if inputs is not None:
-            parts, inputs = self.referred(place, parts, inputs)
+        source, base = self.context.source, read.statement.start
+        statement = Span(source, base, read.statement.end)
+        first = parts[0].operation
+        inputs = () if first.reads_nothing else self.sources(place, clauses, read.statement.head)
+        if inputs is not None and first.lookup().references:
+            parts, inputs = self.referred(place, read.statement, parts, inputs)
         if inputs is None:
             self.fail(place, read.statement, name)
             return
         pattern = read_pattern(self.context, clauses.stated) if clauses.stated else None
-        for index, (operation, word, use) in enumerate(parts):
-            last = index == len(parts) - 1
-            arguments = use.arguments
+        stated = self.context.span(clauses.stated.size) if clauses.stated else None
+        last = len(parts) - 1
+        for index, (operation, (start, end), ranges) in enumerate(parts):
+            arguments: Mapping[str, Span] = Places(source, base, ranges)
             if clauses.sources:
                 arguments = {**arguments, "from": self.context.span(clauses.sources)}
-            stated = self.context.span(clauses.stated.size) if clauses.stated and last else None
-            span = self.context.span(word)
-            origin = Origin(statement, span, arguments, stated, False, place.frame, read.text)
-            given = self.name(place, operation.word, name if last else None)
-            layer = Layer(given, operation, inputs, stated=pattern if last else None, origin=origin)
+            word = Span(source, base + start, base + end)
+            ends = index == last
+            origin = Origin(
+                statement, word, arguments, stated if ends else None, False, place.frame, read.text
+            )
+            given = self.name(place, operation.word, name if ends else None)
+            layer = Layer(given, operation, inputs, stated=pattern if ends else None, origin=origin)
             self.graph.add(self.shared(place, clauses, layer))
             inputs = (given,)
         place.above = given
@@ -173,16 +199,17 @@ class Lines:
         return layer
 
     def referred(
-        self, place: Place, parts: list[Part], inputs: tuple[str, ...]
+        self, place: Place, statement: tree.Command, parts: list[Part], inputs: tuple[str, ...]
     ) -> tuple[list[Part], tuple[str, ...] | None]:
         """The first part with the results that its references name among its inputs; None after a report."""
-        operation, head, use = parts[0]
+        operation, word, ranges = parts[0]
+        spans = Places(self.context.source, statement.start, ranges)
         for argument in operation.lookup().references:
             value = getattr(operation, argument.name)
             if not isinstance(argument.kind, Reference) or not value:
                 continue
             names = value if isinstance(value, tuple) else (value,)
-            span = use.arguments.get(argument.name, self.context.span(head))
+            span = spans.get(argument.name) or self.context.span(statement.head)
             results = [
                 (argument.kind.weights and self.lender(place, name)) or self.named(place, name, span)
                 for name in names
@@ -198,7 +225,7 @@ class Lines:
             else:
                 inputs = (*inputs, *found)
                 operation = replace(operation, **{argument.name: found[0]})
-        return [(operation, head, use), *parts[1:]], inputs
+        return [Part(operation, word, ranges), *parts[1:]], inputs
 
     def lender(self, place: Place, name: str) -> str | None:
         """The layer that lends its weight where a name is that of a network with one such layer."""
@@ -293,9 +320,16 @@ class Lines:
         return True
 
 
-def _parts(uses: list[tuple[tree.Name, Use]]) -> list[Part]:
+def _refers(part: Part) -> bool:
+    return bool(part.operation.lookup().references)
+
+
+def _parts(statement: tree.Command, uses: list[tuple[tree.Name, Use]]) -> list[Part]:
     parts: list[Part] = []
+    base = statement.start
     for head, use in uses:
         assert isinstance(use.instance, Operation)
-        parts += [(part, head, use) for part in use.instance.parts()]
+        ranges = {name: (span.start - base, span.end - base) for name, span in use.arguments.items()}
+        word = (head.start - base, head.end - base)
+        parts += [Part(operation, word, ranges) for operation in use.instance.parts()]
     return parts

@@ -314,7 +314,7 @@ class Unfold:
 
 def _part(read: Read, rest: tree.Command) -> Read:
     """What is left of a line."""
-    return Read(rest, _clauses(rest), read.text, (*read.key, rest.start))
+    return Read(rest, _clauses(rest), read.text, read.values)
 
 
 def _joins(word: str) -> bool:
