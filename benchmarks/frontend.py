@@ -25,12 +25,13 @@ from netspec.diagnostics import Diagnostics
 from netspec.limits import Limits
 from netspec.source import Source
 from netspec.syntax import parser
+from tests.networks.published import PUBLISHED
 
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS = 5
 LINES: Final = (1_000, 10_000)
-SPECS: Final = ("lenet", "tricks")
-"""Specs of `specs/` that are measured too, without a twin."""
+SPECS: Final = ("lenet", "networks/resnet50", "networks/resnet152")
+"""Specs of `specs/` that are measured too; those of the literature beside the networks by hand of the tests."""
 LIMITS: Final = Limits().raised(layers=10**6)
 
 Module = Callable[[], nn.Module]
@@ -43,6 +44,9 @@ class Case:
     name: str
     text: str
     twin: tuple[Module, ...] = ()
+    """The layers of the network by hand, in a row."""
+    whole: Module | None = None
+    """The network by hand, for an image of 224x224x3."""
 
     @property
     def lines(self) -> int:
@@ -116,10 +120,11 @@ def _linear(width: int, units: int) -> Module:
 
 def by_hand(case: Case) -> None:
     """Build the twin on the meta device and run one meta image through it."""
+    side = 224 if case.whole else 16
     with torch.device("meta"):
-        net = nn.Sequential(*(make() for make in case.twin)).eval()
+        net = (case.whole() if case.whole else nn.Sequential(*(make() for make in case.twin))).eval()
         with torch.no_grad():
-            net(torch.empty(1, 3, 16, 16))
+            net(torch.empty(1, 3, side, side))
 
 
 def seconds(jobs: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -142,20 +147,27 @@ def measure(case: Case) -> dict[str, float]:
         "parse": lambda: parser.parse(Source(case.text), Diagnostics(), LIMITS),
         "analyse": lambda: netspec.parse(case.text, limits=LIMITS),
     }
-    if case.twin:
+    if case.twin or case.whole:
         jobs["by hand"] = lambda: by_hand(case)
     found = seconds(jobs)
     for name, median in found.items():
         rates = f"{case.lines / median:9,.0f} lines/s {layers / median:9,.0f} layers/s"
-        ratio = f"   {median / found['by hand']:5.2f} of by hand" if case.twin and name != "by hand" else ""
+        ratio = (
+            f"   {median / found['by hand']:5.2f} of by hand"
+            if "by hand" in found and name != "by hand"
+            else ""
+        )
         print(f"{case.name:<14} {name:<8} {median * 1000:9.1f} ms {rates}{ratio}", flush=True)
     return found
 
 
 def main() -> None:
     """Print medians, rates, the ratio to building by hand, and what ten times the lines cost."""
-    for name in SPECS:
-        measure(Case(name, (ROOT / "specs" / f"{name}.net").read_text("utf-8")))
+    for place in SPECS:
+        name = place.rpartition("/")[2]
+        published = PUBLISHED.get(name)
+        text = (ROOT / "specs" / f"{place}.net").read_text("utf-8")
+        measure(Case(name, text, whole=published.build if published else None))
     few, many = (measure(generated(lines)) for lines in LINES)
     for name, median in few.items():
         print(f"{LINES[1] // LINES[0]} times the lines: {name} takes {many[name] / median:.1f} times as long")

@@ -1,4 +1,4 @@
-"""Frozen data classes that are made quickly, and whose instances are made quickly.
+"""Data classes that are made quickly, and whose instances are made quickly.
 
 `dataclasses` writes and compiles six methods for every class.  A spec is read with about a hundred classes, and most
 of the time before the first line is read went there.  `frozen` writes the constructor, which puts the values past the
@@ -68,12 +68,21 @@ def frozen(cls: type[C]) -> type[C]:
     return made
 
 
+@dataclass_transform(field_specifiers=(field,))
+def record(cls: type[C]) -> type[C]:
+    """A data class whose values may change, compared by identity; made as quickly as a frozen one."""
+    made = dataclass(init=False, eq=False, repr=False)(cls)
+    made.__init__ = _constructor(made)  # type: ignore[method-assign]
+    return made
+
+
 def _constructor(cls: type) -> Callable[..., None]:
     """The `__init__` of a class: it writes to the slots where the class has them, else to the instance's dict."""
     slotted = all("__slots__" in vars(base) for base in cls.__mro__[:-1])
     names: dict[str, Any] = {"_missing": MISSING}
     lines = [] if slotted else ["_values = self.__dict__"]
-    for each in fields(cls):
+    given = tuple(each for each in fields(cls) if each.init)
+    for each in given:
         name = each.name
         value = name
         if each.default is not MISSING:
@@ -87,7 +96,7 @@ def _constructor(cls: type) -> Callable[..., None]:
         lines.append(f"_set_{name}(self, {value})" if slotted else f"_values[{name!r}] = {value}")
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
-    exec(f"def __init__(self{_parameters(fields(cls), names)}):\n " + "\n ".join(lines or ["pass"]), names)
+    exec(f"def __init__(self{_parameters(given, names)}):\n " + "\n ".join(lines or ["pass"]), names)
     made: Callable[..., None] = names["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     return made

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from netspec.diagnostics import Edit, Fix, Label, short
+from netspec.frozen import record
 from netspec.ir.definition import Argument, Definition
 from netspec.ir.symbolic import Expression
 from netspec.ir.values import Unreadable
@@ -26,7 +27,7 @@ JOINED: Final = re.compile(r"([a-z_]+?)_?(\d+(?:x\d+)*)")
 """An option with its number: `stride2`, `kernel_3x3`."""
 
 
-@dataclass(slots=True)
+@record
 class Use:
     """One use of a word: the definition's instance, None where something was wrong, and where each argument stands."""
 
@@ -36,7 +37,7 @@ class Use:
     """What belongs to a follower, its word first."""
 
 
-@dataclass(slots=True)
+@record
 class Around:
     """What may stand after the arguments of a word, and what stood before the word."""
 
@@ -61,7 +62,7 @@ def bind_arguments(
     return Binder(context, definition, head, around or Around()).run(items)
 
 
-@dataclass(slots=True)
+@record
 class Binder:
     """Binds the arguments of one use of a word."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label, short
+from netspec.frozen import record
 from netspec.ir import catalog
 from netspec.ir.layer import Layer, Operation
 from netspec.ir.training import Training
@@ -31,7 +32,7 @@ EDITION: Final = 1
 _SPECIAL: Final = frozenset("netspec train generate output param network".split())
 
 
-@dataclass(slots=True)
+@record
 class Bound:
     """What binding makes of a text: layers with shapes, budgets, named outputs, and the training settings."""
 

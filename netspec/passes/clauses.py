@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from netspec.diagnostics import Edit, Fix, Label, short
+from netspec.frozen import record
 from netspec.ir.shape import Dim, Pattern, Symbol
 from netspec.ir.symbolic import Expression
 from netspec.passes.context import Context
@@ -13,7 +14,7 @@ from netspec.passes.evaluate import NotConstant, amount
 from netspec.syntax import tree
 
 
-@dataclass(slots=True)
+@record
 class Clauses:
     """A statement's items without what may stand in any line, and that."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from netspec.diagnostics import Diagnostics, Edit, Fix, Label, did_you_mean
+from netspec.frozen import record
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.evaluate import NotConstant
 from netspec.source import Source, Span
@@ -14,7 +15,7 @@ from netspec.syntax import tree
 from netspec.syntax.parser import MOST_ERRORS
 
 
-@dataclass(slots=True)
+@record
 class Context:
     """One compilation of one text; `source` is the text that nodes now belong to, which blocks of others change."""
 

@@ -23,11 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final
 
-from netspec.frozen import frozen
+from netspec.frozen import frozen, record
 from netspec.ir.layer import Frame, Layer, Origin
 from netspec.ir.net import Net
 from netspec.ir.shape import Dim, Shape
@@ -109,13 +109,14 @@ class Table:
 def count(net: Net, convention: str = "torch") -> Table:
     """The table of a network."""
     rows = _Rows(net, convention).of(_tree(net.layers))
-    return Table(net.name, rows, memory_of(net), net.symbols, tuple(net.constraints.texts()), convention)
+    constraints = tuple(net.constraints.texts()) if net.symbols else ()
+    return Table(net.name, rows, memory_of(net), net.symbols, constraints, convention)
 
 
 # --- the tree of statements
 
 
-@dataclass(slots=True)
+@record
 class _Node:
     """A frame with what stands in it, or a statement with its layers (`frame` is None)."""
 

@@ -6,10 +6,11 @@ Composite words become their core parts here, which keep the place of the word.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
+from netspec.frozen import record
 from netspec.ir.layer import Layer, Operation, Origin
 from netspec.ir.shape import Pattern
 from netspec.ir.values import Reference, References
@@ -33,7 +34,7 @@ class Part(NamedTuple):
     arguments: Mapping[str, tuple[int, int]]
 
 
-@dataclass(slots=True)
+@record
 class Read:
     """A line as read: its items with names replaced, its text so, the clauses taken out."""
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from netspec.frozen import record
 from netspec.ir.layer import Frame, Layer
 from netspec.passes.scope import Scope
 from netspec.source import Source, Span
 from netspec.syntax import tree
 
 
-@dataclass(slots=True, eq=False)
+@record
 class Defined:
     """A block or a network as defined: its body, and what its file lets it see."""
 
@@ -39,7 +40,7 @@ class Defined:
         return self.header.source
 
 
-@dataclass(slots=True)
+@record
 class Sharing:
     """A further use of a network: which layers of the first use have been matched."""
 
@@ -49,7 +50,7 @@ class Sharing:
     """A layer did not fit, which has been reported."""
 
 
-@dataclass(slots=True)
+@record
 class Room:
     """The names of one use of a block, or of the top level, where the prefix is empty."""
 
@@ -68,7 +69,7 @@ class Room:
     """The network of which this is a further use, or stands in one."""
 
 
-@dataclass(slots=True)
+@record
 class Place:
     """Where the next layer goes: below `above`, None at the very start."""
 

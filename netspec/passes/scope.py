@@ -8,9 +8,10 @@ point at what was written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
+from netspec.frozen import record
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.symbolic import Expression
 from netspec.passes.evaluate import NotConstant, amount
@@ -29,7 +30,7 @@ _AXES: Final[dict[str, tuple[int, tuple[int, ...]]]] = {
 SIZES: Final = tuple(f"in.{name}" for name in _AXES)
 
 
-@dataclass(slots=True)
+@record
 class Scope:
     """Names and their values; `reads` is the shape behind `in`, None where it is not known."""
 

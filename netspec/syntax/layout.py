@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice, takewhile
 
 from netspec.diagnostics import Diagnostics, Edit, Fix, Label
+from netspec.frozen import record
 from netspec.source import Source, Span
 from netspec.syntax import tree
 
@@ -15,7 +16,7 @@ STEP = 4
 _SHOWN = 40
 
 
-@dataclass(slots=True)
+@record
 class _Open:
     """A block whose body is being read."""
 
@@ -31,7 +32,7 @@ def nest(source: Source, rows: Sequence[tree.Row], diagnostics: Diagnostics) -> 
     return _Nest(source, [row for row in rows if row.statements], diagnostics).run()
 
 
-@dataclass(slots=True)
+@record
 class _Nest:
     source: Source
     rows: Sequence[tree.Row]
