@@ -64,7 +64,16 @@ class Lines:
         if found is None:
             return None
         items, text, values = found
-        changed = statement if items is statement.items else replace(statement, items=items)
+        changed = statement
+        if items is not statement.items:
+            changed = tree.Command(
+                statement.start,
+                statement.end,
+                statement.head,
+                items,
+                body=statement.body,
+                inline=statement.inline,
+            )
         return Read(changed, read_clauses(self.context, changed), text, values)
 
     def replaced(

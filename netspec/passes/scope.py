@@ -110,21 +110,25 @@ class Replacement:
 
     def items(self, items: Sequence[tree.Item]) -> tuple[tree.Item, ...]:
         """The items of a line with names replaced; raises `NotConstant` and `Unknown`."""
-        return tuple(self.node(item) for item in items)
+        return tuple(map(self.node, items))
 
     def node(self, node: Any) -> Any:
         """A node with the names inside it replaced."""
+        if node.__class__ is tree.Number:
+            return node
         match node:
             case tree.Name(text=text):
                 return self.name(node, text)
             case tree.Clause(word=tree.Name(text="as")):
                 return node
-            case tree.Clause(values=values) | tree.Option(values=values):
-                return replace(node, values=tuple(self.node(value) for value in values))
+            case tree.Option(name=name, values=values):
+                return tree.Option(node.start, node.end, name, tuple(map(self.node, values)))
+            case tree.Clause(word=word, values=values):
+                return tree.Clause(node.start, node.end, word, tuple(map(self.node, values)))
             case tree.Group():
                 return self.group(node)
-            case tree.Operation(operands=operands):
-                return replace(node, operands=tuple(self.node(operand) for operand in operands))
+            case tree.Operation(operator=operator, operands=operands):
+                return tree.Operation(node.start, node.end, operator, tuple(map(self.node, operands)))
             case tree.Size(dimensions=dimensions):
                 parts = tuple(self.node(dim) if isinstance(dim, tree.Group) else dim for dim in dimensions)
                 numbers: Any = tuple(part.value if isinstance(part, tree.Number) else part for part in parts)
@@ -176,6 +180,11 @@ class Replacement:
 
 def placed(value: tree.Value, node: tree.Node) -> tree.Value:
     """A value at the place of a node."""
+    match value:
+        case tree.Number(value=number):
+            return tree.Number(node.start, node.end, number)
+        case tree.Name(text=text):
+            return tree.Name(node.start, node.end, text)
     return replace(value, start=node.start, end=node.end)
 
 
