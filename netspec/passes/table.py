@@ -58,6 +58,8 @@ def as_json(number: Dim | None) -> int | str | None:
 
 # --- as text
 
+COUNTED: Final = "a product and its sum count as one"
+"""The convention of multiply-adds: He et al. (2015), torchvision; others print twice as many "FLOPs"."""
 _HEAD: Final = ("line", "layer", "output", "parameters", "multiply-adds")
 _BOLD, _DIM, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _STEP: Final = "  "
@@ -104,24 +106,24 @@ def as_text(
     widths[3] = max(widths[3], *(len(size) for _, size, _ in memory))
 
     def paint(text: str, style: str) -> str:
-        return f"{style}{text}{_PLAIN}" if colour and text else text
+        return f"{style}{text}{_PLAIN}" if colour and text and style else text
 
     def line(line: str, layer: str, output: str, parameters: str, products: str) -> str:
         a, b, c, d, e = widths
         return f"{line:>{a}}  {layer:<{b}}  {output:<{c}}  {parameters:>{d}}  {products:>{e}}".rstrip()
 
-    notes = [", ".join(row.notes) for _, row, _ in rows]
+    notes = [*(", ".join(row.notes) for _, row, _ in rows), COUNTED]
     whole = sum(widths) + 2 * len(widths)
     beside = width is None or whole + max(map(len, notes), default=0) <= width
     lines = [paint(title or table.name, _BOLD), "", paint(line(*_HEAD), _DIM)]
-    for row, note in zip(cells, notes, strict=True):
+    for row, note in zip([*cells, total], notes, strict=True):
+        style = _BOLD if row is total else ""
         text = line(*row)
         if note and beside:
-            lines.append(f"{text:<{whole}}{paint(note, _DIM)}")
+            lines.append(paint(f"{text:<{whole}}", style) + paint(note, _DIM))
         else:
             below = f"{'':{widths[0] + 4}}{note}"
-            lines += [text, paint(below, _DIM)] if note else [text]
-    lines.append(paint(line(*total), _BOLD))
+            lines += [paint(text, style), paint(below, _DIM)] if note else [text]
     if table.symbols:
         lines.append(paint(f"{'':{widths[0]}}  ? depends on {', '.join(table.symbols)}", _DIM))
     if table.constraints:
