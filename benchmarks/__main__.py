@@ -1,5 +1,6 @@
 """All benchmarks that measure time, one after another."""
 
-from benchmarks import startup
+from benchmarks import frontend, startup
 
 startup.main()
+frontend.main()

@@ -32,6 +32,49 @@ def test_table_of_every_bundled_spec(run: Run, golden: Golden, name: str) -> Non
     golden(f"cli/shapes_{name}.txt", result.stdout)
 
 
+STRUCTURED = """
+block up(width, skip):
+    upsample 2
+    concat skip
+    conv width 3x3 relu
+input 8x8x2
+conv 4 3x3 relu as top
+repeat 2: residual 4
+pool 2
+concat:
+    conv 4 1x1
+    path:
+        pool 3x3 stride1 same
+        conv 4 1x1
+    for kernel in 3, 5: conv 2 kernel
+up 4 top
+repeat 2:
+    conv 4 3x3
+    relu
+softmax 10
+"""
+
+
+@pytest.mark.parametrize("option", [[], ["--depth", "1"], ["--expand"]], ids=["folded", "opened", "all"])
+def test_structure_folds_and_opens(run: Run, golden: Golden, option: list[str]) -> None:
+    result = run("shapes", "-", *option, stdin=STRUCTURED)
+    assert result.exit_code == 0, result.output
+    golden(f"cli/shapes_structured{''.join(option)}.txt", result.stdout)
+
+
+def test_parameters_by_the_conventions_of_others(run: Run) -> None:
+    """PyTorch has two biases a gate, Keras one (but for its GRU), the papers one."""
+    text = "input 7x3\nlstm 5\ngru 5\nrnn 5 bidirectional\ndense 2\n"
+    lstm, gru, rnn, dense = 4 * 5 * (3 + 5), 3 * 5 * (5 + 5), 2 * 5 * (5 + 5), 11 * 2
+    biases = {"torch": (40, 30, 20), "keras": (20, 30, 10), "paper": (20, 15, 10)}
+    for convention, counts in biases.items():
+        document = json.loads(run("shapes", "-", "--json", "--count", convention, stdin=text).stdout)
+        (net,) = document["networks"]
+        assert net["convention"] == convention
+        assert net["parameters"] == lstm + gru + rnn + dense + sum(counts)
+    assert "as in Keras: one bias a gate" in run("shapes", "-", "--count", "keras", stdin=text).stdout
+
+
 def test_notes(golden: Golden) -> None:
     net = analyse(Source(EVERY_KIND_OF_NOTE, "notes.net"))
     golden("cli/shapes_notes.txt", as_text(count(net)))
