@@ -144,7 +144,16 @@ def _check_loss(context: Context, net: Net, loss: Loss, spans: Mapping[str, Span
 
 
 def _check_reader(context: Context, net: Net, reader: Reader, loss: Loss, span: Span) -> None:
-    """As many probabilities as the data have classes, once for each example."""
+    """One input for what the data give; as many probabilities as the data have classes, once for each example."""
+    if len(net.inputs) > 1:
+        second = net.inputs[1].origin
+        names = " and ".join(f"`{layer.name}`" for layer in net.inputs)
+        places = [Label(span, "gives one input")] + (
+            [Label(second.statement, "is another")] if second else []
+        )
+        message = f"`{reader.word}` gives one input, and the network reads {len(net.inputs)}: {names}"
+        context.diagnostics.report("N404", message, *places)
+        return
     target, output = reader.target_shape(), net.outputs[-1]
     classes = target.of if target else None
     if classes is None or output.origin is None:

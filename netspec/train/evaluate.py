@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from netspec.backends import Program, channels_first, compile_net
+from netspec.backends import Program, as_tuple, channels_first, compile_net
 from netspec.data import Dataset, Loaded, load
 from netspec.diagnostics import SpecError
 from netspec.ir.net import Net
@@ -62,8 +62,9 @@ def evaluate(program: Program, data: Prepared, metrics: Sequence[Metric], batch:
     for start in range(0, len(data), batch):
         part = slice(start, start + batch)
         loss, output = program.evaluate(data.inputs[part], data.targets[part])
-        total += loss * len(output)
-        means.add(output, data.written[part])
+        main = as_tuple(output)[-1]
+        total += loss * len(main)
+        means.add(main, data.written[part])
     return Figures(total / max(len(data), 1), means.result(), len(data))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from netspec.backends import Program, compile_net
+from netspec.backends import Program, as_tuple, compile_net
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.check import loss_of
@@ -79,7 +79,8 @@ class Predictor:
     def examples(self, inputs: Array, name: str = "") -> Iterator[Prediction]:
         """Predictions for examples (n, *dims as the spec writes them)."""
         for start in range(0, len(inputs), BATCH):
-            for place, output in enumerate(self.program.predict(inputs[start : start + BATCH])):
+            outputs = as_tuple(self.program.predict(inputs[start : start + BATCH]))
+            for place, output in enumerate(outputs[-1]):
                 yield self.read(np.asarray(output, np.float64), name, start + place)
 
     def read(self, output: Array, file: str, index: int) -> Prediction:

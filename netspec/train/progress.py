@@ -52,10 +52,13 @@ def speed(examples: int, seconds: float) -> str:
 
 
 def heading(start: Start) -> str:
-    """What is trained on what."""
+    """What is trained on what; which output the loss is of where there are several."""
+    *others, main = (layer.name for layer in start.net.outputs)
+    names = ", ".join(f"`{name}`" for name in others)
+    of = f"\nthe loss is that of `{main}`; of {names} only shared layers are trained" if others else ""
     return (
         f"{start.net.name}: {start.net.parameter_count:,} parameters, {start.examples:,} examples, "
-        f"{start.epochs} epoch{'s' * (start.epochs != 1)} of {start.steps_per_epoch:,} steps, on {start.device}"
+        f"{start.epochs} epoch{'s' * (start.epochs != 1)} of {start.steps_per_epoch:,} steps, on {start.device}{of}"
     )
 
 
