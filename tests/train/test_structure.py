@@ -64,6 +64,6 @@ def test_of_several_outputs_the_last_is_trained_and_that_is_said(
     tmp_path: Path, backend: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figures, said, weights = trained(tmp_path, OUTPUTS, backend, capsys)
-    assert "the loss is that of `softmax2`; of `side` only shared layers are trained" in said
+    assert "the loss is that of `softmax1`; of `side` only shared layers are trained" in said
     assert 0 < figures["test"]["accuracy"] < 1
     assert not main(["eval", str(weights), "--backend", backend], standalone_mode=False)
