@@ -15,6 +15,7 @@ CODES: Final[dict[str, str]] = {
     "N006": "there is no layer",
     "N007": "unknown edition",
     "N008": "the file cannot be opened",
+    "N009": "the file holds blocks and no network",
     "N101": "unknown word",
     "N102": "unknown option",
     "N103": "an argument is missing",

@@ -90,7 +90,10 @@ class Diagnostics(list[Diagnostic]):
     def report(self, code: str, message: str, *labels: Label | Span, **details: object) -> None:
         """Add one finding; a bare span is a label without words.  A place in a block is found fault with once."""
         marks = tuple(label if isinstance(label, Label) else Label(label) for label in labels)
-        if self.uses and any(found.code == code and found.labels[:1] == marks[:1] for found in self):
+        if marks and any(
+            found.code == code and found.labels[:1] == marks[:1] and (self.uses or found.message == message)
+            for found in self
+        ):
             return
         if self.uses and marks and marks[0].span.source.is_shipped:
             # what ships is right: the use is at fault, once

@@ -13,6 +13,7 @@ from netspec.diagnostics import Diagnostic, Label
 from netspec.source import Source
 
 _LONGEST_LINE: Final = 160
+_MOST_USES: Final = 5
 _BEFORE: Final = 60
 """Characters shown before the place in a line that is cut."""
 _SARIF_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -35,11 +36,20 @@ def _full(found: Diagnostic, colour: bool) -> str:
         lines += _excerpt(found.labels, lambda text: paint(text, _RED), lambda text: paint(text, _BLUE))
     details = [("because", found.because), *(("history", way) for way in found.history.split("\n"))]
     details += [("note", note) for note in found.notes]
-    details += [("used", _use(label, found)) for label in found.uses]
+    details += [("used", text) for text in _uses(found)]
     if found.tries:
         details.append(("try", ", or ".join(found.tries)))
     lines += [f"  {paint(f'{name:<8}', _BLUE)} {_visible(text)}" for name, text in details if text]
     return "\n".join(lines)
+
+
+def _uses(found: Diagnostic) -> list[str]:
+    """Where the block around the guilty place is used, innermost first; of many uses the first and the last."""
+    texts = [_use(label, found) for label in found.uses]
+    if len(texts) <= _MOST_USES:
+        return texts
+    left = len(texts) - _MOST_USES
+    return [*texts[: _MOST_USES - 1], f"inside {left} more", texts[-1]]
 
 
 def _use(label: Label, found: Diagnostic) -> str:

@@ -98,5 +98,7 @@ def compile_all(
             source = read(file, limits)
             nets.append((source.name, analyse(source, limits, values, sizes)))
         except SpecError as wrong:
-            found.extend(wrong.diagnostics)
+            blocks_alone = [each.code for each in wrong.diagnostics] == ["N009"]
+            if file in paths or not blocks_alone:
+                found.extend(wrong.diagnostics)
     return nets, found

@@ -168,7 +168,9 @@ def read_document(document: object, limits: Limits) -> Draft:
     if training:
         training = replace(training, spans=dict(zip(settings, spans[len(lines) :], strict=True)))
     shapes = {entry.name: entry.shape for entry in read.layers if entry.shape is not None}
-    outputs = tuple(name for name in read.outputs if name in names)
+    outputs = tuple(read.outputs)
+    if strangers := [name for name in outputs if name not in names]:
+        raise error("N108", f"the output `{strangers[0][:40]}` is no layer of the document")
     return Draft(read.name, source, placed, shapes, training, outputs)
 
 

@@ -119,6 +119,8 @@ class Problem(Exception):
         self.others = dict(others or {})
         """The other parties: an argument's name, or "" for the input, and what is to be said there."""
         self.notes = tuple(notes)
+        self.shapes: tuple[Shape, ...] = ()
+        """The two of a join's inputs that do not fit."""
 
 
 class Operation(Definition):

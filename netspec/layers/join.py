@@ -73,7 +73,9 @@ class Join(Operation):
         else:
             why = " and ".join(shape.described.removesuffix(f" {shape}") for shape in (first, other))
         message = f"{first} and {other} cannot be {self.verb}: {why}"
-        return Problem("N204", message, argument="others", label=f"reads {first} and {other}")
+        problem = Problem("N204", message, argument="others", label=f"reads {first} and {other}")
+        problem.shapes = (first, other)
+        return problem
 
 
 @shared

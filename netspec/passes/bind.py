@@ -21,7 +21,7 @@ from netspec.passes.infer import Enough, Graph
 from netspec.passes.library import Library
 from netspec.passes.line import is_setting, not_yet
 from netspec.passes.parameters import parameters
-from netspec.passes.place import Place, Room
+from netspec.passes.place import Defined, Place, Room
 from netspec.passes.scope import Scope
 from netspec.passes.settings import bind_training
 from netspec.passes.unfold import Unfold
@@ -43,6 +43,8 @@ class Bound:
     """The results that `output` lines name."""
     given: Mapping[str, str] = field(default_factory=dict)
     """Results that have names of the user's, and those."""
+    words: Mapping[str, Defined] = field(default_factory=dict)
+    """The blocks and networks that the file defines or imports."""
     budgets: list[tree.Expect] = field(default_factory=list)
     values: Mapping[str, tree.Value] = field(default_factory=dict)
     """The parameters of the file."""
@@ -69,6 +71,7 @@ class _Bind:
         self.bound = Bound(Graph(context, reserved))
         self.bound.values = parameters(context, statements)
         words = Library(context).defined(statements, self.bound.values)
+        self.bound.words = words
         self.unfold = Unfold(context, self.bound.graph)
         self.place = Place(Room(words, reserved=reserved), Scope(dict(self.bound.values)))
         self.strays: list[tree.Command] = []
@@ -161,7 +164,11 @@ class _Bind:
                 self.context.diagnostics.report("N105", message, self.context.span(item))
                 continue
             result = self.unfold.lines.resolve(self.place, item)
-            if result is not None:
+            if result is not None and "." in result:
+                message = f"`{item.text}` is a state, and the outputs are results of layers"
+                note = f"`identity from {item.text} as NAME` makes it one"
+                self.context.diagnostics.report("N105", message, self.context.span(item), notes=(note,))
+            elif result is not None:
                 self.bound.outputs[result] = self.context.span(item)
         if not statement.items:
             message = "`output` needs the name of a layer; `as NAME` gives one"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from netspec.diagnostics import Label
 from netspec.ir.layer import Origin
 from netspec.passes.clauses import ends_line, read_pattern
+from netspec.passes.evaluate import NotConstant
 from netspec.passes.library import standard
 from netspec.passes.lines import Read
 from netspec.passes.place import Defined, Place, Room, Sharing
-from netspec.passes.scope import Scope, shown
+from netspec.passes.scope import Replacement, Scope, Unknown, shown
 from netspec.passes.uses import bind_use
 from netspec.syntax import tree
 
@@ -35,15 +36,21 @@ class Blocks:
         """Unfold a block or network; layers that follow it on its line come back."""
         defined = place.room.words.get(head.text) or standard(self.context, head.text)
         assert defined is not None
+        if read.clauses.weights is not None:
+            message = (
+                f"`weights=` belongs to a layer, and `{defined.word}` holds several; a `network` shares them"
+            )
+            self.unfolding.report("N110", message, read.clauses.weights)
         if defined.is_missing:
             self.lines.fail(place, read.statement, read.clauses.name)
             return None
-        bound = bind_use(self.context, place, defined, head, read.clauses.items)
+        bound = bind_use(self.context, place, defined, head, read.clauses.items, self.graph.results)
         sources = self.lines.sources(place, read.clauses, head)
         if bound is None or sources is None or not self.may_open(defined, head):
             self.lines.fail(place, read.statement, read.clauses.name)
             return None
         values, items = bound
+        self.unfolding.bound(read.statement, 1, (), place)
         if len(sources) > 1:
             self.unfolding.report(
                 "N304", f"`{head.text}` reads one layer, and {len(sources)} are named", head
@@ -93,6 +100,16 @@ class Blocks:
     def inside(self, defined: Defined, values: dict[str, tree.Value], read: Read, place: Place) -> None:
         """The lines of a block at the place of its use."""
         reads = self.graph.results.get(place.above) if place.above else None
+        work = Replacement(Scope({}, reads))
+        try:
+            values = {name: work.node(value) for name, value in values.items()}
+        except NotConstant as problem:
+            self.context.report_value(problem)
+            self.lines.fail(place, read.statement)
+            return
+        except Unknown:
+            self.lines.fail(place, read.statement)
+            return
         text = read.text or " ".join(self.context.text(read.statement).split())
         text = text.split("->")[0].strip()
         kind = "network" if defined.is_network else "block"

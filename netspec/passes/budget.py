@@ -19,8 +19,11 @@ QUANTITIES: Final[dict[str, tuple[Callable[[Net], Dim | None], str]]] = {
     "params": (lambda net: net.parameter_count, "parameters that are trained"),
     "macs": (multiply_adds_of, "multiply-adds of one example"),
     "memory": (lambda net: memory_of(net).training, "bytes for one example in training, in float32"),
-    "layers": (lambda net: len(net.layers), "core layers"),
-    "receptive_field": (receptive_field, "pixels of the input, on a side, that one pixel of the output sees"),
+    "layers": (lambda net: len(net.layers), "core layers, followers and parts counted"),
+    "receptive_field": (
+        receptive_field,
+        "pixels of the input, on a side, that one pixel of the last image sees",
+    ),
 }
 """What a budget may bound: how it is found, and what it counts."""
 
@@ -31,7 +34,7 @@ def check_budgets(
     """Report the budgets that do not hold."""
     for statement in budgets:
         for test in statement.tests:
-            _check(context, net, test, Scope(dict(values)))
+            _check(context, net, test, Scope(dict(values), net.inputs[0].shape if net.inputs else None))
 
 
 def _check(context: Context, net: Net, test: tree.Operation, scope: Scope) -> None:

@@ -22,6 +22,12 @@ def check_structure(context: Context, bound: Bound) -> None:
         if context.diagnostics:
             return  # what stands there is no layer, and has been reported
         name, text = context.source.name, context.source.text
+        if bound.words:
+            what = ", ".join(f"`{word}`" for word in list(bound.words)[:6])
+            path = context.source.path if context.source.files else name
+            note = f'another spec uses them:  import {next(iter(bound.words))} from "{path}"'
+            context.diagnostics.report("N009", f"{name} defines {what}, and no network", notes=(note,))
+            return
         message = f"{name} has no layer" if text.strip() else f"{name} is empty"
         note = "a spec starts with a line such as  input 28x28x1"
         context.diagnostics.report("N006", message, *_first_line(context), notes=(note,))

@@ -101,6 +101,11 @@ def _twice(context: Context, name: str, again: tree.Node, first: tree.Node) -> N
 def _given(context: Context, values: tuple[tree.Value, ...]) -> tree.Name | None:
     """The name after `as`: one plain word."""
     match values:
+        case (tree.Name(text=text) as name,) if text in tree.KEYWORDS:
+            message = f"`{text}` is a word of the language and cannot be a name"
+            fix = Fix((Edit(context.span(name), f"{text}_"),), f"`as {text}_`")
+            context.diagnostics.report("N105", message, context.span(name), fixes=(fix,))
+            return None
         case (tree.Name(text=text) as name,) if "." not in text:
             return name
         case (tree.Name() | tree.Symbol() as value,):

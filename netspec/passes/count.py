@@ -300,6 +300,8 @@ class _Rows:
         if layer.inputs and layer.operation.borrows(inputs):
             lenders = dict.fromkeys(lender for lender, _ in layer.operation.borrows(inputs).values())
             notes.append(f"weight of {', '.join(lenders)}")
+        if layer.name in self.net.named_outputs:
+            notes.append("output")
         if layer is self.net.outputs[-1] and layer.word == self.fuses:
             notes.append("trained on logits")
         return notes

@@ -7,7 +7,7 @@ need numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Final
 
 from netspec.ir.symbolic import Dim, Expression, Symbol, Unbound, substituted
@@ -87,9 +87,12 @@ def evaluate(node: tree.Expression) -> Number:
     return value
 
 
-def holds(node: tree.Expression, sizes: Mapping[str, int]) -> bool:
-    """Whether a condition holds with the sizes of symbols; raises `NotConstant` where it is none."""
-    value = _value(node, sizes)
+def holds(node: tree.Expression, sizes: Mapping[str, int], replaced: Container[int] = ()) -> bool:
+    """Whether a condition holds with the sizes of symbols; raises `NotConstant` where it is none.
+
+    `replaced` says where values stand in the place of names: a word is compared with one of them.
+    """
+    value = _value(node, sizes, replaced)
     if not isinstance(value, bool):
         raise NotConstant(node, "a condition is a comparison, such as `stride != 1`")
     return value
@@ -101,7 +104,7 @@ def compare(operator: str, left: Number, right: Number) -> bool:
     return found
 
 
-def _value(node: tree.Expression, sizes: Mapping[str, int]) -> Any:
+def _value(node: tree.Expression, sizes: Mapping[str, int], replaced: Container[int] = ()) -> Any:
     """The number, expression, truth or word of an expression.
 
     Operands are computed before their operation by means of a list, not of recursion: a sum may have any length.
@@ -124,6 +127,7 @@ def _value(node: tree.Expression, sizes: Mapping[str, int]) -> Any:
                 values.append(-number if operator == "-" else number)
             case tree.Operation():
                 right, left = values.pop(), values.pop()
+                _check_words(part, left, right, replaced)
                 values.append(_apply(part, left, right))
             case tree.Name(text=text):
                 values.append(text)
@@ -162,6 +166,21 @@ def _typed(node: tree.Node, value: Any, kind: Any, what: str) -> Any:
     if isinstance(value, str):
         raise NotConstant(node, _no(node))
     raise NotConstant(node, f"{what} is wanted here")
+
+
+def _check_words(node: tree.Operation, left: Any, right: Any, replaced: Container[int]) -> None:
+    """A word is compared with a word, and one of the two is what a parameter stands for."""
+    if node.operator not in _EQUALITY:
+        return
+    sides = list(zip(node.operands, (left, right), strict=True))
+    words = [(operand, value) for operand, value in sides if isinstance(value, str)]
+    strangers = [(operand, value) for operand, value in words if operand.start not in replaced]
+    if len(words) == 1 and not strangers:
+        (_, word), (_, other) = words[0], next(side for side in sides if not isinstance(side[1], str))
+        raise NotConstant(node, f"`{word}` is a word and {other} is none: they are never equal")
+    if (strangers and len(strangers) == len(sides)) or len(words) == 1:
+        operand, word = strangers[0]
+        raise NotConstant(operand, f"no parameter is called `{word[:40]}`", "N108")
 
 
 def _apply(node: tree.Operation, left: Any, right: Any) -> Any:

@@ -23,7 +23,7 @@ def report_join(context: Context, layer: Layer, ways: Sequence[Way], problem: Pr
     """Report that the results which a layer reads do not fit together."""
     assert layer.origin is not None
     origin = layer.origin
-    first, other = _apart(ways)
+    first, other = _apart(ways, problem.shapes)
     steps = [_own(first, other), _own(other, first)]
     place = origin.arguments.get(problem.argument, origin.word)
     labels = [Label(place, problem.label)]
@@ -47,8 +47,13 @@ def _distinct(labels: Sequence[Label]) -> list[Label]:
     return list({label.span: label for label in labels}.values())
 
 
-def _apart(ways: Sequence[Way]) -> tuple[Way, Way]:
-    """The first way, and the first of the others whose shape is another (but for the channels, if there is one)."""
+def _apart(ways: Sequence[Way], shapes: Sequence[Shape]) -> tuple[Way, Way]:
+    """The ways of the two shapes that do not fit; the first way and one of another shape where that is not said."""
+    if len(shapes) == 2:
+        one = next((way for way in ways if way[-1].shape == shapes[0]), None)
+        two = next((way for way in ways if way is not one and way[-1].shape == shapes[1]), None)
+        if one is not None and two is not None:
+            return one, two
     first, *others = ways
     last = first[-1].shape
     by_size = [way for way in others if way[-1].shape.dims[:-1] != last.dims[:-1]]

@@ -7,6 +7,7 @@ defines serves that block alone.  A word of the text itself comes before one of 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,8 @@ from netspec.syntax.parser import parse, read_source
 FOLDER = Path(__file__).parents[1] / "blocks"
 SHIPPED = "netspec/blocks/"
 """What the paths of the standard library begin with where texts are kept; no file of a user is read from there."""
+_BROKEN = re.compile(r"(?:block|network|def)\s+([a-z_][a-z0-9_]*)")
+"""A definition in a line that cannot be read: its uses are not wrong a second time."""
 RESERVED = frozenset(
     "input output param expect repeat path if else for block network import train generate".split()
 )
@@ -98,8 +101,14 @@ class Library:
                     head=tree.Name(text="network"), items=(tree.Name() as name,), body=tuple(body)
                 ):
                     self.define(words, name, statement, (), body, values, is_network=True)
+                case tree.Command(head=tree.Name(text="network"), items=(tree.Name() as name, *_), body=None):
+                    span = self.context.span(name)
+                    words.setdefault(name.text, Defined(name.text, (), (), span, words, {}, is_missing=True))
                 case tree.Import():
                     self.imported(words, statement)
+                case tree.Unread() if found := _BROKEN.match(self.context.text(statement)):
+                    span = self.context.span(statement)
+                    words.setdefault(found[1], Defined(found[1], (), (), span, words, {}, is_missing=True))
         return words
 
     def define(
@@ -136,7 +145,10 @@ class Library:
 
     def imported(self, words: dict[str, Defined], statement: tree.Import) -> None:
         """Enter what an import names."""
+        before = len(self.context.diagnostics)
         found = self.file(statement)
+        if len(self.context.diagnostics) > before:
+            found = None  # the file has mistakes of its own, which have been reported
         for name in statement.names:
             span = self.context.span(name)
             if found is None:

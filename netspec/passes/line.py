@@ -18,6 +18,8 @@ from netspec.passes.place import Defined
 from netspec.syntax import tree
 
 _BARE: Final[dict[type[Operation], Operation]] = {}
+HOLDERS = ("network", "path", "else")
+"""Words of the structure that lines stand below."""
 SECTIONS = ("train", "generate")
 """Words that open a block of settings."""
 
@@ -117,7 +119,10 @@ def _definition(context: Context, head: tree.Name, own: Mapping[str, Defined]) -
         return found
     span = context.span(head)
     report = context.diagnostics.report
-    if head.text in SECTIONS:
+    if head.text in HOLDERS:
+        label = Label(span, "what it holds stands below it, indented by 4 spaces")
+        report("N101", f"`{head.text}` opens a block and needs a `:` at the end of its line", label)
+    elif head.text in SECTIONS:
         fix = Fix((Edit(span, f"{head.text}:"),), f"`{head.text}:` with its settings indented below")
         label = Label(span, "its settings stand below it, indented by 4 spaces")
         report("N101", f"`{head.text}` opens a block and needs a `:`", label, fixes=(fix,))

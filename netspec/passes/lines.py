@@ -96,9 +96,16 @@ class Lines:
             self.context.report_value(problem)
             return None
         except Unknown:
+            self.report_unknown(place, statement)
             return None
         span = self.context.span(statement)
         return items, spliced(span.text, span.start, work.done), tuple(text for *_, text in work.done)
+
+    def report_unknown(self, place: Place, statement: tree.Statement) -> None:
+        """Report a question about what is read where nothing is, unless that is because of a failed layer."""
+        if place.above is None:
+            head = tree.Name(statement.start, statement.end, self.context.text(statement))
+            self.context.report_start(head)
 
     # --- binding
 
@@ -235,7 +242,19 @@ class Lines:
             else:
                 inputs = (*inputs, *found)
                 operation = replace(operation, **{argument.name: found[0]})
+        if operation.joins and len(set(inputs)) < len(inputs):
+            self.report_same(statement, inputs)
         return [Part(operation, word, ranges), *parts[1:]], inputs
+
+    def report_same(self, statement: tree.Command, inputs: tuple[str, ...]) -> None:
+        """Report a join of one result with itself, which is most often a line that was forgotten."""
+        twice = next(name for name in inputs if inputs.count(name) > 1)
+        layer = self.graph.done.get(twice)
+        labels = [Label(self.context.span(statement), f"reads `{twice}` twice")]
+        if layer is not None and layer.origin is not None:
+            labels.append(Label(layer.origin.statement, "is the line above it too"))
+        message = f"`{statement.head.text}` joins a result with itself"
+        self.context.diagnostics.report("N309", message, *labels)
 
     def lender(self, place: Place, name: str) -> str | None:
         """The layer that lends its weight where a name is that of a network with one such layer."""

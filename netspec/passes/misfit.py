@@ -230,7 +230,11 @@ def unreadable(
         return
     place = tree.Node(values[0].start, values[-1].end)
     written = short(binder.context.text(place))
-    stands_for = values[0].text if isinstance(values[0], tree.Name) else written
+    stands_for = written
+    if isinstance(values[0], tree.Name):
+        stands_for = values[0].text
+    elif isinstance(values[0], tree.Number) and not written.lstrip("-").replace(".", "")[:1].isdigit():
+        stands_for = f"{values[0].value:g}"
     if stands_for != written and len(values) == 1:
         written = f"{written}, which is {short(stands_for)}"
     message = f"`{found.name}` of `{binder.word}` must be {found.kind.phrase}; found {written}"

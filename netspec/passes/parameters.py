@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, error, short
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant
-from netspec.passes.scope import Replacement, Scope, constant
+from netspec.passes.scope import BROKEN, Replacement, Scope, Unknown, constant
 from netspec.source import Source
 from netspec.syntax import tree
 from netspec.syntax.parser import parse
@@ -54,6 +54,9 @@ def _parameter(
                     gap = context.source.span(first.end, value.start)
                     fixes = (Fix((Edit(gap, " = "),), f"`param {word} = {context.text(value)}`"),)
             report("N105", message, context.span(statement), fixes=fixes)
+            match statement.items:
+                case (tree.Name() as meant, *_) | (tree.Option(name=meant), *_):
+                    found.setdefault(meant.text, tree.Name(meant.start, meant.end, BROKEN))
             return
     if name.text in found:
         labels = Label(context.span(name), "again"), Label(context.span(places[name.text]), "first")
@@ -65,6 +68,11 @@ def _parameter(
         found[name.text] = constant(Replacement(Scope(found)).node(value))
     except NotConstant as problem:
         context.report_value(problem)
+        found[name.text] = tree.Name(name.start, name.end, BROKEN)
+    except Unknown:
+        found[name.text] = tree.Name(name.start, name.end, BROKEN)
+        message = "`in.` stands for what a block or the network reads, and a `param` stands above both"
+        report("N108", message, context.span(value))
 
 
 def _given(name: str, text: str) -> tree.Value:

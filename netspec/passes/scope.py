@@ -19,6 +19,8 @@ from netspec.syntax import tree
 
 RESULT: Final = "="
 """Marks a name that was replaced by the full name of a result, which no text can hold."""
+BROKEN: Final = "?"
+"""Stands for a value that could not be worked out, which has been reported."""
 # what follows `in.` -> the axis, and the ranks that have it
 _AXES: Final[dict[str, tuple[int, tuple[int, ...]]]] = {
     "channels": (-1, (3, 4)),
@@ -156,6 +158,8 @@ class Replacement:
             if not text.startswith("in."):
                 return node
             value = tree.Number(node.start, node.end, self.size(node))
+        if isinstance(value, tree.Name) and value.text == BROKEN:
+            raise Unknown
         self.done.append((node.start, node.end, shown(value)))
         return placed(value, node)
 

@@ -12,7 +12,7 @@ from typing import Final
 from netspec.diagnostics import Edit, Fix, Label, short
 from netspec.ir.layer import Change, Layer, Origin, Problem
 from netspec.passes.context import Context
-from netspec.source import Span
+from netspec.source import Source, Span
 
 _SHOWN: Final = 7
 """Shapes shown in a history before it is cut."""
@@ -121,10 +121,9 @@ def _drops(chain: Sequence[Layer]) -> list[Fix]:
 
 def history(chain: Sequence[Layer]) -> str:
     """The shapes along a chain, with the lines that changed them; empty where nothing did."""
+    main = chain[0].origin.statement.source if chain and chain[0].origin else None
     steps = [
-        (after.origin.statement.line if after.origin else 0, after.shape)
-        for before, after in pairwise(chain)
-        if before.shape != after.shape
+        (_line(after, main), after.shape) for before, after in pairwise(chain) if before.shape != after.shape
     ]
     if not steps:
         return ""
@@ -132,6 +131,13 @@ def history(chain: Sequence[Layer]) -> str:
     if len(texts) >= _SHOWN:
         texts = ["...", *texts[-_SHOWN + 1 :]]
     return " ".join([str(chain[0].shape), *texts])
+
+
+def _line(layer: Layer, main: Source | None) -> str:
+    """The line of a layer; a colon before it says that it is another file's, as in tables."""
+    if layer.origin is None:
+        return "0"
+    return f"{':' * (layer.origin.statement.source is not main)}{layer.origin.statement.line}"
 
 
 def report_result(context: Context, chain: Sequence[Layer]) -> None:

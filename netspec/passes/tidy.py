@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from netspec.diagnostics import Diagnostics, SpecError, in_order
-from netspec.ir.layer import Layer
+from netspec.ir.layer import Layer, Origin
+from netspec.ir.shape import Pattern, Shape
 from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse, run
 from netspec.passes.suggest import suggest
@@ -46,22 +47,46 @@ def _parse(source: Source, limits: Limits) -> tree.File:
 
 
 def _results(source: Source, limits: Limits) -> dict[int, str]:
-    """Where the last statement of each line starts, and those that state a shape already: what they give."""
+    """Where the last statement of each line starts, and those that state a shape already: what they give.
+
+    A statement that is carried out several times states what is the same each time, `_` for the rest; one in a block
+    states nothing, since the next use may be another.
+    """
     net, found = run(source, limits)
     if net is None or any(diagnostic.code != "N201" for diagnostic in found):
         analyse(source, limits)
         raise AssertionError("analyse raises what run has found")
-    results: dict[int, str] = {}
-    above = (0, -1, False)
+    given: dict[int, list[Shape]] = {}
+    stated: dict[int, bool] = {}
+    above: object = None
     for layer in net.layers:
-        if layer.origin is None or not layer.inputs:
+        origin = layer.origin
+        if origin is None or not layer.inputs or origin.statement.source is not source or _in_block(origin):
             continue
-        line, start = layer.origin.statement.line, layer.origin.statement.start
-        if above[0] == line and above[1] != start and not above[2]:
-            del results[above[1]]
-        results[start] = "x".join(map(str, layer.shape.dims))
-        above = (line, start, layer.origin.result is not None)
-    return results
+        start, turn = origin.statement.start, (origin.statement.start, id(origin.frame))
+        shapes = given.setdefault(start, [])
+        shapes[len(shapes) - (turn == above) :] = [layer.shape]  # the last layer of a statement speaks for it
+        stated[start], above = origin.result is not None, turn
+    last = {source.position(start)[0]: start for start in sorted(given)}
+    texts = {start: _common(shapes) for start, shapes in given.items()}
+    return {
+        start: text for start, text in texts.items() if text and (stated[start] or start in last.values())
+    }
+
+
+def _in_block(origin: Origin) -> bool:
+    return any(frame.kind in ("block", "network") for frame in (origin.frame.chain() if origin.frame else ()))
+
+
+def _common(shapes: Sequence[Shape]) -> str:
+    """The dimensions that shapes share, `_` for the others; empty where they share none."""
+    if len({len(shape.dims) for shape in shapes}) > 1:
+        return ""
+    dims = [
+        each[0] if len(set(each)) == 1 else None
+        for each in zip(*(shape.dims for shape in shapes), strict=True)
+    ]
+    return "" if all(dim is None for dim in dims) else str(Pattern(tuple(dims)))
 
 
 def _check(file: tree.File, source: Source, text: str, *, same: bool) -> None:

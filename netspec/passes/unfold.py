@@ -29,8 +29,8 @@ from netspec.passes.place import Place
 from netspec.passes.scope import Replacement, Unknown, constant, shown
 from netspec.syntax import tree
 
-TURNS_A_LAYER = 10
-"""Turns of repetitions that are taken at most, for each layer that the limit allows."""
+TURNS_A_LAYER = 2
+"""Turns of repetitions and uses of blocks at most, for each layer that the limit allows."""
 HEADERS = ("repeat", "for", "if", "else", "path", "block", "network", "train")
 """Words that lines stand below, beside the joins."""
 _TOP = {
@@ -212,13 +212,13 @@ class Unfold:
                 otherwise = body
         work = Replacement(place.scope, fold=False)
         try:
-            return (
-                (condition.body or ()) if holds(work.node(condition.test), self.context.sizes) else otherwise
-            )
+            test = work.node(condition.test)
+            starts = {start for start, *_ in work.done}
+            return (condition.body or ()) if holds(test, self.context.sizes, starts) else otherwise
         except NotConstant as problem:
             self.context.report_value(problem)
         except Unknown:
-            pass
+            self.lines.report_unknown(place, condition)
         self.lines.fail(place, condition)
         return ()
 
@@ -257,6 +257,7 @@ class Unfold:
             self.context.report_value(problem)
             return None
         except Unknown:
+            self.lines.report_unknown(place, statement)
             return None
         self.report("N105", "`repeat` takes one whole number of 0 or more, as in `repeat 3:`", statement)
         return None
@@ -297,7 +298,7 @@ class Unfold:
         if layers > limit or self.turns > limit * TURNS_A_LAYER:
             message, counted = f"the network has more than {limit:,} layers", f"makes {layers:,}"
             if layers <= limit:
-                message = f"repetitions take more than {limit * TURNS_A_LAYER:,} turns"
+                message = f"repetitions and uses of blocks take more than {limit * TURNS_A_LAYER:,} turns"
                 counted = f"{self.turns:,} turns up to here"
             note = "`--limit layers=NUMBER` raises the limit"
             self.report("N505", message, statement, counted, notes=(note,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir import catalog
@@ -27,14 +27,22 @@ def usage(defined: Defined) -> str:
 
 
 def bind_use(
-    context: Context, place: Place, defined: Defined, head: tree.Name, items: Sequence[tree.Item]
+    context: Context,
+    place: Place,
+    defined: Defined,
+    head: tree.Name,
+    items: Sequence[tree.Item],
+    results: Container[str] = (),
 ) -> tuple[dict[str, tree.Value], Sequence[tree.Item]] | None:
     """The values of the parameters, and what follows the use; None after a report."""
-    return _Use(context, place, defined, head).run(items)
+    return _Use(context, place, defined, head, results).run(items)
 
 
 class _Use:
-    def __init__(self, context: Context, place: Place, defined: Defined, head: tree.Name) -> None:
+    def __init__(
+        self, context: Context, place: Place, defined: Defined, head: tree.Name, results: Container[str]
+    ) -> None:
+        self.results = results
         self.context = context
         self.place = place
         self.defined = defined
@@ -134,6 +142,12 @@ class _Use:
                     return
                 self.give(free, item, item)
 
+    def result(self, name: str) -> str | None:
+        """The result that a name stands for where the block is used, if it stands for one."""
+        room = self.place.room
+        own = name if not room.prefix and name in self.results else None
+        return room.results.get(name, own)
+
     def give(self, name: str, value: tree.Value, item: tree.Item) -> None:
         if name in self.values:
             self.report("N106", f"`{name}` of `{self.defined.word}` is given twice", item, "again")
@@ -144,6 +158,7 @@ class _Use:
             self.failed = True
             self.context.report_value(problem)
             return
-        if isinstance(known, tree.Name) and known.text in self.place.room.results:
-            known = tree.Name(known.start, known.end, RESULT + self.place.room.results[known.text])
+        result = self.result(known.text) if isinstance(known, tree.Name) else None
+        if result is not None:
+            known = tree.Name(known.start, known.end, RESULT + result)
         self.values[name] = known

@@ -29,6 +29,8 @@ MOST_ERRORS: Final = 25
 """Bad lines reported in one run; a file with more is not a spec."""
 
 _INDENT = re.compile(r"^[ \t]+(?=[^\s])", re.MULTILINE)
+_HEADER = re.compile(r"(block|network|if|for|repeat|def)\b")
+"""What a line begins with that was meant to open a block."""
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -148,7 +150,8 @@ def _refused(source: Source, line: int, span: Span) -> tuple[Diagnostic | None, 
 def _unread(line: Span) -> tree.Row:
     """The place of a bad line, which may have opened a block."""
     start = line.end - len(line.text.lstrip())
-    opens = line.text.partition("#")[0].rstrip().endswith(":")
+    said = line.text.partition("#")[0].strip()
+    opens = said.endswith(":") or _HEADER.match(said) is not None
     return tree.Row((tree.Unread(start, line.end, body=None, inline=False),), opens, None, start)
 
 

@@ -56,9 +56,12 @@ def heading(start: Start) -> str:
     *others, main = (layer.name for layer in start.net.outputs)
     names = ", ".join(f"`{name}`" for name in others)
     of = f"\nthe loss is that of `{main}`; of {names} only shared layers are trained" if others else ""
+    length = f"{start.epochs} epoch{'s' * (start.epochs != 1)} of {start.steps_per_epoch:,} steps"
+    if start.steps < start.epochs * start.steps_per_epoch:
+        length = f"{start.steps:,} steps of {start.steps_per_epoch:,} an epoch"
     return (
         f"{start.net.name}: {start.net.parameter_count:,} parameters, {start.examples:,} examples, "
-        f"{start.epochs} epoch{'s' * (start.epochs != 1)} of {start.steps_per_epoch:,} steps, on {start.device}{of}"
+        f"{length}, on {start.device}{of}"
     )
 
 

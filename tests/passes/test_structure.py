@@ -84,8 +84,8 @@ def test_a_block_sees_only_its_own_names() -> None:
 
 def test_layers_and_blocks_follow_one_another_on_a_line() -> None:
     same(
-        "block act: batchnorm relu\ninput 8x8x1\nconv 4 3x3 act\nconv 4 3x3 act tanh as last -> 8x8x4\nadd last\n",
-        "input 8x8x1\nconv 4 3x3 batchnorm relu\nconv 4 3x3 batchnorm relu tanh as last\nadd last\n",
+        "block act: batchnorm relu\ninput 8x8x1\nconv 4 3x3 act\nconv 4 3x3 act tanh as last -> 8x8x4\nelu\nadd last\n",
+        "input 8x8x1\nconv 4 3x3 batchnorm relu\nconv 4 3x3 batchnorm relu tanh as last\nelu\nadd last\n",
     )
 
 
