@@ -81,6 +81,7 @@ class _Bind:
         with suppress(Enough):
             self.top()
         self.report_strays()
+        self.unfold.unused(self.bound.words)
         self.bound.result = self.place.above
         self.bound.given = {result: name for name, result in self.place.room.results.items()}
         return self.bound

@@ -37,7 +37,7 @@ def bind_line(
     to layers.  A block that follows the layers comes back as a statement of its own.
     """
     head, name = statement.head, None
-    definition = _definition(context, head, own)
+    definition = find_layer(context, head, own)
     if definition is not None and definition.names_itself and items and isinstance(items[0], tree.Name):
         name, items = items[0], items[1:]
     uses: list[tuple[tree.Name, Use]] = []
@@ -59,7 +59,7 @@ def bind_line(
         if is_block(head.text, own):
             rest = tree.Command(head.start, statement.end, head, tuple(items), body=None, inline=False)
             return (uses, name, rest) if all(each.instance is not None for _, each in uses) else None
-        definition = _definition(context, head, own)
+        definition = find_layer(context, head, own)
         if definition is not None and not _may_follow(context, definition, statement, head, items):
             return None
     return None
@@ -112,7 +112,8 @@ def _needs_value(definition: type[Definition]) -> bool:
     return any(each.required for each in definition.arguments())
 
 
-def _definition(context: Context, head: tree.Name, own: Mapping[str, Defined]) -> type[Operation] | None:
+def find_layer(context: Context, head: tree.Name, own: Mapping[str, Defined]) -> type[Operation] | None:
+    """The layer that a word is; None after a report."""
     found = catalog.find("layer", head.text)
     if found is not None:
         assert issubclass(found, Operation)

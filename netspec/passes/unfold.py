@@ -10,7 +10,7 @@ and the limit is met first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir import catalog
@@ -23,9 +23,9 @@ from netspec.passes.clauses import Clauses
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, holds
 from netspec.passes.infer import Enough, Graph
-from netspec.passes.line import is_block, not_yet
+from netspec.passes.line import find_layer, is_block, not_yet
 from netspec.passes.lines import Lines, Read
-from netspec.passes.place import Place
+from netspec.passes.place import Defined, Place
 from netspec.passes.scope import Replacement, Unknown, constant, shown
 from netspec.syntax import tree
 
@@ -111,6 +111,14 @@ class Unfold:
     def is_inside(place: Place) -> bool:
         """The place is not on the top level."""
         return bool(place.room.prefix) or place.frame is not None
+
+    def unused(self, words: Mapping[str, Defined]) -> None:
+        """Words that nothing is called, in blocks of the text that nobody uses: the rest shows in a use."""
+        for defined in words.values():
+            if not defined.uses and defined.source is self.context.main:
+                for head in _heads(defined.body):
+                    if head.text not in _WORDS and not is_block(head.text, words):
+                        find_layer(self.context, head, words)
 
     def line(self, statement: tree.Command, place: Place) -> None:
         """A layer line, a use of a block, or layers with a block after them."""
@@ -316,6 +324,14 @@ class Unfold:
 def _part(read: Read, rest: tree.Command) -> Read:
     """What is left of a line."""
     return Read(rest, _clauses(rest), read.text, read.values)
+
+
+def _heads(body: Sequence[tree.Statement]) -> Iterator[tree.Name]:
+    """The first words of all lines, those below others included."""
+    for statement in body:
+        if isinstance(statement, tree.Command):
+            yield statement.head
+        yield from _heads(statement.body or ())
 
 
 def _joins(word: str) -> bool:
