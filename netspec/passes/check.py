@@ -26,7 +26,9 @@ def check_structure(context: Context, bound: Bound) -> None:
             what = ", ".join(f"`{word}`" for word in list(bound.words)[:6])
             path = context.source.path if context.source.files else name
             note = f'another spec uses them:  import {next(iter(bound.words))} from "{path}"'
-            context.diagnostics.report("N009", f"{name} defines {what}, and no network", notes=(note,))
+            context.diagnostics.report(
+                "N009", f"{name} defines {what}, and has no layer of its own", notes=(note,)
+            )
             return
         message = f"{name} has no layer" if text.strip() else f"{name} is empty"
         note = "a spec starts with a line such as  input 28x28x1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -18,6 +19,8 @@ from netspec.passes.place import Defined
 from netspec.syntax import tree
 
 _BARE: Final[dict[type[Operation], Operation]] = {}
+_LOWER: Final = re.compile(r"[a-z](x([a-z]|\d+))+")
+"""A shape with its symbols in lower case."""
 HOLDERS = ("network", "path", "else")
 """Words of the structure that lines stand below."""
 SECTIONS = ("train", "generate")
@@ -40,6 +43,9 @@ def bind_line(
     definition = find_layer(context, head, own)
     if definition is not None and definition.names_itself and items and isinstance(items[0], tree.Name):
         name, items = items[0], items[1:]
+        if not items and _LOWER.fullmatch(name.text):
+            _report_lower(context, name)
+            return None
     uses: list[tuple[tree.Name, Use]] = []
     binders: list[Binder] = []
     starts = partial(_starts, own=own)
@@ -63,6 +69,14 @@ def bind_line(
         if definition is not None and not _may_follow(context, definition, statement, head, items):
             return None
     return None
+
+
+def _report_lower(context: Context, name: tree.Name) -> None:
+    """`input hxwx3`, which reads as a name."""
+    span = context.span(name)
+    size = "x".join(part.upper() for part in name.text.split("x"))
+    message = f"a size that is not known yet is written in upper case; `{name.text}` reads as a name"
+    context.diagnostics.report("N105", message, span, fixes=(Fix((Edit(span, size),), f"`{size}`"),))
 
 
 def _bare(definition: type[Operation]) -> Operation:

@@ -103,7 +103,16 @@ class _Token:
         self.first = line.start + len(line.text) - len(line.text.lstrip())
 
     def explain(self) -> Diagnostic:
-        cases = (self.upper_case, self.called, self.parenthesis, self.comma, self.arithmetic)
+        cases = (
+            self.else_if,
+            self.two_headers,
+            self.equals,
+            self.upper_case,
+            self.called,
+            self.parenthesis,
+            self.comma,
+            self.arithmetic,
+        )
         for case in cases:
             found = case()
             if found:
@@ -117,6 +126,28 @@ class _Token:
         """The fix that replaces a stretch; it shows the line that comes of it."""
         line = self.source.text[self.first : start] + text + self.source.text[end : self.line.end]
         return Fix((Edit(self.source.span(start, end), text),), f"`{_cut(_code(line).rstrip())}`")
+
+    def else_if(self) -> Diagnostic | None:
+        """`else if a == b:`, `elif a == b:`."""
+        match = re.compile(r"else\s+if\b|elif\b|elseif\b").match(self.source.text, self.first)
+        if match is None:
+            return None
+        label = Label(self.source.span(*match.span()), "`else:` here, and the `if` below it, indented")
+        return self.diagnostic(f"`{match[0]}` is written as an `if` among the lines of `else:`", label)
+
+    def two_headers(self) -> Diagnostic | None:
+        """`repeat 3: repeat 2: relu`."""
+        if self.token.type != "COLON" or ":" not in self.source.text[self.first : self.start]:
+            return None
+        label = Label(self.span, "a second `:`")
+        return self.diagnostic("a line opens one block; the inner one goes on the next line, indented", label)
+
+    def equals(self) -> Diagnostic | None:
+        """`if a = 1:`."""
+        if self.token.type != "EQUAL" or not re.match(r"if\b", self.source.text[self.first :]):
+            return None
+        fix = self.replace(self.start, self.end, "==")
+        return self.diagnostic("a comparison is written `==`", fixes=(fix,))
 
     def upper_case(self) -> Diagnostic | None:
         if self.token.type != "SYMBOL" or "WORD" not in self.accepts or "SYMBOL" in self.accepts:
