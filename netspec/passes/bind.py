@@ -240,6 +240,8 @@ def _given_names(statements: Sequence[tree.Statement]) -> Iterator[str]:
     """The names after `as`, which no layer gets by itself."""
     for statement in _all(statements):
         for item in statement.items if isinstance(statement, tree.Command) else ():
+            if item.__class__ is not tree.Clause:
+                continue
             match item:
                 case tree.Clause(word=tree.Name(text="as"), values=(tree.Name(text=text),)):
                     yield text

@@ -28,7 +28,19 @@ class Clauses:
     """The layer after `weights=`, whose parameters this one uses."""
 
 
-_MAY_BE_CLAUSES = frozenset((tree.Clause, tree.Option, tree.Result))
+def _clause(item: tree.Item) -> str:
+    """Which of the clauses an item is; empty where it is none."""
+    kind = item.__class__
+    if kind is tree.Number or kind is tree.Name or kind is tree.Size:
+        return ""
+    match item:
+        case tree.Clause(word=tree.Name(text="from" | "as" as name)):
+            return name
+        case tree.Result():
+            return "->"
+        case tree.Option(name=tree.Name(text="weights"), values=(tree.Name(),)):
+            return "weights"
+    return ""
 
 
 def read_clauses(context: Context, statement: tree.Command) -> Clauses:
@@ -36,29 +48,20 @@ def read_clauses(context: Context, statement: tree.Command) -> Clauses:
     found = Clauses()
     seen: dict[str, tree.Node] = {}
     for item in statement.items:
-        if item.__class__ not in _MAY_BE_CLAUSES:
+        name = _clause(item)
+        if name == "as" and isinstance(item, tree.Clause) and _after_state(found):
+            found.items.pop()
+            found.state = _given(context, item.values)
+        elif name == "weights":
+            assert isinstance(item, tree.Option) and isinstance(item.values[0], tree.Name)
+            found.weights = item.values[0]
+        elif not name:
             found.items.append(item)
-            continue
-        match item:
-            case tree.Clause(word=tree.Name(text="as"), values=values) if _after_state(found):
-                found.items.pop()
-                found.state = _given(context, values)
-                continue
-            case tree.Option(name=tree.Name(text="weights"), values=(tree.Name() as owner,)):
-                found.weights = owner
-                continue
-            case tree.Result():
-                name = "->"
-            case tree.Clause(word=tree.Name(text="from" | "as" as name)):
-                pass
-            case _:
-                found.items.append(item)
-                continue
-        if name in seen:
+        elif name in seen:
             _twice(context, name, item, seen[name])
-            continue
-        seen[name] = item
-        _keep(context, found, item)
+        else:
+            seen[name] = item
+            _keep(context, found, item)
     return found
 
 

@@ -94,6 +94,8 @@ class Library:
         """The blocks and networks of some statements by word; `values` are the parameters of their file."""
         words: dict[str, Defined] = {}
         for statement in statements:
+            if isinstance(statement, tree.Command) and statement.head.text != "network":
+                continue
             match statement:
                 case tree.Block(name=name, parameters=parameters, body=body):
                     self.define(words, name, statement, parameters, body or (), values)
