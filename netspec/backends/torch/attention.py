@@ -43,4 +43,4 @@ def attention(site: Site[Attention]) -> Code:
         **unless(True, bias=operation.bias),
         **unless(False, causal=operation.causal),
     )
-    return Code(("{y} = {module}({xs})",), module, support=ATTENTION)
+    return Code(("{y} = {module}({xs})",), module, support=(ATTENTION,))

@@ -58,15 +58,13 @@ class Code:
     follows: bool = False
     setup: tuple[str, ...] = ()
     """Lines of `__init__` after the submodule."""
-    support: str = ""
-    """Classes that the submodule is made with, written once at the top of the file."""
-    helpers: tuple[str, ...] = ()
-    """Functions that the lines call, as source; each stands once in the file."""
+    support: tuple[str, ...] = ()
+    """Classes and functions that the layer is made with, as source; each stands once, at the top of the file."""
 
 
-def call(expression: str, module: str = "", *, follows: bool = False, helpers: tuple[str, ...] = ()) -> Code:
+def call(expression: str, module: str = "", *, follows: bool = False, support: tuple[str, ...] = ()) -> Code:
     """A layer of one line, from the expression of its result."""
-    return Code((f"{{y}} = {expression}",), module, follows, helpers=helpers)
+    return Code((f"{{y}} = {expression}",), module, follows, support=support)
 
 
 def submodule(constructor: str, *arguments: object, **options: object) -> Code:

@@ -41,8 +41,8 @@ def _sliding(site: Site[Conv] | Site[Depthwise], channels: int, groups: int) -> 
     if equal:
         return call("{module}({x})", module)
     window = Window(operation.kernel, operation.stride, operation.dilation, operation.pad)
-    image, helpers = padded("{x}", sides, window)
-    return call(f"{{module}}({image})", module, helpers=helpers)
+    image, support = padded("{x}", sides, window)
+    return call(f"{{module}}({image})", module, support=support)
 
 
 SAME_PADDING: Final = '''\
@@ -58,7 +58,7 @@ def same_padding(x, reach, stride):
 
 
 def padded(image: str, sides: Pads, window: Window, value: str = "") -> tuple[str, tuple[str, ...]]:
-    """An image with rows and columns of a value (0) around it, and the helpers for that.
+    """An image with rows and columns of a value (0) around it, and the support for that.
 
     PyTorch counts sides from the last axis.
     """

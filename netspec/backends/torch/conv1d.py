@@ -27,7 +27,7 @@ def conv1d(site: Site[Conv1d]) -> Code:
     if isinstance(before, Expression) or isinstance(after, Expression):
         reach, stride = (operation.reach,), (operation.stride,)
         sequence = f"F.pad({sequence}, same_padding({sequence}, {reach}, {stride}))"
-        return call(f"{{module}}({sequence}).transpose(1, 2)", module, helpers=(SAME_PADDING,))
+        return call(f"{{module}}({sequence}).transpose(1, 2)", module, support=(SAME_PADDING,))
     if before != after:
         sequence = f"F.pad({sequence}, ({before}, {after}))"
     return call(f"{{module}}({sequence}).transpose(1, 2)", module)

@@ -24,12 +24,12 @@ def pool(site: Site[Pool]) -> Code:
         return call(_pool(site, "{x}", options))
     sides, window = _sides(site), site.operation.window
     if maximum:
-        image, helpers = padded("{x}", sides, window, "-torch.inf")
-        return call(_pool(site, image, {}), helpers=helpers)
-    image, helpers = padded("{x}", sides, window)
+        image, support = padded("{x}", sides, window, "-torch.inf")
+        return call(_pool(site, image, {}), support=support)
+    image, support = padded("{x}", sides, window)
     ones, _ = padded("torch.ones_like({x}[:1, :1])", sides, window)
     mean, share = _pool(site, image, {}), _pool(site, ones, {})
-    return Code(("# padding does not count:", f"share = {share}", f"{{y}} = {mean} / share"), helpers=helpers)
+    return Code(("# padding does not count:", f"share = {share}", f"{{y}} = {mean} / share"), support=support)
 
 
 def _pool(site: Site[Pool], image: str, options: dict[str, object]) -> str:

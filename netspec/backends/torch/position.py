@@ -24,7 +24,7 @@ def position(site: Site[Position]) -> Code:
     """A table of its own, `nn.Embedding`, or sines that need none."""
     operation = site.operation
     if operation.kind != "learned":
-        return Code(("{y} = {module}({x})",), "Sinusoids()", support=SINUSOIDS)
+        return Code(("{y} = {module}({x})",), "Sinusoids()", support=(SINUSOIDS,))
     (weight,) = operation.parameters(site.inputs)
     module = construct("nn.Embedding", *weight.shape)
     if site.inputs[0].dims[0] == weight.shape[0]:

@@ -80,7 +80,7 @@ def recurrent(site: Site[Recurrent]) -> Code:
     if wants_state:
         cells = [each.replace("h", "c") for each in final] * (operation.memories - 1)
         lines.append(f"{{state}} = {_side_by_side([*final, *cells])}")
-    return Code(tuple(lines), module, support=RESET_FIRST if resets_first else "")
+    return Code(tuple(lines), module, support=(RESET_FIRST,) if resets_first else ())
 
 
 def _start(operation: Recurrent) -> str:

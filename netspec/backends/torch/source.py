@@ -31,12 +31,9 @@ def class_name(net: Net) -> str:
 
 
 def supports(net: Net) -> dict[str, str]:
-    """The classes that the layers' submodules are made with, by name, and their source."""
-    found: dict[str, str] = {}
-    for code in codes(net).values():
-        for name in re.findall(r"^class (\w+)", code.support, re.MULTILINE):
-            found[name] = code.support
-    return found
+    """The classes and functions that the layers are made with, by name."""
+    texts = [text for code in codes(net).values() for text in code.support]
+    return {name: text for text in texts for name in re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE)}
 
 
 def attributes(net: Net) -> dict[str, str]:
@@ -107,8 +104,7 @@ def module_source(net: Net) -> str:
     """
     code = codes(net)
     methods = "\n".join(_methods(net, code))
-    helpers = dict.fromkeys(helper for each in code.values() for helper in each.helpers)
-    support = "".join(f"\n\n{text}\n" for text in [*helpers, *dict.fromkeys(supports(net).values())])
+    support = "".join(f"\n\n{text}\n" for text in dict.fromkeys(supports(net).values()))
     everything = support + methods
     imports = ["import torch"] * bool(re.search(r"\btorch\.", everything)) + ["from torch import nn"]
     imports += ["from torch.nn import functional as F"] * bool(re.search(r"\bF\.", everything))
