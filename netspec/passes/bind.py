@@ -100,7 +100,9 @@ class _Bind:
     def layers(self, index: int) -> None:
         """A statement that makes layers."""
         statement = self.statements[index]
-        if isinstance(statement, tree.Condition) or _is_else(statement):
+        if isinstance(statement, tree.Command) and statement.body is None:
+            self.unfold.statement(statement, self.place)
+        elif isinstance(statement, tree.Condition) or _is_else(statement):
             if not (_is_else(statement) and index and isinstance(self.statements[index - 1], tree.Condition)):
                 self.unfold.body(self.statements[index : index + 2][: 1 + self.has_else(index)], self.place)
         else:
