@@ -24,12 +24,30 @@ def parameters(context: Context, statements: Sequence[tree.Statement]) -> dict[s
         if name in found:
             place = found[name]
             context.given.append((place.start, place.end, text))
+            context.given += _widened(context, statements, name, text)
             found[name] = _given(name, text)
         else:
             near = did_you_mean(name, found)
             hint = f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(found) or 'none'}"
             raise error("N108", f"the spec has no parameter `{short(name)}`{hint}")
     return found
+
+
+def _widened(
+    context: Context, statements: Sequence[tree.Statement], name: str, text: str
+) -> list[tuple[int, int, str]]:
+    """The change that puts a value among those that a parameter is tried with, where it is another."""
+    for statement in statements:
+        match statement:
+            case tree.Command(
+                head=tree.Name(text="param"),
+                items=(
+                    tree.Option(name=tree.Name(text=found)),
+                    tree.Clause(values=(tree.Choices() as choices,)),
+                ),
+            ) if found == name and text not in map(context.text, choices.values):
+                return [(choices.end - 1, choices.end, f", {text}}}")]
+    return []
 
 
 def _parameter(
@@ -41,9 +59,18 @@ def _parameter(
             pass
         case (
             tree.Option(name=name, values=(value,)),
-            tree.Clause(word=tree.Name(text="in"), values=(tree.Choices(),)),
+            tree.Clause(word=tree.Name(text="in"), values=(tree.Choices(values=choices),)),
         ):
-            pass
+            known = [context.text(choice) for choice in choices]
+            if context.text(value) not in known:
+                labels = (
+                    Label(context.span(value), "is not among them"),
+                    Label(context.span(statement.items[1])),
+                )
+                message = (
+                    f"`{name.text}` is tried with {', '.join(known)}, and starts as {context.text(value)}"
+                )
+                report("N105", message, *labels)
         case _:
             message = (
                 "a parameter is written `param NAME = VALUE`, with `in {VALUE, ...}` for what may be tried"

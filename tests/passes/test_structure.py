@@ -149,6 +149,9 @@ def test_parameters_of_a_file() -> None:
     assert netspec.parse(text, values={"twice": "6"}).layers[1].shape.dims == (6,)
     net = netspec.parse(text, values={"twice": "6"})
     assert netspec.parse(net.text) == net
+    other = netspec.parse(text, values={"width": "6"})
+    assert "param width = 6 in {4, 8, 6}" in other.text
+    assert netspec.parse(other.text) == other
     with pytest.raises(netspec.SpecError, match="did you mean `width`"):
         netspec.parse(text, values={"widht": "6"})
 
