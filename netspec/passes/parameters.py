@@ -20,32 +20,19 @@ def parameters(context: Context, statements: Sequence[tree.Statement]) -> dict[s
     for statement in statements:
         if isinstance(statement, tree.Command) and statement.head.text == "param":
             _parameter(context, statement, found, places)
-    for name, text in context.values.items():
-        if name in found:
-            place = found[name]
-            context.given.append((place.start, place.end, text))
-            context.given += _widened(context, statements, name, text)
-            found[name] = _given(name, text)
-        else:
+    for name in context.values:
+        if name not in found:
             near = did_you_mean(name, found)
             hint = f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(found) or 'none'}"
             raise error("N108", f"the spec has no parameter `{short(name)}`{hint}")
     return found
 
 
-def _widened(
-    context: Context, statements: Sequence[tree.Statement], name: str, text: str
-) -> list[tuple[int, int, str]]:
+def _widened(context: Context, statement: tree.Command, text: str) -> list[tuple[int, int, str]]:
     """The change that puts a value among those that a parameter is tried with, where it is another."""
-    for statement in statements:
-        match statement:
-            case tree.Command(
-                head=tree.Name(text="param"),
-                items=(
-                    tree.Option(name=tree.Name(text=found)),
-                    tree.Clause(values=(tree.Choices() as choices,)),
-                ),
-            ) if found == name and text not in map(context.text, choices.values):
+    match statement.items:
+        case (_, tree.Clause(values=(tree.Choices() as choices,))):
+            if text not in map(context.text, choices.values):
                 return [(choices.end - 1, choices.end, f", {text}}}")]
     return []
 
@@ -91,6 +78,11 @@ def _parameter(
         report("N109", f"the parameter `{name.text}` is defined twice", *labels, fixes=(fix,))
         return
     places[name.text] = name
+    if name.text in context.values:
+        text = context.values[name.text]
+        context.given += [(value.start, value.end, text), *_widened(context, statement, text)]
+        found[name.text] = _given(name.text, text)
+        return
     try:
         found[name.text] = constant(Replacement(Scope(found)).node(value))
     except NotConstant as problem:
