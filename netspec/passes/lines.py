@@ -76,6 +76,10 @@ class Lines:
             )
         return Read(changed, read_clauses(self.context, changed), text, values)
 
+    def part(self, read: Read, rest: tree.Command) -> Read:
+        """What is left of a line."""
+        return Read(rest, read_clauses(self.context, rest), read.text, read.values)
+
     def replaced(
         self, place: Place, statement: tree.Command
     ) -> tuple[tuple[tree.Item, ...], str, tuple[str, ...]] | None:

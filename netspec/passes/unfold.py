@@ -19,12 +19,11 @@ from netspec.passes.arguments import bind_arguments
 from netspec.passes.blocks import Blocks
 from netspec.passes.bounds import fewest
 from netspec.passes.branches import Branches
-from netspec.passes.clauses import Clauses
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, holds
 from netspec.passes.infer import Enough, Graph
 from netspec.passes.line import find_layer, is_block, not_yet
-from netspec.passes.lines import Lines, Read
+from netspec.passes.lines import Lines
 from netspec.passes.place import Defined, Place
 from netspec.passes.scope import Replacement, Unknown, constant, shown
 from netspec.syntax import tree
@@ -131,7 +130,7 @@ class Unfold:
             return
         rest: tree.Command | None = read.statement
         while rest is not None:
-            read = read if rest is read.statement else _part(read, rest)
+            read = read if rest is read.statement else self.lines.part(read, rest)
             if is_block(rest.head.text, place.room.words):
                 rest = self.blocks.use(rest.head, read, place)
             else:
@@ -321,11 +320,6 @@ class Unfold:
         return Frame(kind, text, span, place.frame, turn, turns, str(reads) if reads else "")
 
 
-def _part(read: Read, rest: tree.Command) -> Read:
-    """What is left of a line."""
-    return Read(rest, _clauses(rest), read.text, read.values)
-
-
 def _heads(body: Sequence[tree.Statement]) -> Iterator[tree.Name]:
     """The first words of all lines, those below others included."""
     for statement in body:
@@ -337,20 +331,6 @@ def _heads(body: Sequence[tree.Statement]) -> Iterator[tree.Name]:
 def _joins(word: str) -> bool:
     found = catalog.find("layer", word)
     return found is not None and issubclass(found, Operation) and found.joins
-
-
-def _clauses(statement: tree.Command) -> Clauses:
-    """The clauses that end a line, in the part of it that is left."""
-    found = Clauses()
-    for item in statement.items:
-        match item:
-            case tree.Result():
-                found.stated = item
-            case tree.Clause(word=tree.Name(text="as"), values=(tree.Name() as name,)):
-                found.name = name
-            case _:
-                found.items.append(item)
-    return found
 
 
 def _follows_if(statements: Sequence[tree.Statement], index: int) -> bool:
