@@ -128,7 +128,7 @@ class _Changes:
         return Change("changed", one, other, notes, inside)
 
     def inside(self, one: Row, other: Row) -> list[Change]:
-        """The changes in what two rows stand for; of a block with other values, none: they follow from those."""
+        """The changes in what two rows stand for; of a block whose lines are the same, none with other values."""
         if not one.rows or not other.rows or _head(one) != _head(other):
             return []
         first, second = _turn(one), _turn(other)
@@ -136,7 +136,8 @@ class _Changes:
             return []
         if one.kind in ("join", "path") or (one.kind == "repeat" and one.count == 1):
             return self.of(first, second)
-        if one.text != other.text or _head(one) in self.told:
+        same_lines = _said(self.before, first) == _said(self.after, second)
+        if (one.text != other.text and same_lines) or _head(one) in self.told:
             return []
         self.told.add(_head(one))
         return [each for each in self.of(first, second) if each.kind != "affected"]
@@ -164,6 +165,18 @@ def _head(row: Row) -> str:
 
 def _body(row: Row) -> list[tuple[object, ...]]:
     return [signature(each) for each in _turn(row)]
+
+
+def _said(net: Net, rows: Sequence[Row]) -> set[str]:
+    """The statements that rows come from, as they stand in the text, before their values are known."""
+    found: set[str] = set()
+    todo = list(rows)
+    while todo:
+        row = todo.pop()
+        todo += row.rows
+        origins = [net.by_name[name].origin for name in row.layers]
+        found |= {" ".join(origin.statement.text.split()) for origin in origins if origin}
+    return found
 
 
 def _turn(row: Row) -> Sequence[Row]:

@@ -107,3 +107,15 @@ def test_json_and_exit_codes(run: Run, folder: Path) -> None:
     assert json.loads(run("diff", "wrong.net", "lenet", "--json").stdout)["error"]["code"] == "N101"
     assert run("diff", "lenet").exit_code == 2
     assert run("diff", "lenet", ".").exit_code in (1, 2)
+
+
+def test_a_change_inside_a_block_shows_though_its_use_changed_too(run: Run, tmp_path: Path) -> None:
+    block = "block b(w):\n    conv w 3x3 relu\n    conv w 1x1\n"
+    before, after = tmp_path / "a.net", tmp_path / "b.net"
+    before.write_text(f"{block}input 8x8x1\nrepeat 3: b 8\nsoftmax 10\n", "utf-8")
+    changed = block.replace("3x3", "5x5")
+    after.write_text(f"{changed}input 8x8x1\nrepeat 4: b 16\nsoftmax 10\n", "utf-8")
+    told = run("diff", str(before), str(after)).stdout
+    assert "repeated 3 -> 4 times" in told and "kernel 3x3 -> 5x5" in told
+    after.write_text(f"{block}input 8x8x1\nrepeat 4: b 16\nsoftmax 10\n", "utf-8")
+    assert "conv" not in run("diff", str(before), str(after)).stdout  # that follows from the values
