@@ -47,7 +47,21 @@ def said(
     if _word(statement) == "param":
         return _param(source, statement, values)
     explain = _BY_WORD.get(_word(statement))
-    return explain(net, source, statement) if explain else None
+    return explain(net, source, statement) if explain else _idle(above)
+
+
+def _idle(above: Sequence[tree.Statement]) -> Said | None:
+    """A line of layers of which the network has none, by what it stands in; None where that is not known."""
+    for around in reversed(above):
+        if isinstance(around, tree.Block) or _word(around) == "network":
+            return Said("line", f"It makes no layer: nobody uses the {_word(around)} around it.")
+        if isinstance(around, tree.Condition):
+            return Said("line", "It makes no layer: the condition around it does not hold.")
+        if _word(around) == "else":
+            return Said("line", "It makes no layer: the condition above its `else:` holds.")
+        if _word(around) in ("repeat", "loop"):
+            return Said("line", "It makes no layer: what it stands in is carried out no time.")
+    return None
 
 
 def _word(statement: tree.Statement) -> str:

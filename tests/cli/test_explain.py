@@ -85,3 +85,31 @@ def test_wrong_spec_and_wrong_usage(run: Run) -> None:
     assert run("explain", "--jsom").exit_code == 2
     assert "No such option" in run("explain", "--jsom").stderr
     assert run("explain", "nowhere.net:3").exit_code == 1
+
+
+IDLE = """
+block foo(w):
+    conv w 3x3
+network tower:
+    relu
+input 8x8x3
+if in.channels == 1:
+    elu
+if in.channels == 3: gelu
+else:
+    tanh
+conv 3 3x3
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (3, "nobody uses the block around it"),
+        (5, "nobody uses the network around it"),
+        (8, "the condition around it does not hold"),
+        (11, "the condition above its `else:` holds"),
+    ],
+)
+def test_a_line_that_makes_no_layer_says_why(run: Run, line: int, why: str) -> None:
+    assert f"It makes no layer: {why}." in run("explain", f"-:{line}", stdin=IDLE).stdout
