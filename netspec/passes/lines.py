@@ -41,8 +41,7 @@ class Read:
     statement: tree.Command
     clauses: Clauses
     text: str
-    values: tuple[str, ...]
-    """What stands in the place of names, in order."""
+    """Empty where it holds no such name."""
 
 
 class Lines:
@@ -63,7 +62,7 @@ class Lines:
         found = self.replaced(place, statement)
         if found is None:
             return None
-        items, text, values = found
+        items, text = found
         changed = statement
         if items is not statement.items:
             changed = tree.Command(
@@ -74,25 +73,23 @@ class Lines:
                 body=statement.body,
                 inline=statement.inline,
             )
-        return Read(changed, read_clauses(self.context, changed), text, values)
+        return Read(changed, read_clauses(self.context, changed), text)
 
     def part(self, read: Read, rest: tree.Command) -> Read:
         """What is left of a line."""
-        return Read(rest, read_clauses(self.context, rest), read.text, read.values)
+        return Read(rest, read_clauses(self.context, rest), read.text)
 
-    def replaced(
-        self, place: Place, statement: tree.Command
-    ) -> tuple[tuple[tree.Item, ...], str, tuple[str, ...]] | None:
-        """The items with names replaced, the line's text so, and the new texts; None after a report."""
+    def replaced(self, place: Place, statement: tree.Command) -> tuple[tuple[tree.Item, ...], str] | None:
+        """The items with names replaced, and the line's text so; None after a report."""
         self.context.visible = place.scope.values
         if not place.scope.values and not self.context.asks:
-            return statement.items, "", ()
+            return statement.items, ""
         found = self.mentions.get(id(statement))
         if found is None:
             found = self.mentions[id(statement)] = (mentioned(statement), statement)
         names, _ = found
         if not names & place.scope.values.keys() and not any(name.startswith("in.") for name in names):
-            return statement.items, "", ()
+            return statement.items, ""
         work = Replacement(place.scope)
         try:
             items = work.items(statement.items)
@@ -103,7 +100,7 @@ class Lines:
             self.report_unknown(place, statement)
             return None
         span = self.context.span(statement)
-        return items, spliced(span.text, span.start, work.done), tuple(text for *_, text in work.done)
+        return items, spliced(span.text, span.start, work.done)
 
     def report_unknown(self, place: Place, statement: tree.Statement) -> None:
         """Report a question about what is read where nothing is, unless that is because of a failed layer."""
@@ -137,12 +134,12 @@ class Lines:
         return rest
 
     def key(self, place: Place, read: Read) -> tuple[object, ...] | None:
-        """What decides how a line is bound: its text up to its clauses, the values and the file's own words."""
+        """What decides how a line is bound: its text up to its clauses, that with values, the file's own words."""
         statement, items = read.statement, read.clauses.items
         if items and statement.items[len(items) - 1] is not items[-1]:
             return None  # a clause stands between the arguments
         end = items[-1].end if items else statement.head.end
-        return self.context.source.text[statement.start : end], read.values, id(place.room.words)
+        return self.context.source.text[statement.start : end], read.text, id(place.room.words)
 
     def add(
         self, place: Place, read: Read, parts: list[Part], clauses: Clauses, name: tree.Name | None

@@ -52,7 +52,8 @@ def shown(value: tree.Value) -> str:
     """A value as it is written."""
     match value:
         case tree.Number(value=number):
-            return f"{number:g}" if isinstance(number, float) else str(number)
+            short = f"{number:g}"
+            return short if isinstance(number, float) and float(short) == number else repr(number)
         case tree.Name(text=text) | tree.Symbol(text=text):
             return text.removeprefix(RESULT)
         case tree.Text(value=text):

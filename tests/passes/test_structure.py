@@ -45,6 +45,13 @@ def test_repeat_and_for() -> None:
     )
 
 
+def test_turns_whose_values_are_nearly_equal_are_not_one() -> None:
+    same(
+        "input 8\nfor rate in 0.1234567, 0.1234568:\n    dropout rate\n",
+        "input 8\ndropout 0.1234567\ndropout 0.1234568\n",
+    )
+
+
 def test_conditions() -> None:
     text = "param n = {n}\ninput 784\nif n > 2 and not n == 5:\n    dense 30\nelse:\n    dense 20\n    relu\ndense 10\n"
     same(text.format(n=3), "input 784\ndense 30\ndense 10\n")
