@@ -303,43 +303,25 @@ class Word(Kind):
 
 
 @frozen
-class Reference(Kind):
+class Reference(Word):
     """The name of a layer above.  What is meant is its result, or with `weights` its weight.
 
     The passes put the layer's full name in the place of the written one.
     """
 
+    meaning: str = "the name of a layer above"
     weights: bool = False
     example: str = "skip"
     spoken: bool = False
     """It stands behind the option's name without `=`: `over memory`."""
 
     @property
-    def phrase(self) -> str:
-        return "the name of a layer above"
-
-    @property
     def sample(self) -> str:
         return self.example
 
     @property
-    def takes_any_word(self) -> bool:
-        return True
-
-    @property
     def names_layers(self) -> bool:
         return True
-
-    def read(self, values: tuple[tree.Value, ...]) -> str:
-        match one(values):
-            case tree.Name(text=text):
-                return text
-        raise Unreadable
-
-    def annotation(self) -> Any:
-        from pydantic import Field
-
-        return Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.]*$")]
 
 
 @frozen
