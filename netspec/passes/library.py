@@ -15,9 +15,8 @@ from pathlib import Path
 from netspec.diagnostics import Edit, Fix, Label, SpecError, did_you_mean, error
 from netspec.ir import catalog
 from netspec.passes.context import Context
-from netspec.passes.evaluate import NotConstant
+from netspec.passes.parameters import parameters
 from netspec.passes.place import Defined
-from netspec.passes.scope import constant
 from netspec.source import Source
 from netspec.syntax import tree
 from netspec.syntax.parser import parse, read_source
@@ -50,7 +49,7 @@ def standard(context: Context, word: str) -> Defined | None:
         text = kept[name] if name in kept else read_source(path, context.limits).text
         context.texts[name] = text
         source = Source(text, name, is_shipped=True)
-        context.library[word] = Library(context).of(source, {})[word]
+        context.library[word] = Library(context).of(source)[word]
     found: Defined = context.library[word]
     return found
 
@@ -64,29 +63,14 @@ class Library:
         self.open: list[str] = []
         """The files that are being read, each imported by the one before."""
 
-    def of(self, source: Source, values: Mapping[str, tree.Value]) -> dict[str, Defined]:
+    def of(self, source: Source) -> dict[str, Defined]:
         """The definitions of an imported text; its statements of other kinds do nothing."""
         before, self.context.source = self.context.source, source
         try:
             statements = parse(source, self.context.diagnostics, self.context.limits).statements
-            own = {**values, **self.parameters(statements)}
-            return self.defined(statements, own)
+            return self.defined(statements, parameters(self.context, statements))
         finally:
             self.context.source = before
-
-    def parameters(self, statements: Sequence[tree.Statement]) -> dict[str, tree.Value]:
-        """The values that a text gives its parameters."""
-        found: dict[str, tree.Value] = {}
-        for statement in statements:
-            match statement:
-                case tree.Command(
-                    head=tree.Name(text="param"), items=(tree.Option(name=name, values=(value,)), *_)
-                ):
-                    try:
-                        found[name.text] = constant(value)
-                    except NotConstant as problem:
-                        self.context.report_value(problem)
-        return found
 
     def defined(
         self, statements: Sequence[tree.Statement], values: Mapping[str, tree.Value]
@@ -204,7 +188,7 @@ class Library:
             self.context.texts[path] = opened.text
             self.open.append(path)
             try:
-                self.files[path] = self.of(opened, {})
+                self.files[path] = self.of(opened)
             finally:
                 self.open.pop()
         return self.files[path]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, error, short
 from netspec.passes.context import Context
@@ -14,13 +14,17 @@ from netspec.syntax.parser import parse
 
 
 def parameters(context: Context, statements: Sequence[tree.Statement]) -> dict[str, tree.Value]:
-    """The parameters of a file with the values in force; reports what is wrong."""
+    """The parameters of a file with the values in force; reports what is wrong.
+
+    Values from outside are for the text itself, not for the files that it imports.
+    """
+    given = context.values if context.source is context.main else {}
     found: dict[str, tree.Value] = {}
     places: dict[str, tree.Node] = {}
     for statement in statements:
         if isinstance(statement, tree.Command) and statement.head.text == "param":
-            _parameter(context, statement, found, places)
-    for name in context.values:
+            _parameter(context, statement, given, found, places)
+    for name in given:
         if name not in found:
             near = did_you_mean(name, found)
             hint = f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(found) or 'none'}"
@@ -38,7 +42,11 @@ def _widened(context: Context, statement: tree.Command, text: str) -> list[tuple
 
 
 def _parameter(
-    context: Context, statement: tree.Command, found: dict[str, tree.Value], places: dict[str, tree.Node]
+    context: Context,
+    statement: tree.Command,
+    given: Mapping[str, str],
+    found: dict[str, tree.Value],
+    places: dict[str, tree.Node],
 ) -> None:
     report = context.diagnostics.report
     match statement.items:
@@ -78,8 +86,8 @@ def _parameter(
         report("N109", f"the parameter `{name.text}` is defined twice", *labels, fixes=(fix,))
         return
     places[name.text] = name
-    if name.text in context.values:
-        text = context.values[name.text]
+    if name.text in given:
+        text = given[name.text]
         context.given += [(value.start, value.end, text), *_widened(context, statement, text)]
         found[name.text] = _given(name.text, text)
         return

@@ -65,6 +65,14 @@ def test_paths_stay_inside(tmp_path: Path, path: str) -> None:
     assert text.count("error[") == 1
 
 
+def test_parameters_of_an_imported_file_are_its_own(tmp_path: Path) -> None:
+    wide = "param width = 2\nparam twice = (2*width)\nblock wide(n): conv (n*twice) 3x3\n"
+    main = "param width = 5\n" + MAIN.replace("wide 8", "wide width")
+    place = written(tmp_path, {"main.net": main, "blocks/wide.net": wide})
+    assert netspec.load(place).layers[1].shape.dims == (28, 28, 20)
+    assert netspec.load(place, values={"width": "3"}).layers[1].shape.dims == (28, 28, 12)
+
+
 def test_a_circle(tmp_path: Path) -> None:
     files = {
         "main.net": MAIN.replace("blocks/wide.net", "a.net"),
