@@ -8,13 +8,16 @@ everything that trains works on *prepared* arrays, channels first (N, C, H, W), 
 
 Where a network has several inputs, a tuple of arrays stands for the one, in the order of `Net.inputs`; where it has
 several outputs, likewise in that of `Net.outputs`, and the loss is that of the last.
+
+A step works on one batch, of which a program may be given a *piece*: several processes take one each, and what they
+find adds up to what one process finds on the whole.  `Group` is how they add up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, Protocol, SupportsFloat, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, SupportsFloat, TypeAlias
 
 import numpy as np
 
@@ -32,11 +35,52 @@ NEEDS: Final = {"torch": "torch"}
 """The extra of netspec that a backend needs, where it needs one."""
 
 
+class Piece(NamedTuple):
+    """Where some examples stand in the batch of a step: from `start` on, of `whole` examples in all."""
+
+    start: int
+    whole: int
+
+
+class Group(Protocol):
+    """The processes that work on one run, each on its own pieces; `rank` counts them from 0 to `size` - 1."""
+
+    rank: int
+    size: int
+
+    def total(self, numbers: Array) -> Array:
+        """The sum over all processes of an array of float64, the same on each of them."""
+
+    def gather(self, array: Array) -> list[Array]:
+        """The arrays of all processes, in the order of their ranks; they may differ in length."""
+
+    def wait(self) -> None:
+        """Go on when all processes have come here."""
+
+
+class Alone:
+    """The group of one process."""
+
+    rank, size = 0, 1
+
+    def total(self, numbers: Array) -> Array:
+        """See `Group.total`."""
+        return numbers
+
+    def gather(self, array: Array) -> list[Array]:
+        """See `Group.gather`."""
+        return [array]
+
+    def wait(self) -> None:
+        """See `Group.wait`."""
+
+
 class Program(Protocol):
     """A compiled network: parameters and the functions on them."""
 
     net: Net
     device: str
+    group: Group
 
     def predict(self, inputs: Arrays) -> Any:
         """Outputs for a batch, both as the spec writes shapes, the example axis first; probabilities, not logits."""
@@ -44,8 +88,13 @@ class Program(Protocol):
     def begin(self, training: Training) -> None:
         """Take loss, optimiser, regularisation, clipping and seed from the settings; the optimiser starts afresh."""
 
-    def train_step(self, inputs: Arrays, targets: Array, rate: float) -> SupportsFloat:
-        """One step of the optimiser on a prepared batch; the loss before it, which a device may still be computing."""
+    def train_step(
+        self, inputs: Arrays, targets: Array, rate: float, piece: Piece | None = None
+    ) -> SupportsFloat:
+        """One step of the optimiser on a prepared batch; the loss before it, which a device may still be computing.
+
+        Of a piece, the loss is its share in that of the whole batch: the sum of its examples' losses over `whole`.
+        """
 
     def loss_and_gradients(self, inputs: Arrays, targets: Array) -> tuple[float, dict[str, Array]]:
         """The loss of a prepared batch in training mode, and its gradients by parameter; nothing changes."""
@@ -61,6 +110,15 @@ class Program(Protocol):
 
     def load(self, values: Mapping[str, Array]) -> None:
         """Replace parameters and states; raises `SpecError` N703 where names or shapes do not fit."""
+
+    def memory(self) -> dict[str, Array]:
+        """Copies of what decides the steps to come beside the parameters: the optimiser's numbers, the generators."""
+
+    def recall(self, memory: Mapping[str, Array]) -> None:
+        """Go on from such a memory, after `begin` with the same settings; raises N703 where it does not fit."""
+
+    def circumstances(self) -> dict[str, str]:
+        """What the numbers depend on to the last bit beside versions: the device, the type, the threads."""
 
 
 def compile_net(
@@ -145,6 +203,21 @@ def channels_first(array: Array) -> Array:
 def channels_last(array: Array) -> Array:
     """The inverse of `channels_first`."""
     return np.moveaxis(array, -3, -1) if array.ndim >= 4 else array
+
+
+def check_memory(have: Mapping[str, Array], wanted: Mapping[str, Array]) -> None:
+    """Raise `SpecError` N703 where a saved memory is not of the arrays that this program's memory is made of."""
+    for name in [*wanted, *have]:
+        ours, theirs = (found.get(name) for found in (wanted, have))
+        if ours is None or theirs is None:
+            problem = f"{'has no' if theirs is None else 'has a'} `{name}`"
+        elif (ours.shape, ours.dtype) != (theirs.shape, theirs.dtype):
+            problem = f"has a `{name}` of {theirs.shape} {theirs.dtype}, not {ours.shape} {ours.dtype}"
+        else:
+            continue
+        raise error(
+            "N703", f"the saved state does not belong to this network and these settings: it {problem}"
+        )
 
 
 def check_values(net: Net, values: Mapping[str, Array]) -> None:

@@ -20,6 +20,7 @@ softmax 10
 train:
     data digits
     optimizer adam 0.01
+    schedule cosine
     batch 64
     epochs 4
 """

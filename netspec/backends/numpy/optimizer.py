@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -25,6 +26,15 @@ class OptimizerRule(Generic[P]):
     def step(self, values: Array, gradients: Array, rate: float) -> None:
         """One step with the given step size."""
         raise NotImplementedError
+
+    def memory(self) -> dict[str, Array]:
+        """Copies of the state by name."""
+        return {"count": np.array(self.count), "first": self.first.copy(), "second": self.second.copy()}
+
+    def recall(self, memory: Mapping[str, Array]) -> None:
+        """Take a state over."""
+        self.count = int(memory["count"])
+        self.first[...], self.second[...] = memory["first"], memory["second"]
 
 
 @rule(Sgd)

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from netspec.backends import (
+    Alone,
     Arrays,
+    Group,
+    Piece,
     as_given,
     as_tuple,
     channels_first,
     channels_last,
+    check_memory,
     check_values,
     on_each,
 )
 from netspec.backends.numpy.kernel import Array, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
+from netspec.diagnostics import error
 from netspec.init import generator
 from netspec.ir.net import Net
 from netspec.ir.training import Loss, Training
 from netspec.passes.check import loss_of
 from netspec.settings.optimizer import Sgd
 from netspec.settings.plain import Clip, Regularize, Seed
+
+THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""What says how many threads a product of matrices takes; all processors otherwise."""
 
 MOST_PLANS: Final = 4
 """Plans kept at a time: the batch, the last smaller batch, and the same for evaluation."""
@@ -39,6 +49,7 @@ class NumpyProgram:
                 rules.find(type(layer.operation))  # so that a missing one is told now
         self.net = net
         self.device = "cpu"
+        self.group: Group = Alone()
         self.store = Store(net, dtype)
         self.plans: dict[tuple[object, ...], Plan] = {}
         self.settings = Training({})
@@ -114,8 +125,9 @@ class NumpyProgram:
             views[name][...] = value
         return loss, {name: view.copy() for name, view in self.store.gradient_views.items()}
 
-    def train_step(self, inputs: Arrays, targets: Array, rate: float) -> float:
-        """See `Program.train_step`."""
+    def train_step(self, inputs: Arrays, targets: Array, rate: float, piece: Piece | None = None) -> float:
+        """See `Program.train_step`; it is always the whole batch, as this backend works in one process."""
+        assert piece is None or piece == (0, len(targets)), piece
         loss, plan, gradient = self._loss(inputs, targets)
         plan.backward(gradient)
         loss += self._penalty()
@@ -161,6 +173,48 @@ class NumpyProgram:
         """See `Program.load`."""
         check_values(self.net, values)
         self.store.load(values)
+
+    def memory(self) -> dict[str, Array]:
+        """See `Program.memory`."""
+        optimizer = {f"optimizer.{name}": array for name, array in self.optimizer.memory().items()}
+        return {**optimizer, "random": state_of(self.random)}
+
+    def recall(self, memory: Mapping[str, Array]) -> None:
+        """See `Program.recall`."""
+        check_memory(memory, self.memory())
+        self.optimizer.recall({name.removeprefix("optimizer."): value for name, value in memory.items()})
+        set_state(self.random, memory["random"])
+
+    def circumstances(self) -> dict[str, str]:
+        """See `Program.circumstances`."""
+        threads = next((os.environ[name] for name in THREADS if name in os.environ), str(os.cpu_count()))
+        return {"device": f"cpu ({platform.machine()})", "dtype": str(self.store.dtype), "threads": threads}
+
+
+def state_of(random: np.random.Generator) -> Array:
+    """The state of a Philox generator as whole numbers: counter, key, buffer, its position, half a draw kept back."""
+    state: Any = random.bit_generator.state
+    kept = (state["buffer_pos"], state["has_uint32"], state["uinteger"])
+    return np.concatenate(
+        [state["state"]["counter"], state["state"]["key"], state["buffer"], kept], dtype="u8"
+    )
+
+
+def set_state(random: np.random.Generator, numbers: Array) -> None:
+    """The inverse of `state_of`; raises N703 where no generator can be in such a state."""
+    counter, key, buffer, kept = np.split(numbers, (4, 6, 10))
+    position, has_half, half = map(int, kept)
+    try:
+        random.bit_generator.state = {
+            "bit_generator": "Philox",
+            "state": {"counter": counter, "key": key},
+            "buffer": buffer,
+            "buffer_pos": position,
+            "has_uint32": has_half,
+            "uinteger": half,
+        }
+    except (ValueError, OverflowError, TypeError) as problem:
+        raise error("N703", f"the saved state of the random generator is none: {problem}") from None
 
 
 def written_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from torch import optim
+from collections.abc import Mapping
+
+from torch import Tensor, optim
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from netspec.backends.torch.code import rule
 from netspec.settings.optimizer import Adagrad, Adam, Adamw, Momentum, Nesterov, Rmsprop, Sgd
+
+
+def memory_of(optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What an optimiser remembers of each parameter: `optimizer.conv1.weight.exp_avg`."""
+    return {
+        f"optimizer.{name}.{what}": value
+        for name, parameter in parameters.items()
+        for what, value in optimizer.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
+    }
+
+
+def set_memory(optimizer: Optimizer, parameters: Mapping[str, Tensor], memory: Mapping[str, Tensor]) -> None:
+    """Make an optimiser remember what `memory_of` gave; its own names for it are those that the memory has."""
+    places = {id(parameter): place for place, parameter in enumerate(optimizer.param_groups[0]["params"])}
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, parameter in parameters.items():
+        prefix = f"optimizer.{name}."
+        found = {key.removeprefix(prefix): value for key, value in memory.items() if key.startswith(prefix)}
+        if found:
+            state[places[id(parameter)]] = found
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 @rule(Sgd)

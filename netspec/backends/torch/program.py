@@ -13,17 +13,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netspec.backends import (
+    Alone,
     Arrays,
+    Group,
+    Piece,
     as_given,
     as_tuple,
     channels_first,
     channels_last,
+    check_memory,
     check_values,
     on_each,
 )
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.device import find_device
+from netspec.backends.torch.optimizer import memory_of, set_memory
 from netspec.backends.torch.source import attributes, class_name, is_fused, module_source, output_expression
+from netspec.diagnostics import error
 from netspec.ir.net import Net
 from netspec.ir.training import Loss, Training
 from netspec.passes.check import loss_of
@@ -76,6 +82,7 @@ class TorchProgram:
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.torch_device = find_device(device)
         self.device = str(self.torch_device)
+        self.group: Group = Alone()
         self.module = build(net).to(self.torch_device, self.dtype)
         names = attributes(net)
         split = {name: name.partition(".") for name in net.parameters}
@@ -100,7 +107,8 @@ class TorchProgram:
         self._finish = output_function(self.net) if self.fused else None
         self._loss = rules.find(type(loss))
         optimizer = training.get("optimizer") or Sgd()
-        parameters = list(self.module.parameters())
+        self._optimized = self._named(dict(self.module.named_parameters()))
+        parameters = list(self._optimized.values())
         self.optimizer = rules.find(type(optimizer))(optimizer, parameters) if parameters else None
         # those of other outputs have a gradient of 0, which is not the same to an optimiser as none at all
         self._apart = parameters if len(self.net.outputs) > 1 else []
@@ -176,8 +184,9 @@ class TorchProgram:
         arrays = {name: self._array(value).copy() for name, value in zip(named, gradients, strict=True)}
         return loss.detach().item(), arrays
 
-    def train_step(self, inputs: Arrays, targets: Array, rate: float) -> Tensor:
+    def train_step(self, inputs: Arrays, targets: Array, rate: float, piece: Piece | None = None) -> Tensor:
         """See `Program.train_step`."""
+        assert piece is None or piece == (0, len(targets)), piece
         self.module.zero_grad()
         loss = self._objective(inputs, targets)
         if self.optimizer is None:
@@ -227,3 +236,35 @@ class TorchProgram:
         with torch.no_grad():
             for name, key in self._keys.items():
                 state[key].copy_(to_tensor(values[name]))
+
+    def memory(self) -> dict[str, Array]:
+        """See `Program.memory`."""
+        generators = {"random.cpu": torch.get_rng_state()}
+        if self.torch_device.type == "cuda":
+            generators["random.cuda"] = torch.cuda.get_rng_state(self.torch_device)
+        optimizer = memory_of(self.optimizer, self._optimized) if self.optimizer else {}
+        return {name: self._array(value).copy() for name, value in {**optimizer, **generators}.items()}
+
+    def recall(self, memory: Mapping[str, Array]) -> None:
+        """See `Program.recall`."""
+        tensors = {name: to_tensor(value) for name, value in memory.items()}
+        try:
+            if self.optimizer:
+                set_memory(self.optimizer, self._optimized, tensors)
+            torch.set_rng_state(tensors["random.cpu"])
+            if self.torch_device.type == "cuda":
+                torch.cuda.set_rng_state(tensors["random.cuda"], self.torch_device)
+        except (KeyError, RuntimeError, TypeError, ValueError) as problem:
+            raise error("N703", f"the saved state cannot be taken over: {problem}") from None
+        check_memory(memory, self.memory())
+
+    def circumstances(self) -> dict[str, str]:
+        """See `Program.circumstances`."""
+        name = torch.cuda.get_device_name(self.torch_device) if self.torch_device.type == "cuda" else ""
+        processor = name or torch.backends.cpu.get_cpu_capability()
+        dtype = str(self.dtype).removeprefix("torch.")
+        return {
+            "device": f"{self.torch_device.type} ({processor})",
+            "dtype": dtype,
+            "threads": str(torch.get_num_threads()),
+        }

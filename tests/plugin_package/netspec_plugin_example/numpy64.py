@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from netspec.backends import Alone, Piece
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.ir.net import Net
 from netspec.ir.training import Training
@@ -29,6 +30,7 @@ class Program64:
     def __init__(self, net: Net, dtype: str) -> None:
         self.net = net
         self.device = "cpu"
+        self.group = Alone()
         self.dtype = dtype
         self.program = NumpyProgram(net, "float64")
 
@@ -43,9 +45,9 @@ class Program64:
         """See `Program.begin`."""
         self.program.begin(training)
 
-    def train_step(self, inputs: Array, targets: Array, rate: float) -> float:
+    def train_step(self, inputs: Array, targets: Array, rate: float, piece: Piece | None = None) -> float:
         """See `Program.train_step`."""
-        return float(self.program.train_step(inputs, targets, rate))
+        return float(self.program.train_step(inputs, targets, rate, piece))
 
     def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`."""
@@ -68,3 +70,15 @@ class Program64:
     def load(self, values: Mapping[str, Array]) -> None:
         """See `Program.load`."""
         self.program.load(values)
+
+    def memory(self) -> dict[str, Array]:
+        """See `Program.memory`."""
+        return self.program.memory()
+
+    def recall(self, memory: Mapping[str, Array]) -> None:
+        """See `Program.recall`."""
+        self.program.recall(memory)
+
+    def circumstances(self) -> dict[str, str]:
+        """See `Program.circumstances`."""
+        return self.program.circumstances()
