@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import Any, Final
 
-from netspec.train.loop import Row
+from netspec.train.events import Row
 
 NAMES: Final = {"val": "validation", "test": "test"}
 MISSING: Final = 'no curves.svg: it needs matplotlib: pip install "netspec[plot]"'

@@ -42,6 +42,10 @@ class Prepared:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def batch(self, which: Array) -> tuple[Array, Array]:
+        """Inputs and targets of the examples of these indices."""
+        return self.inputs[which], self.targets[which]
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:

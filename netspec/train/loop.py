@@ -1,127 +1,40 @@
 """The training loop: batches by index, a step size for each step, an evaluation for each epoch, early stopping.
 
-Knows no backend, no file and no terminal.  Whoever wants to see what happens is an `Observer`.
+Knows no backend, no file and no terminal.  Whoever wants to see what happens is an `Observer`; `save` is given the run
+as it stands, after each epoch and whenever `save_now` says so, and `train` goes on from there if it is handed back.
+
+Nothing random is remembered: the order of an epoch's examples follows from the seed and the epoch.  Where several
+processes work on one run, each learns from its share of every batch, and all come to the same numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, isfinite
 from time import perf_counter
-from typing import Any, Final, Literal, SupportsFloat
+from typing import Any, Final, SupportsFloat
 
 import numpy as np
 
-from netspec.backends import Program
+from netspec.backends import Piece, Program
 from netspec.data import Loaded, split
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.init import generator
 from netspec.ir.net import Net
 from netspec.train.evaluate import Figures, Prepared, evaluate
+from netspec.train.events import Ended, Observer, Part, Result, Row, Start, Step
 from netspec.train.metrics import FORMULAS
 from netspec.train.options import Options
+from netspec.train.position import Moment, Position
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Part = Literal["val", "test"]
-Ended = Literal["done", "patience", "interrupted"]
 
 READ_EVERY: Final = 50
 """Steps after which losses are read from a device that computes while Python goes on; on a CPU each is read at once."""
 
 BROKEN: Final = (MemoryError, RuntimeError, ValueError)
 """What a backend raises where it runs out of memory, or cannot do what a layer asks for with these sizes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What is about to be done."""
-
-    net: Net
-    device: str
-    examples: int
-    """Examples that are learnt from."""
-    new_examples: int
-    """Examples that the curves are taken on, which nothing is learnt from."""
-    part: Part
-    epochs: int
-    steps: int
-    steps_per_epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step that was done; `number` and `epoch` count from 1, `seconds` since training began."""
-
-    number: int
-    epoch: int
-    examples: int
-    """Examples seen in this epoch."""
-    loss: float
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What an epoch came to.
-
-    `loss` is the mean of what was minimised (regularisation included), as it was before each step; `new` the figures
-    on the part that is not learnt from; `rate` that of the last step; `gradients` the norm of the last step's gradient
-    in each layer; `best` says that no epoch was better so far.
-    """
-
-    epoch: int
-    step: int
-    rate: float
-    loss: float
-    part: Part
-    new: Figures
-    seconds: float
-    gradients: dict[str, float]
-    examples: int
-    """Examples that were learnt from in this epoch."""
-    best: bool = False
-
-    def figures(self) -> dict[str, float]:
-        """The figures by the names that `stop` knows: `train.loss`, `val.loss`, `val.accuracy`."""
-        new = {"loss": self.new.loss, **self.new.metrics}
-        return {"train.loss": self.loss, **{f"{self.part}.{name}": value for name, value in new.items()}}
-
-    def to_json(self) -> dict[str, float]:
-        """One flat row with stable names."""
-        norms = {f"gradient.{layer}": norm for layer, norm in self.gradients.items()}
-        place = {"epoch": self.epoch, "step": self.step, "rate": self.rate}
-        return {**place, **self.figures(), "seconds": self.seconds, **norms}
-
-
-class Observer:
-    """Sees a run pass by; does nothing with it unless a subclass does."""
-
-    def started(self, start: Start) -> None:
-        """Before the first step."""
-
-    def stepped(self, step: Step) -> None:
-        """After a step, once its loss was read."""
-
-    def finished_epoch(self, row: Row) -> None:
-        """After an epoch; the program holds the weights of its end."""
-
-    def close(self) -> None:
-        """The run is over, in whatever way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A run.  The program holds the weights of `best_epoch`; `test` is measured with them."""
-
-    rows: tuple[Row, ...]
-    ended: Ended
-    steps: int
-    best_epoch: int
-    test: Figures | None
-    """None where the run was interrupted."""
-    seconds: float
-    part: Part
 
 
 @dataclass(slots=True)
@@ -139,6 +52,15 @@ class _Best:
         return self.value is None or (value > self.value if self.higher else value < self.value)
 
 
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """How a run is kept: what keeps it as it stands, and when beside the ends of the epochs."""
+
+    save: Callable[[Moment], None] = lambda moment: None
+    due: Callable[[int], bool] = lambda step: False
+    """Asked after each step, whose number it is given (counted from 1)."""
+
+
 def train(
     net: Net,
     program: Program,
@@ -147,16 +69,19 @@ def train(
     *,
     observers: Sequence[Observer] = (),
     should_stop: Callable[[], bool] = lambda: False,
+    saving: Saving | None = None,
+    start: Moment | None = None,
 ) -> Result:
     """Train a program on data.  It ends with the best weights where a validation part decides, else with the last.
 
     The validation part is `loaded.validation`, or, where `stop` is set, held out from the training examples.  Without
     one the test examples give the curves, and decide nothing.  A last batch of one example is joined to the one
-    before it: batch normalisation has no variance of one.  `should_stop` is asked after each step.
+    before it: batch normalisation has no variance of one.  `should_stop` is asked after each step.  From `start`, with
+    the same settings and data, the run goes on as if it had never been interrupted, to the last bit.
 
-    Raises `SpecError` N704 where the loss is not finite or the backend fails.
+    Raises `SpecError` N704 where the loss is not finite or the backend fails, N703 where `start` does not fit.
     """
-    return _Run(net, program, loaded, options, observers, should_stop).run()
+    return _Run(net, program, loaded, options, observers, should_stop, saving or Saving()).run(start)
 
 
 class _Run:
@@ -168,9 +93,10 @@ class _Run:
         options: Options,
         observers: Sequence[Observer],
         should_stop: Callable[[], bool],
+        saving: Saving,
     ) -> None:
         self.net, self.program, self.options = net, program, options
-        self.observers, self.should_stop = observers, should_stop
+        self.observers, self.should_stop, self.saving = observers, should_stop, saving
         learnt, held = loaded.train, loaded.validation
         if held is None and options.stop:
             learnt, held = split(learnt, options.stop.validation, options.seed)
@@ -178,7 +104,7 @@ class _Run:
         self.data = Prepared.of(learnt)
         self.test = Prepared.of(loaded.test)
         self.new = self.test if held is None else Prepared.of(held)
-        self.bounds = batches(len(self.data), options.batch)
+        self.bounds = batches(len(self.data), options.batch, 2 * program.group.size)
         self.per_epoch = len(self.bounds)
         self.steps = options.steps or (options.epochs or 1) * self.per_epoch
         self.epochs = ceil(self.steps / self.per_epoch)
@@ -186,117 +112,172 @@ class _Run:
         metrics = {metric.word: FORMULAS.get(type(metric)) for metric in options.metrics}
         formula = metrics.get(figure.partition(".")[2])
         self.best = _Best(figure, bool(formula and formula.higher_is_better))
-        self.rows: list[Row] = []
-        self.step = 0
+        self.at = Position()
         self.pending: list[tuple[int, int, SupportsFloat]] = []
         """Losses that were not read yet: step, number of examples, loss."""
         self.read_every = 1 if program.device.startswith("cpu") else READ_EVERY
 
-    def run(self) -> Result:
-        self.began = perf_counter()
+    def run(self, start: Moment | None) -> Result:
         self.program.begin(self.options.training)
-        start = Start(
-            self.net,
-            self.program.device,
-            len(self.data),
-            len(self.new),
-            self.part,
-            self.epochs,
-            self.steps,
-            self.per_epoch,
-        )
-        for observer in self.observers:
-            observer.started(start)
-        ended: Ended = "done"
-        for epoch in range(1, self.epochs + 1):
-            if not self.epoch(epoch):
-                ended = "interrupted"
-                break
-            stop = self.options.stop
-            if stop and epoch - self.best.epoch >= stop.patience and self.step < self.steps:
-                ended = "patience"
-                break
+        if start:
+            self.go_on(start)
+        self.began = perf_counter()
+        self.tell_start()
+        ended = self.all_epochs()
+        if ended == "interrupted":
+            self.save()
         return self.result(ended)
 
+    def go_on(self, start: Moment) -> None:
+        """Take over a run as it stood."""
+        self.program.load(start.parameters)
+        self.program.recall(start.memory)
+        self.at = start.position
+        self.best.value, self.best.epoch = self.at.best, self.at.best_epoch
+        self.best.weights = dict(start.best)
+
+    def tell_start(self) -> None:
+        counts = len(self.data), len(self.new)
+        length = self.epochs, self.steps, self.per_epoch, self.at.step
+        start = Start(self.net, self.program.device, *counts, self.part, *length)
+        for observer in self.observers:
+            observer.started(start)
+
+    def all_epochs(self) -> Ended:
+        for epoch in range(self.at.epoch, self.epochs + 1):
+            if self.has_lost_patience():
+                return "patience"
+            if not self.epoch(epoch):
+                return "interrupted"
+        return "done"
+
+    def has_lost_patience(self) -> bool:
+        stop, done = self.options.stop, len(self.at.rows)
+        return stop is not None and done > 0 and done - self.best.epoch >= stop.patience
+
     def result(self, ended: Ended) -> Result:
-        best_epoch = len(self.rows)
+        rows = self.at.rows
+        best_epoch = len(rows)
         test = None
         if ended != "interrupted" and self.part == "val":
             best_epoch = self.best.epoch
             self.program.load(self.best.weights)
             test = self.evaluate(self.test)
         elif ended != "interrupted":
-            test = self.rows[-1].new
-        seconds = perf_counter() - self.began
-        return Result(tuple(self.rows), ended, self.step, best_epoch, test, seconds, self.part)
+            test = rows[-1].new
+        return Result(rows, ended, self.at.step, best_epoch, test, self.seconds(), self.part)
+
+    def seconds(self) -> float:
+        """The time that training has taken, before an interruption too."""
+        return self.at.seconds + perf_counter() - self.began
+
+    def lap(self) -> None:
+        """Enter the time that has gone by."""
+        now = perf_counter()
+        past, self.began = now - self.began, now
+        at = self.at
+        self.at = replace(at, seconds=at.seconds + past, epoch_seconds=at.epoch_seconds + past)
 
     def epoch(self, epoch: int) -> bool:
-        """One pass over the examples; False where it was broken off."""
-        began = perf_counter()
+        """What is left of one pass over the examples; False where it was broken off."""
         order = generator(self.options.seed, f"order/{epoch}").permutation(len(self.data))
-        self.total, self.seen = 0.0, 0
-        rate = 0.0
-        for start, end in self.bounds:
-            if self.step >= self.steps:
+        for start, end in self.bounds[self.at.step - (epoch - 1) * self.per_epoch :]:
+            if self.at.step >= self.steps:
                 break
-            rate = self.options.schedule.rate(self.options.optimizer.rate, self.step, self.steps)
-            chosen = order[start:end]
-            try:
-                loss = self.program.train_step(self.data.inputs[chosen], self.data.targets[chosen], rate)
-            except BROKEN as problem:
-                raise self.failure(f"the backend failed: {problem}", self.step + 1, epoch) from problem
-            self.step += 1
-            self.pending.append((self.step, len(chosen), loss))
-            if len(self.pending) >= self.read_every:
-                self.read(epoch)
-            if self.should_stop():
+            self.step(order[start:end])
+            if self.is_asked_to_stop():
                 return False
-        self.read(epoch)
-        self.finish_epoch(epoch, rate, began)
+            if self.saving.due(self.at.step):
+                self.save()
+        self.read()
+        self.finish_epoch()
+        self.save()
         return True
 
-    def read(self, epoch: int) -> None:
-        """Read the losses that are due; raises N704 at the first that is not finite."""
-        seconds = perf_counter() - self.began
-        for step, count, late in self.pending:
-            loss = float(late)
-            if not isfinite(loss):
-                raise self.failure(f"the loss is {loss}", step, epoch, self.blame())
-            self.total += loss * count
-            self.seen += count
-            for observer in self.observers:
-                observer.stepped(Step(step, epoch, self.seen, loss, seconds))
-        self.pending.clear()
+    def step(self, chosen: Array) -> None:
+        """Learn from the examples of one batch, of which this process takes its share."""
+        rate = self.options.schedule.rate(self.options.optimizer.rate, self.at.step, self.steps)
+        group, whole = self.program.group, len(chosen)
+        start, end = (whole * rank // group.size for rank in (group.rank, group.rank + 1))
+        inputs, targets = self.data.batch(chosen[start:end])
+        try:
+            loss = self.program.train_step(inputs, targets, rate, Piece(start, whole))
+        except BROKEN as problem:
+            raise self.failure(f"the backend failed: {problem}", self.at.step + 1) from problem
+        self.at = replace(self.at, step=self.at.step + 1, rate=rate, gradients={})
+        self.pending.append((self.at.step, whole, loss))
+        if len(self.pending) >= self.read_every:
+            self.read()
 
-    def finish_epoch(self, epoch: int, rate: float, began: float) -> None:
-        norms = self.program.gradient_norms()
+    def is_asked_to_stop(self) -> bool:
+        """Any of the processes was asked to, so that all of them stop after the same step."""
+        asked = self.should_stop()
+        if self.program.group.size == 1:
+            return asked
+        return bool(self.program.group.total(np.array([float(asked)]))[0])
+
+    def read(self) -> None:
+        """Read the losses that are due; raises N704 at the first that is not finite."""
+        losses = self.program.group.total(np.array([float(loss) for _, _, loss in self.pending]))
+        seconds = self.seconds()
+        total, seen = self.at.total, self.at.seen
+        for (step, count, _), loss in zip(self.pending, map(float, losses), strict=True):
+            if not isfinite(loss):
+                raise self.failure(f"the loss is {loss}", step, self.blame())
+            total += loss * count
+            seen += count
+            for observer in self.observers:
+                observer.stepped(Step(step, self.at.epoch, seen, loss, seconds))
+        self.pending.clear()
+        self.at = replace(self.at, total=total, seen=seen)
+
+    def finish_epoch(self) -> None:
+        norms = self.norms()
         new = self.evaluate(self.new)
+        self.lap()
+        at = self.at
         if not isfinite(new.loss):
             name = "validation" if self.part == "val" else "test"
-            raise self.failure(f"the loss on the {name} data is {new.loss}", self.step, epoch, self.blame())
-        loss = self.total / max(self.seen, 1)
-        row = Row(epoch, self.step, rate, loss, self.part, new, perf_counter() - began, norms, self.seen)
+            raise self.failure(f"the loss on the {name} data is {new.loss}", at.step, self.blame())
+        loss = at.total / max(at.seen, 1)
+        row = Row(at.epoch, at.step, at.rate, loss, self.part, new, at.epoch_seconds, norms, at.seen)
         if self.part == "val":
             value = row.figures()[self.best.figure]
             if self.best.improves(value):
                 weights = self.program.parameters()
-                self.best = _Best(self.best.figure, self.best.higher, value, epoch, weights)
+                self.best = _Best(self.best.figure, self.best.higher, value, at.epoch, weights)
                 row = replace(row, best=True)
-        self.rows.append(row)
+        self.at = Position(
+            at.step, at.epoch + 1, rate=at.rate, gradients=norms, rows=(*at.rows, row), seconds=at.seconds
+        )
         for observer in self.observers:
             observer.finished_epoch(row)
+
+    def norms(self) -> dict[str, float]:
+        """Those of the last step, which may have been done before an interruption."""
+        return self.at.gradients or self.program.gradient_norms()
+
+    def save(self) -> None:
+        """Have the run kept as it stands."""
+        self.read()
+        self.lap()
+        found, epoch = self.best.value, self.best.epoch
+        at = self.at = replace(self.at, gradients=self.norms(), best=found, best_epoch=epoch)
+        parameters = self.program.parameters()
+        if not all(np.isfinite(value).all() for value in parameters.values()):
+            raise self.failure("the weights are not finite", at.step, self.blame())
+        self.saving.save(Moment(at, parameters, self.program.memory(), self.best.weights))
 
     def evaluate(self, data: Prepared) -> Figures:
         """Larger batches than in training fit: no gradient is kept."""
         try:
             return evaluate(self.program, data, self.options.metrics, 2 * self.options.batch)
         except BROKEN as problem:
-            epoch = max(ceil(self.step / self.per_epoch), 1)
-            raise self.failure(f"the backend failed: {problem}", self.step, epoch) from problem
+            raise self.failure(f"the backend failed: {problem}", self.at.step) from problem
 
     def blame(self) -> str:
         """The layers in which the numbers are not finite, or else the one with the largest gradient."""
-        norms = self.program.gradient_norms()
+        norms = self.norms()
         bad = [layer for layer, norm in norms.items() if not isfinite(norm)]
         weights = [name for name, value in self.program.parameters().items() if not np.isfinite(value).all()]
         words = []
@@ -308,29 +289,31 @@ class _Run:
                 if bad
                 else f"not finite: {_listed(weights)}"
             )
-        last = self.rows[-1].gradients if self.rows else {}
+        rows = self.at.rows
+        last = rows[-1].gradients if rows else {}
         if not words and norms:
             last = norms
         if last:
             largest = max(last, key=lambda layer: last[layer])
-            when = f"at the end of epoch {self.rows[-1].epoch} " if words else ""
+            when = f"at the end of epoch {rows[-1].epoch} " if words else ""
             words.append(f"{when}the largest gradient was that of `{largest}`, {last[largest]:.3g}")
         return "; ".join(words)
 
-    def failure(self, what: str, step: int, epoch: int, because: str = "") -> SpecError:
+    def failure(self, what: str, step: int, because: str = "") -> SpecError:
+        epoch = max(ceil(step / self.per_epoch), 1)
         within = step - (epoch - 1) * self.per_epoch
         place = f"at step {step:,} (epoch {epoch}, step {within:,} of {self.per_epoch:,})"
         rate = self.options.optimizer.rate
         less = f"a smaller step size (--lr {rate / 10:g}; it is {rate:g})"
         clip = "" if self.options.training.get("clip") else " or `clip norm=1`"
-        notes = (f"{less}{clip} may help",) if "loss" in what else ()
+        notes = (f"{less}{clip} may help",) if "finite" in what or "loss" in what else ()
         return SpecError(Diagnostic("N704", f"{what} {place}", because=because, notes=notes))
 
 
-def batches(examples: int, size: int) -> list[tuple[int, int]]:
-    """Start and end of each batch in an epoch's order; a last one of a single example is joined to the one before."""
+def batches(examples: int, size: int, least: int = 2) -> list[tuple[int, int]]:
+    """Start and end of each batch in an epoch's order; a last one of fewer than `least` is joined to the one before."""
     starts = list(range(0, examples, size))
-    if len(starts) > 1 and size > 1 and examples - starts[-1] == 1:
+    if len(starts) > 1 and size > 1 and examples - starts[-1] < least:
         starts.pop()
     return list(zip(starts, [*starts[1:], examples], strict=True))
 
@@ -342,11 +325,3 @@ def _layers(names: Sequence[str]) -> list[str]:
 def _listed(names: Sequence[str], most: int = 4) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(f"`{name}`" for name in names[:most]) + more
-
-
-def finite(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row for JSON, which has neither NaN nor infinity: null stands for them."""
-    return {
-        name: None if isinstance(value, float) and not isfinite(value) else value
-        for name, value in row.items()
-    }

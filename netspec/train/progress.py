@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import IO, Any, Final
 
-from netspec.train.loop import Observer, Row, Start, Step, finite
+from netspec.train.events import Observer, Row, Start, Step, finite
 
 ESTIMATE_AFTER: Final = 10
 """Steps and..."""

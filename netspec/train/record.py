@@ -20,7 +20,7 @@ from netspec.diagnostics import error
 from netspec.ir.net import Net
 from netspec.passes.library import SHIPPED
 from netspec.train import checkpoint, curves
-from netspec.train.loop import Observer, Result, Row, finite
+from netspec.train.events import Observer, Result, Row, finite
 
 BEST: Final = "best.safetensors"
 LAST: Final = "last/weights.safetensors"

@@ -15,8 +15,9 @@ from netspec.ir.net import Net
 from netspec.train.checkpoint import metadata_of
 from netspec.train.environment import environment
 from netspec.train.evaluate import load_data
+from netspec.train.events import Observer, Result
 from netspec.train.interrupt import Interrupt
-from netspec.train.loop import Observer, Result, train
+from netspec.train.loop import train
 from netspec.train.options import Options
 from netspec.train.record import Record, new_folder
 

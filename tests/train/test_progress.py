@@ -6,7 +6,7 @@ import pytest
 
 import netspec
 from netspec.train.evaluate import Figures
-from netspec.train.loop import Observer, Row, Start, Step
+from netspec.train.events import Observer, Row, Start, Step
 from netspec.train.progress import Clock, Plain, duration, is_lively, observer, speed
 
 START = Start(netspec.parse("input 3\nsoftmax 2", name="tiny.net"), "cpu", 320, 40, "val", 12, 120, 10)

@@ -15,7 +15,7 @@ import pytest
 from netspec.train import curves
 from netspec.train.checkpoint import load
 from netspec.train.evaluate import Figures
-from netspec.train.loop import Row
+from netspec.train.events import Row
 from netspec.train.record import new_folder
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ import pytest
 import netspec
 from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError
-from netspec.train.loop import Observer, Row, Step, batches, train
+from netspec.train.events import Observer, Row, Step
+from netspec.train.loop import batches, train
 from netspec.train.options import resolve
 
 EXTRAS = "schedule exponential to=0.001 over=8\n    clip norm=0.5\n    regularize l2=0.01 l1=0.001"

@@ -194,10 +194,8 @@ class NumpyProgram:
 def state_of(random: np.random.Generator) -> Array:
     """The state of a Philox generator as whole numbers: counter, key, buffer, its position, half a draw kept back."""
     state: Any = random.bit_generator.state
-    kept = (state["buffer_pos"], state["has_uint32"], state["uinteger"])
-    return np.concatenate(
-        [state["state"]["counter"], state["state"]["key"], state["buffer"], kept], dtype="u8"
-    )
+    kept = np.array([state["buffer_pos"], state["has_uint32"], state["uinteger"]], np.uint64)
+    return np.concatenate([state["state"]["counter"], state["state"]["key"], state["buffer"], kept])
 
 
 def set_state(random: np.random.Generator, numbers: Array) -> None:
