@@ -66,5 +66,6 @@ CODES: Final[dict[str, str]] = {
     "N703": "a weight file does not fit",
     "N704": "the training failed",
     "N705": "an input file cannot be used",
+    "N706": "the run cannot be resumed",
     "N901": "not supported yet",
 }

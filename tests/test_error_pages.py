@@ -27,6 +27,7 @@ COMMANDS = {
     "N703": f"{SPEC_ONLY} a file of weights",
     "N704": f"{SPEC_ONLY} a training run",
     "N705": f"{SPEC_ONLY} an input of `predict`",
+    "N706": f"{SPEC_ONLY} the folder of a run",
 }
 """Pages whose examples are commands, and why."""
 IN_SPECS = [code for code in CODES if code not in COMMANDS]

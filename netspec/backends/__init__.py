@@ -120,6 +120,9 @@ class Program(Protocol):
     def circumstances(self) -> dict[str, str]:
         """What the numbers depend on to the last bit beside versions: the device, the type, the threads."""
 
+    def free_memory(self) -> int | None:
+        """Bytes that can still be taken on the device; None where it does not say."""
+
 
 def compile_net(
     net: Net,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
@@ -16,6 +16,12 @@ from netspec.cli.files import STDIN, find_spec, read
 from netspec.diagnostics import SpecError
 from netspec.limits import Limits
 from netspec.passes import analyse
+from netspec.source import Source
+
+if TYPE_CHECKING:
+    from netspec.ir.net import Net
+    from netspec.train.options import Options
+    from netspec.train.resume import Resumed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,14 +51,21 @@ def _machine(command: Command) -> Command:
 
 @click.command(short_help="Train the network of a spec.")
 @click.argument("spec", metavar="SPEC")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the newest run of SPEC, or with the run in the folder SPEC."
+)
 @click.option("--epochs", type=POSITIVE, help="Passes over the training data.")
 @click.option("--batch", type=POSITIVE, help="Examples in one step.")
 @click.option("--lr", type=float, metavar="RATE", help="Step size.")
 @click.option("--seed", type=click.IntRange(min=0), help="What everything random follows from.")
 @click.option("--patience", type=POSITIVE, help="Epochs without improvement after which to stop.")
 @_machine
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Type of the numbers; float32.")
 @click.option(
-    "--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Type of the numbers."
+    "--save-every",
+    type=POSITIVE,
+    metavar="STEPS",
+    help="Steps between snapshots, beside the ends of the epochs; some minutes unless given.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), default="runs", show_default=True, help="Folder of the runs."
@@ -73,9 +86,11 @@ def train(
     ctx: click.Context,
     /,
     spec: str,
+    resume: bool,
     backend: str | None,
     device: str,
-    dtype: str,
+    dtype: str | None,
+    save_every: int | None,
     out: Path,
     changes: tuple[str, ...],
     sizes: dict[str, int],
@@ -87,34 +102,43 @@ def train(
     """Train the network of SPEC on the data that it names, and leave a folder in `runs/`.
 
     Settings come from the spec; options change them for this run.  Ctrl-C saves and says where, a second one stops
-    at once.
+    at once; --resume goes on from there as if nothing had happened.
     """
-    from netspec.train.options import resolve
     from netspec.train.progress import JsonLines, observer
     from netspec.train.run import Setup, run
 
     lines = JsonLines(_out)
     try:
-        source = read(spec, limits)
         values = shared.values_of(change for change in changes if not change.startswith(SETTINGS))
-        net = analyse(source, limits, values, sizes)
         changes = tuple(change for change in changes if change.startswith(SETTINGS))
-        overrides = [f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None]
-        options = resolve(net, [*changes, *overrides])
-        place = None if spec == STDIN else find_spec(spec)
-        setup = Setup(_backend(backend), device, dtype, out, place)
+        changes += tuple(f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None)
+        found = _found(
+            spec, resume, out, changes, lambda source: analyse(source, limits, values, sizes), limits
+        )
+        setup = Setup(
+            backend or (found.resumed.backend if found.resumed else _backend(None)),
+            device,
+            dtype or (found.resumed.dtype if found.resumed else "float32"),
+            out,
+            found.place,
+            save_every,
+            found.folders,
+        )
         if as_json:
-            lines.event("settings", net=net.name, backend=setup.backend, dtype=dtype, **options.to_json())
-        done = run(net, options, setup, lines if as_json else observer(_err, quiet=quiet), _err)
+            document = found.options.to_json()
+            lines.event("settings", net=found.net.name, backend=setup.backend, dtype=setup.dtype, **document)
+        shown = lines if as_json else observer(_err, quiet=quiet)
+        done = run(found.net, found.options, setup, shown, _err, found.resumed)
     except SpecError as failed:
         if not as_json:
             raise
-        found = [render.as_data(one) for one in failed.diagnostics]
-        lines.event("error", error=found[0], errors=found)
+        told = [render.as_data(one) for one in failed.diagnostics]
+        lines.event("error", error=told[0], errors=told)
         ctx.exit(1)
     test = done.result.test
     if done.exit_code:
         _err(f"stopped after {done.result.steps:,} steps: the weights are in {done.weights}")
+        _err(f"`netspec train {done.folder} --resume` goes on from there")
     if as_json:
         figures = test.to_json() if test else None
         ended, folder, weights = done.result.ended, str(done.folder), str(done.weights)
@@ -127,6 +151,40 @@ def train(
         say(f"{_figures(test)}\n{done.folder}\n")
     if done.exit_code:
         raise SystemExit(done.exit_code)
+
+
+class _Found(NamedTuple):
+    """What is to be trained, where it lies, and the folders of its data."""
+
+    net: Net
+    options: Options
+    place: Path | None
+    folders: tuple[Path, ...]
+    resumed: Resumed | None = None
+
+
+def _found(
+    spec: str,
+    resume: bool,
+    out: Path,
+    changes: tuple[str, ...],
+    analysed: Callable[[Source], Net],
+    limits: Limits,
+) -> _Found:
+    """The network of a spec with the settings of its run, or the run that is to go on."""
+    from netspec.train.options import resolve
+    from netspec.train.resume import newest, reopen
+
+    if resume and spec != STDIN and Path(spec).is_dir():
+        found = reopen(Path(spec), changes, limits=limits)
+        return _Found(found.net, found.options, None, (found.folder, Path()), found)
+    net = analysed(read(spec, limits))
+    place = None if spec == STDIN else find_spec(spec)
+    folders = (place.parent if place else Path(),)
+    if resume:
+        found = reopen(newest(out, net.name), changes, net, limits)
+        return _Found(found.net, found.options, place, folders, found)
+    return _Found(net, resolve(net, changes), place, folders)
 
 
 @click.command("eval", short_help="Measure a trained network on its test data.")

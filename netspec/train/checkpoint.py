@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
+from safetensors.numpy import save as serialize
 
 from netspec.backends import check_values
 from netspec.data import Preprocessing
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
+from netspec.train.durable import replace_file
 from netspec.train.environment import versions
 from netspec.train.header import BOUND, FILES, TEXT, read_header, refuse, spec_in
 
@@ -71,24 +69,14 @@ def metadata_of(
 
 def save(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
     """Write float32 weights; the file is complete or, after an interruption, still the old one; raises OSError."""
-    values = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-    write(path, to_bytes(values, metadata=dict(metadata)))
+    values = {name: array.astype(np.float32) for name, array in arrays.items()}
+    replace_file(path, to_bytes(values, metadata))
 
 
-def write(path: Path, content: bytes | str) -> None:
-    """Write a file beside its place and rename it there; raises OSError."""
-    raw = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.{token_hex(4)}")
-    try:
-        with beside.open("xb") as stream:
-            stream.write(raw)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
+def to_bytes(arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file of arrays as they are."""
+    plain = {name: array if array.flags.c_contiguous else array.copy() for name, array in arrays.items()}
+    return bytes(serialize(plain, metadata=dict(metadata)))
 
 
 def load(path: Path) -> Checkpoint:

@@ -122,7 +122,7 @@ def evaluate_file(
     overrides = [*restored.overrides, *([f"train.data={data}"] if data else [])]
     options = resolve(restored.net, overrides)
     folders = [Path()] if data else [path.parent, Path()]
-    loaded = _load_from(restored.net, options, folders, allow_outside=data is not None)
+    loaded = load_from(restored.net, options, folders, allow_outside=data is not None)
     program = compile_net(restored.net, backend, device=device, parameters=restored.arrays)
     program.begin(options.training)
     figures = evaluate(program, Prepared.of(loaded.test), options.metrics, 2 * options.batch)
@@ -135,7 +135,7 @@ def evaluate_file(
     return Evaluation(restored.net, figures, loaded.used, note, program.device)
 
 
-def _load_from(net: Net, options: Options, folders: Sequence[Path], *, allow_outside: bool) -> Loaded:
+def load_from(net: Net, options: Options, folders: Sequence[Path], *, allow_outside: bool = False) -> Loaded:
     """The data from the first folder that has them; the fallback only where none does."""
     certain = replace(options, training=replace(options.training, fallback=None))
     for folder in folders:

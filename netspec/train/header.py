@@ -26,8 +26,8 @@ FILES: Final = "files"
 """The key of the texts that the spec took blocks from, a JSON object by path."""
 BOUND: Final = "sizes"
 """The key of the numbers in place of symbols of the spec, a JSON object by symbol."""
-SIZES: Final = {"F64": 8, "F32": 4, "F16": 2, "I64": 8}
-"""Bytes of one entry of the types that weights may have."""
+SIZES: Final = {"F64": 8, "F32": 4, "F16": 2, "I64": 8, "U64": 8, "U8": 1}
+"""Bytes of one entry of the types that weights and the state of a run may have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The training loop: batches by index, a step size for each step, an evaluation for each epoch, early stopping.
 
-Knows no backend, no file and no terminal.  Whoever wants to see what happens is an `Observer`; `save` is given the run
-as it stands, after each epoch and whenever `save_now` says so, and `train` goes on from there if it is handed back.
+Knows no backend, no file and no terminal.  Whoever wants to see what happens is an `Observer`; `Saving` is given the
+run as it stands, after each epoch and now and then between, and `train` goes on from there if it is handed back.
 
 Nothing random is remembered: the order of an epoch's examples follows from the seed and the epoch.  Where several
 processes work on one run, each learns from its share of every batch, and all come to the same numbers.
@@ -18,10 +18,12 @@ from typing import Any, Final, SupportsFloat
 import numpy as np
 
 from netspec.backends import Piece, Program
+from netspec.backends.room import is_out_of_memory
 from netspec.data import Loaded, split
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.init import generator
 from netspec.ir.net import Net
+from netspec.train import fits
 from netspec.train.evaluate import Figures, Prepared, evaluate
 from netspec.train.events import Ended, Observer, Part, Result, Row, Start, Step
 from netspec.train.metrics import FORMULAS
@@ -32,6 +34,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 READ_EVERY: Final = 50
 """Steps after which losses are read from a device that computes while Python goes on; on a CPU each is read at once."""
+
+SAVE_SECONDS: Final = 300.0
+"""The work that a killed process may lose, unless the user says how much."""
 
 BROKEN: Final = (MemoryError, RuntimeError, ValueError)
 """What a backend raises where it runs out of memory, or cannot do what a layer asks for with these sizes."""
@@ -54,11 +59,11 @@ class _Best:
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """How a run is kept: what keeps it as it stands, and when beside the ends of the epochs."""
+    """How a run is kept: by what, and when beside the ends of the epochs."""
 
     save: Callable[[Moment], None] = lambda moment: None
-    due: Callable[[int], bool] = lambda step: False
-    """Asked after each step, whose number it is given (counted from 1)."""
+    every: int | None = None
+    """Steps; a number of seconds (`SAVE_SECONDS`) where none are said."""
 
 
 def train(
@@ -121,7 +126,7 @@ class _Run:
         self.program.begin(self.options.training)
         if start:
             self.go_on(start)
-        self.began = perf_counter()
+        self.began = self.saved = perf_counter()
         self.tell_start()
         ended = self.all_epochs()
         if ended == "interrupted":
@@ -185,9 +190,10 @@ class _Run:
             if self.at.step >= self.steps:
                 break
             self.step(order[start:end])
-            if self.is_asked_to_stop():
+            stop, save = self.wishes()
+            if stop:
                 return False
-            if self.saving.due(self.at.step):
+            if save:
                 self.save()
         self.read()
         self.finish_epoch()
@@ -203,18 +209,21 @@ class _Run:
         try:
             loss = self.program.train_step(inputs, targets, rate, Piece(start, whole))
         except BROKEN as problem:
-            raise self.failure(f"the backend failed: {problem}", self.at.step + 1) from problem
+            raise self.broken(problem, self.at.step + 1, len(inputs)) from problem
         self.at = replace(self.at, step=self.at.step + 1, rate=rate, gradients={})
         self.pending.append((self.at.step, whole, loss))
         if len(self.pending) >= self.read_every:
             self.read()
 
-    def is_asked_to_stop(self) -> bool:
-        """Any of the processes was asked to, so that all of them stop after the same step."""
-        asked = self.should_stop()
+    def wishes(self) -> tuple[bool, bool]:
+        """Whether the run is to stop, and whether it is to be saved: if any of the processes says so, all do it."""
+        every = self.saving.every
+        due = self.at.step % every == 0 if every else perf_counter() - self.saved > SAVE_SECONDS
+        wishes = self.should_stop(), due
         if self.program.group.size == 1:
-            return asked
-        return bool(self.program.group.total(np.array([float(asked)]))[0])
+            return wishes
+        stop, save = self.program.group.total(np.array(wishes, float))
+        return bool(stop), bool(save)
 
     def read(self) -> None:
         """Read the losses that are due; raises N704 at the first that is not finite."""
@@ -267,13 +276,22 @@ class _Run:
         if not all(np.isfinite(value).all() for value in parameters.values()):
             raise self.failure("the weights are not finite", at.step, self.blame())
         self.saving.save(Moment(at, parameters, self.program.memory(), self.best.weights))
+        self.saved = perf_counter()
 
     def evaluate(self, data: Prepared) -> Figures:
         """Larger batches than in training fit: no gradient is kept."""
         try:
             return evaluate(self.program, data, self.options.metrics, 2 * self.options.batch)
         except BROKEN as problem:
-            raise self.failure(f"the backend failed: {problem}", self.at.step) from problem
+            raise self.broken(problem, self.at.step, 2 * self.options.batch) from problem
+
+    def broken(self, problem: BaseException, step: int, examples: int) -> SpecError:
+        """What a backend says it could not do, at a batch of so many examples."""
+        if not is_out_of_memory(problem):
+            return self.failure(f"the backend failed: {problem}", step)
+        dtype = self.program.circumstances()["dtype"]
+        because, tries = fits.explain(self.net, examples, dtype, self.program.free_memory())
+        return self.failure("out of memory", step, because, tries)
 
     def blame(self) -> str:
         """The layers in which the numbers are not finite, or else the one with the largest gradient."""
@@ -299,15 +317,15 @@ class _Run:
             words.append(f"{when}the largest gradient was that of `{largest}`, {last[largest]:.3g}")
         return "; ".join(words)
 
-    def failure(self, what: str, step: int, because: str = "") -> SpecError:
+    def failure(self, what: str, step: int, because: str = "", tries: tuple[str, ...] = ()) -> SpecError:
         epoch = max(ceil(step / self.per_epoch), 1)
         within = step - (epoch - 1) * self.per_epoch
         place = f"at step {step:,} (epoch {epoch}, step {within:,} of {self.per_epoch:,})"
         rate = self.options.optimizer.rate
         less = f"a smaller step size (--lr {rate / 10:g}; it is {rate:g})"
         clip = "" if self.options.training.get("clip") else " or `clip norm=1`"
-        notes = (f"{less}{clip} may help",) if "finite" in what or "loss" in what else ()
-        return SpecError(Diagnostic("N704", f"{what} {place}", because=because, notes=notes))
+        notes = () if tries or "backend" in what else (f"{less}{clip} may help",)
+        return SpecError(Diagnostic("N704", f"{what} {place}", because=because, notes=notes, tries=tries))
 
 
 def batches(examples: int, size: int, least: int = 2) -> list[tuple[int, int]]:

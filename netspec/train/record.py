@@ -1,7 +1,8 @@
 """What a run leaves behind: a folder of its own, never one that was there before.
 
-The spec as read, the settings, the environment, a row an epoch, the curves, the weights.  Files are written beside
-their place and renamed, rows are appended and flushed: an interrupted run leaves whole files.
+The spec as read, the settings, the environment, a row an epoch, the curves, the weights, the snapshots to go on from.
+Files are written beside their place and renamed; rows are appended, and put right when the run goes on: an interrupted
+run leaves whole files.
 """
 
 from __future__ import annotations
@@ -9,28 +10,41 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
+from filelock import FileLock, Timeout
+
 from netspec.backends import Program
 from netspec.diagnostics import error
 from netspec.ir.net import Net
 from netspec.passes.library import SHIPPED
-from netspec.train import checkpoint, curves
+from netspec.train import checkpoint, curves, durable
 from netspec.train.events import Observer, Result, Row, finite
+from netspec.train.position import Moment
+from netspec.train.snapshots import WEIGHTS, Snapshot, Snapshots
 
 BEST: Final = "best.safetensors"
-LAST: Final = "last/weights.safetensors"
+LAST: Final = "last"
+RESULT: Final = "result.json"
+LOCK: Final = ".lock"
+RUN: Final = r"(\d{3,6})"
+"""The number of a run in the name of its folder, as a pattern."""
 _MOST_RUNS: Final = 10**6
+
+
+def safe_name(name: str) -> str:
+    """The name of a network as folders bear it."""
+    return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("._-")[:100] or "net"
 
 
 def new_folder(out: Path, name: str) -> Path:
     """Make `out/name-001`, or the next number that is free; raises N704 where that cannot be done."""
-    safe = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("._-")[:100] or "net"
-    pattern = re.compile(rf"{re.escape(safe)}-(\d{{3,6}})")
+    safe = safe_name(name)
+    pattern = re.compile(rf"{re.escape(safe)}-{RUN}")
     try:
         out.mkdir(parents=True, exist_ok=True)
         taken = [int(match[1]) for path in out.iterdir() if (match := pattern.fullmatch(path.name))]
@@ -49,15 +63,43 @@ class Record(Observer):
     """The folder of one run.
 
     With a validation part `best.safetensors` holds the best epoch so far; without one nothing may choose, and it is
-    written when the run ends.  `last/` holds the last epoch, or the last step of a run that was interrupted.
+    written when the run ends.  `last/` holds the newest snapshots, from which the run can be gone on with.  One process
+    at a time writes into the folder: while entered, a record keeps others out.
     """
 
-    def __init__(self, folder: Path, program: Program, metadata: Mapping[str, str]) -> None:
-        self.folder, self.program, self.metadata = folder, program, metadata
+    def __init__(
+        self, folder: Path, program: Program, metadata: Mapping[str, str], notes: Mapping[str, Any]
+    ) -> None:
+        self.folder, self.program, self.metadata, self.notes = folder, program, metadata, notes
+        self.snapshots = Snapshots(folder / LAST)
         self.rows: list[Row] = []
         self.last: Path | None = None
-        """The weights of the last epoch, None where there are none yet."""
-        (folder / "last").mkdir()
+        """The weights of the newest snapshot, None where there is none yet."""
+        self.lock = FileLock(folder / LOCK, timeout=0)
+
+    def __enter__(self) -> Record:
+        try:
+            self.lock.acquire()
+        except Timeout:
+            raise error("N706", f"another process is training in {self.folder}") from None
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        with suppress(OSError):
+            (self.folder / LOCK).unlink(missing_ok=True)
+        self.lock.release()
+
+    def go_on(self, snapshot: Snapshot) -> None:
+        """Put the folder back to where the run stood at a snapshot, and take away what a killed process left."""
+        durable.clean(self.folder)
+        self.snapshots.clean()
+        self.snapshots.drop_after(snapshot.folder)
+        (self.folder / RESULT).unlink(missing_ok=True)
+        self.rows, self.last = list(snapshot.moment.position.rows), snapshot.weights
+        for name, text in _tables(self.rows).items():
+            durable.replace_file(self.folder / name, text)
+        if snapshot.moment.best:
+            self.save_best(snapshot.moment.best, snapshot.moment.position.best_epoch)
 
     @property
     def net(self) -> Net:
@@ -66,52 +108,50 @@ class Record(Observer):
 
     def write_spec(self) -> None:
         """The spec as it was read, and beside it what it imports."""
-        checkpoint.write(self.folder / f"{self.net.name}.net", self.net.text or self.net.to_text())
+        durable.replace_file(self.folder / f"{self.net.name}.net", self.net.text or self.net.to_text())
         for path, text in self.net.files.items():
             if not path.startswith(SHIPPED):
                 place = self.folder / path
                 place.parent.mkdir(parents=True, exist_ok=True)
-                checkpoint.write(place, text)
+                durable.replace_file(place, text)
 
     def write_json(self, name: str, document: Mapping[str, Any]) -> None:
         """A document of the run, indented for people."""
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
-        checkpoint.write(self.folder / name, text + "\n")
+        durable.replace_file(self.folder / name, text + "\n")
 
     def finished_epoch(self, row: Row) -> None:
-        """A row in `metrics.csv` and `metrics.jsonl`, and the weights."""
-        values = row.to_json()
-        self._append("metrics.jsonl", json.dumps(finite(values), allow_nan=False) + "\n")
-        if not self.rows:
-            self._append("metrics.csv", _csv(list(values)))
-        self._append("metrics.csv", _csv(list(values.values())))
+        """A row in `metrics.csv` and `metrics.jsonl`, and the weights where they are the best."""
+        for name, text in _tables([row], header=not self.rows).items():
+            self._append(name, text)
         self.rows.append(row)
-        self.last = self.save(LAST, epoch=row.epoch, step=row.step)
         if row.best:
-            self.save(BEST, epoch=row.epoch, step=row.step)
+            self.save_best(self.program.parameters(), row.epoch)
 
     def _append(self, name: str, text: str) -> None:
         with (self.folder / name).open("a", encoding="utf-8", newline="") as file:
             file.write(text)
 
-    def save(self, file: str, **place: int) -> Path:
-        """The program's weights as they are now."""
-        path = self.folder / file
-        checkpoint.save(
-            path,
-            self.program.parameters(),
-            {**self.metadata, **{name: str(value) for name, value in place.items()}},
-        )
+    def save(self, moment: Moment) -> None:
+        """Keep the run as it stands."""
+        self.last = self.snapshots.save(moment, self.metadata, self.notes) / WEIGHTS
+
+    def save_best(self, parameters: Mapping[str, Any], epoch: int) -> Path:
+        """The weights that count."""
+        step = self.rows[epoch - 1].step
+        path = self.folder / BEST
+        checkpoint.save(path, parameters, {**self.metadata, "epoch": str(epoch), "step": str(step)})
         return path
 
     def finish(self, result: Result) -> Path:
         """The weights that count, and what came out; the path of the weights."""
         if result.ended == "interrupted":
-            path = self.save(LAST, epoch=len(result.rows), step=result.steps)
+            assert self.last is not None
+            path = self.last
         elif result.part == "val":
             path = self.folder / BEST
         else:
-            path = self.save(BEST, epoch=result.best_epoch, step=result.steps)
+            path = self.save_best(self.program.parameters(), result.best_epoch)
         document = {
             "schema": "netspec.result/1",
             "ended": result.ended,
@@ -122,7 +162,7 @@ class Record(Observer):
             "chosen_on": "validation" if result.part == "val" else "nothing: the last weights",
             "test": finite(result.test.to_json()) if result.test else None,
         }
-        self.write_json("result.json", document)
+        self.write_json(RESULT, document)
         return path
 
     def draw(self, complain: Callable[[str], None]) -> None:
@@ -132,7 +172,16 @@ class Record(Observer):
         if not curves.can_draw():
             complain(curves.MISSING)
             return
-        checkpoint.write(self.folder / "curves.svg", curves.svg(self.rows, self.net.name))
+        durable.replace_file(self.folder / "curves.svg", curves.svg(self.rows, self.net.name))
+
+
+def _tables(rows: Sequence[Row], *, header: bool = True) -> dict[str, str]:
+    """Rows as they stand in both tables."""
+    values = [row.to_json() for row in rows]
+    lines: list[list[Any]] = [list(values[0])] if header and values else []
+    lines += [list(each.values()) for each in values]
+    objects = (json.dumps(finite(each), allow_nan=False) + "\n" for each in values)
+    return {"metrics.csv": "".join(map(_csv, lines)), "metrics.jsonl": "".join(objects)}
 
 
 def _csv(cells: list[Any]) -> str:

@@ -14,12 +14,13 @@ from netspec.diagnostics import SpecError, error
 from netspec.ir.net import Net
 from netspec.train.checkpoint import metadata_of
 from netspec.train.environment import environment
-from netspec.train.evaluate import load_data
+from netspec.train.evaluate import load_from
 from netspec.train.events import Observer, Result
 from netspec.train.interrupt import Interrupt
-from netspec.train.loop import train
+from netspec.train.loop import Saving, train
 from netspec.train.options import Options
 from netspec.train.record import Record, new_folder
+from netspec.train.resume import Resumed, compare, notes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,10 @@ class Setup:
     out: Path = Path("runs")
     spec: Path | None = None
     """Where the spec lies, None where it came from standard input; its data files lie beside it."""
-
-    @property
-    def folder(self) -> Path:
-        """The folder that relative paths in the spec start at."""
-        return self.spec.parent if self.spec else Path()
+    save_every: int | None = None
+    """Steps between two snapshots, beside the ends of the epochs; some minutes where none is said."""
+    folders: tuple[Path, ...] = (Path(),)
+    """Where relative paths in the spec may start, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +74,68 @@ def check_device(program: Program, backend: str, device: str) -> None:
         raise error("N602", f"the backend `{backend}` runs on {program.device}, not on `{device}`")
 
 
-def run(net: Net, options: Options, setup: Setup, shown: Observer, tell: Callable[[str], None]) -> Finished:
+def run(
+    net: Net,
+    options: Options,
+    setup: Setup,
+    shown: Observer,
+    tell: Callable[[str], None],
+    resumed: Resumed | None = None,
+) -> Finished:
     """Train a network and leave a run's folder; `shown` sees the run, `tell` takes what must be said aloud.
 
-    SIGINT and SIGTERM end it after the step, with `last/` saved.  Raises `SpecError`; after N704 the folder is left
-    with what was reached.
+    With `resumed`, that run goes on in its own folder.  SIGINT and SIGTERM end it after the step, with a snapshot
+    saved.  Raises `SpecError`; after N704 the folder is left with what was reached.
     """
     load_backend(setup.backend)  # a backend that is not there is told before any data are fetched
-    loaded = load_data(net, options, setup.folder)
+    loaded = load_from(net, options, setup.folders)
     if loaded.note:
         tell(f"warning: {loaded.note}")
     program = compile_for(net, setup, options.seed)
-    folder = new_folder(setup.out, net.name)
+    notes = notes_of(setup.backend, setup.dtype, program, loaded)
+    if resumed:
+        compare(resumed, notes, tell)
+    folder = resumed.folder if resumed else new_folder(setup.out, net.name)
     metadata = metadata_of(net, loaded.classes, loaded.preprocessing, options.overrides, data=loaded.used)
-    record = Record(folder, program, metadata)
-    record.write_spec()
-    record.write_json("settings.json", settings(net, options, setup, loaded, program))
-    record.write_json("environment.json", environment(program.device, folder=setup.folder))
+    record = Record(folder, program, metadata, notes)
+    try:
+        with record:
+            if resumed:
+                record.go_on(resumed.snapshot)
+            else:
+                record.write_spec()
+                record.write_json("settings.json", settings(net, options, setup, loaded, program))
+                record.write_json("environment.json", environment(program.device, folder=setup.folders[0]))
+            return _train(loaded, options, setup, shown, tell, record, resumed)
+    except OSError as problem:
+        reason = (problem.strerror or str(problem)).lower()
+        raise error("N704", f"{problem.filename or folder}: the run cannot be written: {reason}") from problem
+
+
+def _train(
+    loaded: Loaded,
+    options: Options,
+    setup: Setup,
+    shown: Observer,
+    tell: Callable[[str], None],
+    record: Record,
+    resumed: Resumed | None,
+) -> Finished:
+    """The training itself, in a folder that is ours."""
     interrupt = Interrupt()
+    program = record.program
     try:
         with interrupt:
             try:
                 result = train(
-                    net, program, loaded, options, observers=(record, shown), should_stop=interrupt
+                    program.net,
+                    program,
+                    loaded,
+                    options,
+                    observers=(record, shown),
+                    should_stop=interrupt,
+                    saving=Saving(record.save, setup.save_every),
+                    start=resumed.snapshot.moment if resumed else None,
                 )
             finally:
                 shown.close()
@@ -106,11 +145,8 @@ def run(net: Net, options: Options, setup: Setup, shown: Observer, tell: Callabl
         with suppress(OSError):
             record.draw(tell)
         raise SpecError(*(_with_place(found, record) for found in failed.diagnostics)) from failed.__cause__
-    except OSError as problem:
-        reason = (problem.strerror or str(problem)).lower()
-        raise error("N704", f"{problem.filename or folder}: the run cannot be written: {reason}") from problem
     code = interrupt.exit_code if result.ended == "interrupted" else 0
-    return Finished(result, folder, weights, loaded.used, loaded.note, code)
+    return Finished(result, record.folder, weights, loaded.used, loaded.note, code)
 
 
 def _with_place(found: Any, record: Record) -> Any:
@@ -119,7 +155,7 @@ def _with_place(found: Any, record: Record) -> Any:
         return found
     if record.last is None:
         return replace(found, notes=(*found.notes, "no epoch was finished, so that no weights were saved"))
-    note = f"the last good weights are those of epoch {record.rows[-1].epoch}: {record.last}"
+    note = f"the last good weights are those after epoch {len(record.rows)}: {record.last}"
     return replace(found, notes=(*found.notes, note))
 
 

@@ -11,7 +11,8 @@ import pytest
 import netspec
 from netspec.diagnostics import SpecError
 from netspec.init import initial
-from netspec.train.checkpoint import load, metadata_of, restore, save, write
+from netspec.train.checkpoint import load, metadata_of, restore, save
+from netspec.train.durable import replace_file
 
 NET = netspec.parse("input 3\ndense 4 relu\nsoftmax 2", name="small.net")
 
@@ -50,7 +51,7 @@ def test_an_interrupted_write_leaves_the_old_file(weights: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(KeyboardInterrupt):
-        write(weights, b"new")
+        replace_file(weights, b"new")
     assert weights.read_bytes() == before
     assert [path.name for path in weights.parent.iterdir()] == ["w.safetensors"]
 

@@ -92,7 +92,9 @@ def test_weights_carry_the_spec_and_reach_the_same_figures(
     assert {array.dtype for array in arrays.values()} == {np.dtype("float32")}
     assert netspec("eval", "runs/plane-001/best.safetensors", "--backend", "numpy") == 0
     assert capsys.readouterr().out.strip() == said
-    assert netspec("eval", "runs/plane-001/last/weights.safetensors", "--backend", "numpy", "--json") == 0
+    assert (
+        netspec("eval", "runs/plane-001/last/000003/weights.safetensors", "--backend", "numpy", "--json") == 0
+    )
     assert json.loads(capsys.readouterr().out)["test"]["examples"] == 30
 
 
@@ -145,8 +147,8 @@ def test_a_failed_run_names_the_last_good_weights(
     err = capsys.readouterr().err
     assert "error[N704]: the loss is nan at step 8 (epoch 2, step 2 of 6)" in err
     assert (
-        f"the last good weights are those of epoch 1: {Path('runs/plane-001/last/weights.safetensors')}"
-        in err
+        f"the last good weights are those after epoch 1: "
+        f"{Path('runs/plane-001/last/000001/weights.safetensors')}" in err
     )
 
 
@@ -193,6 +195,7 @@ def test_a_signal_saves_and_says_where(spec: Path, tmp_path: Path, number: int, 
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == code
-    saved = tmp_path / "runs" / "plane-001" / "last" / "weights.safetensors"
+    saved = max((tmp_path / "runs" / "plane-001" / "last").glob("*/weights.safetensors"))
     assert f"the weights are in {saved.relative_to(tmp_path)}" in err and out == ""
+    assert f"`netspec train {Path('runs/plane-001')} --resume` goes on from there" in err
     assert load(saved).metadata["name"] == "plane"

@@ -8,6 +8,7 @@ import pytest
 import netspec
 from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError
+from netspec.passes.count import memory_of
 from netspec.train.events import Observer, Row, Step
 from netspec.train.loop import batches, train
 from netspec.train.options import resolve
@@ -165,8 +166,31 @@ def test_a_backend_that_fails_is_no_traceback(
     program = netspec.compile(net, "numpy")
 
     def fail(*_arguments: object) -> None:
-        raise RuntimeError("out of memory")
+        raise RuntimeError("no such kernel")
 
     monkeypatch.setattr(program, method, fail)
-    with pytest.raises(SpecError, match=r"N704: the backend failed: out of memory at step"):
+    with pytest.raises(SpecError, match=r"N704: the backend failed: no such kernel at step"):
         train(net, program, points, resolve(net))
+
+
+@pytest.mark.parametrize("problem", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate")])
+def test_out_of_memory_names_the_estimate_and_a_batch_that_fits(
+    points: Loaded, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    net = net_of("batch 64\n    epochs 3")
+    program = netspec.compile(net, "numpy")
+    each = memory_of(net).training
+    fixed = 4 * memory_of(net).parameters
+    assert each is not None
+
+    def fail(*_arguments: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(program, "train_step", fail)
+    monkeypatch.setattr(program, "free_memory", lambda: (fixed + 20 * each) / 0.8)
+    with pytest.raises(SpecError) as caught:
+        train(net, program, points, resolve(net))
+    (found,) = caught.value.diagnostics
+    assert found.message == "out of memory at step 1 (epoch 1, step 1 of 2)"
+    assert f"{fixed + 64 * each:,}"[0] in found.because and "are free" in found.because
+    assert str(found.tries[0]).startswith("--batch 16 ")

@@ -25,6 +25,7 @@ from netspec.backends import (
 from netspec.backends.numpy.kernel import Array, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
+from netspec.backends.room import free_memory
 from netspec.diagnostics import error
 from netspec.init import generator
 from netspec.ir.net import Net
@@ -189,6 +190,10 @@ class NumpyProgram:
         """See `Program.circumstances`."""
         threads = next((os.environ[name] for name in THREADS if name in os.environ), str(os.cpu_count()))
         return {"device": f"cpu ({platform.machine()})", "dtype": str(self.store.dtype), "threads": threads}
+
+    def free_memory(self) -> int | None:
+        """See `Program.free_memory`."""
+        return free_memory()
 
 
 def state_of(random: np.random.Generator) -> Array:

@@ -25,6 +25,7 @@ from netspec.backends import (
     check_values,
     on_each,
 )
+from netspec.backends.room import free_memory
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.device import find_device
 from netspec.backends.torch.optimizer import memory_of, set_memory
@@ -67,7 +68,7 @@ def _tensors(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 def to_tensor(array: Array) -> Tensor:
     """A tensor on the array's own memory where PyTorch can use that, else on a copy."""
-    array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    array = np.asarray(array, array.dtype.newbyteorder("="), order="C")
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
@@ -268,3 +269,10 @@ class TorchProgram:
             "dtype": dtype,
             "threads": str(torch.get_num_threads()),
         }
+
+    def free_memory(self) -> int | None:
+        """See `Program.free_memory`."""
+        if self.torch_device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.torch_device)
+            return int(free)
+        return free_memory() if self.torch_device.type == "cpu" else None

@@ -79,6 +79,10 @@ class Program64:
         """See `Program.recall`."""
         self.program.recall(memory)
 
+    def free_memory(self) -> int | None:
+        """See `Program.free_memory`."""
+        return self.program.free_memory()
+
     def circumstances(self) -> dict[str, str]:
         """See `Program.circumstances`."""
         return self.program.circumstances()

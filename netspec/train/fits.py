@@ -1,0 +1,53 @@
+"""What a batch takes in memory, and which one would fit: the answer to a run that ran out of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from netspec.ir.net import Net
+from netspec.passes.count import memory_of
+
+COPIES: Final = 4
+"""Numbers for each parameter: itself, its gradient, and two that the optimiser remembers, as Adam does."""
+FLOAT32: Final = 4
+SHARE: Final = 0.8
+"""Of the free memory, what a batch that is proposed may take: allocators and the data need the rest."""
+
+
+def explain(net: Net, batch: int, dtype: str, free: int | None) -> tuple[str, tuple[str, ...]]:
+    """The estimate for a batch in words, and what to write instead."""
+    example = memory_of(net).training
+    if example is None:  # a symbol decides
+        return "how much an example takes depends on its size", (f"--batch {max(batch // 2, 1)}",)
+    factor = np.dtype(dtype).itemsize / FLOAT32
+    fixed, each = int(COPIES * memory_of(net).parameters * factor), int(example * factor)
+    because = (
+        f"the estimate for a batch of {batch:,} is {size(fixed + each * batch)}: "
+        f"{size(fixed)} for parameters, gradients and optimizer, {size(each)} for an example"
+    )
+    if free is not None:
+        because += f"; {size(free)} are free"
+    fitting = _fitting(fixed, each, batch, free)
+    if not fitting:
+        return because, ()
+    return because, (f"--batch {fitting} (about {size(fixed + each * fitting)})",)
+
+
+def _fitting(fixed: int, each: int, batch: int, free: int | None) -> int:
+    """The largest power of two below the batch that fits; half the batch where nobody says what is free, 0 for none."""
+    fitting = 1 << max(batch - 1, 0).bit_length() >> 1
+    if free is None:
+        return fitting
+    while fitting and fixed + each * fitting > SHARE * free:
+        fitting >>= 1
+    return fitting
+
+
+def size(count: int) -> str:
+    """Bytes in a unit that can be read: `12.5 MB`."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"
