@@ -186,6 +186,7 @@ class JsonLines(Observer):
             part=start.part,
             epochs=start.epochs,
             steps=start.steps,
+            done=start.done,
         )
 
     def stepped(self, step: Step) -> None:

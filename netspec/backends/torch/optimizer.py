@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import torch
 from torch import Tensor, optim
 from torch.nn import Parameter
 from torch.optim import Optimizer
@@ -31,7 +33,28 @@ def set_memory(optimizer: Optimizer, parameters: Mapping[str, Tensor], memory: M
         found = {key.removeprefix(prefix): value for key, value in memory.items() if key.startswith(prefix)}
         if found:
             state[places[id(parameter)]] = found
+            wanted = _remembered(optimizer, parameter)
+            if wanted != set(found):
+                kind = type(optimizer).__name__
+                raise ValueError(
+                    f"{kind} remembers {_listed(wanted)} of `{name}`, and it holds {_listed(found)}"
+                )
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _remembered(optimizer: Optimizer, parameter: Tensor) -> set[str]:
+    """What an optimiser remembers of a parameter, seen on a small one with as many axes."""
+    toy = Parameter(torch.zeros([1] * parameter.ndim))
+    toy.grad = torch.zeros_like(toy)
+    group = {name: value for name, value in optimizer.param_groups[0].items() if name != "params"}
+    make: Any = type(optimizer)
+    twin: Optimizer = make([{**group, "params": [toy]}])
+    twin.step()
+    return {name.rpartition(".")[2] for name in memory_of(twin, {"": toy})}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"
 
 
 @rule(Sgd)
