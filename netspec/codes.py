@@ -50,6 +50,7 @@ CODES: Final[dict[str, str]] = {
     "N404": "the data does not fit the network",
     "N405": "a setting is missing",
     "N406": "settings that contradict each other",
+    "N407": "the augmentation does not fit the network",
     "N501": "the limit on the source's size",
     "N502": "the limit on words",
     "N503": "the limit on nesting",

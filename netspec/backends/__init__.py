@@ -36,7 +36,10 @@ NEEDS: Final = {"torch": "torch"}
 
 
 class Piece(NamedTuple):
-    """Where some examples stand in the batch of a step: from `start` on, of `whole` examples in all."""
+    """Where some examples stand in the batch of a step: from `start` on, of `whole` examples in all.
+
+    `augment mixup` mixes neighbours, so that a piece then starts at an even number, and ends at one or with the batch.
+    """
 
     start: int
     whole: int
@@ -86,7 +89,10 @@ class Program(Protocol):
         """Outputs for a batch, both as the spec writes shapes, the example axis first; probabilities, not logits."""
 
     def begin(self, training: Training) -> None:
-        """Take loss, optimiser, regularisation, clipping and seed from the settings; the optimiser starts afresh."""
+        """Take loss, optimiser, augmentation, regularisation, clipping and seed from the settings.
+
+        The optimiser starts afresh, and so does the count of steps.
+        """
 
     def train_step(
         self, inputs: Arrays, targets: Array, rate: float, piece: Piece | None = None
@@ -94,6 +100,7 @@ class Program(Protocol):
         """One step of the optimiser on a prepared batch; the loss before it, which a device may still be computing.
 
         Of a piece, the loss is its share in that of the whole batch: the sum of its examples' losses over `whole`.
+        Where the settings `augment` the examples, that happens here, and nowhere else.
         """
 
     def loss_and_gradients(self, inputs: Arrays, targets: Array) -> tuple[float, dict[str, Array]]:
@@ -112,7 +119,10 @@ class Program(Protocol):
         """Replace parameters and states; raises `SpecError` N703 where names or shapes do not fit."""
 
     def memory(self) -> dict[str, Array]:
-        """Copies of what decides the steps to come beside the parameters: the optimiser's numbers, the generators."""
+        """Copies of what decides the steps to come beside the parameters.
+
+        The optimiser's numbers, the generators, and under `steps` how many steps were done: a whole number, 0-d int64.
+        """
 
     def recall(self, memory: Mapping[str, Array]) -> None:
         """Go on from such a memory, after `begin` with the same settings; raises N703 where it does not fit."""

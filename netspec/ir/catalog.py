@@ -60,7 +60,10 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
     "optimizer": {"netspec.settings.optimizer": "sgd momentum nesterov adagrad rmsprop adam adamw"},
     "schedule": {"netspec.settings.schedule": "constant exponential inverse step cosine"},
     "metric": {"netspec.settings.metric": "accuracy mae rmse"},
-    "setting": {"netspec.settings.plain": "batch epochs steps seed regularize clip stop"},
+    "setting": {
+        "netspec.settings.plain": "batch epochs steps seed regularize clip stop",
+        "netspec.settings.augment": "augment",
+    },
 }
 
 # Words of the language that are designed and read, but not built.
@@ -69,7 +72,7 @@ PLANNED: Final[dict[str, frozenset[str]]] = {
     "data": frozenset("idx images text pairs series".split()),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),
     "schedule": frozenset("warmup onecycle plateau".split()),
-    "setting": frozenset("inputs target augment average".split()),
+    "setting": frozenset("inputs target average".split()),
     "metric": frozenset(),
     "optimizer": frozenset(),
 }

@@ -9,9 +9,11 @@ from netspec.ir.catalog import find
 from netspec.ir.layer import Layer, Origin
 from netspec.ir.net import Net
 from netspec.ir.training import Loss, Reader, Training
+from netspec.passes.augment import check_augment
 from netspec.passes.bind import Bound
 from netspec.passes.context import Context
 from netspec.passes.settings import drops
+from netspec.settings.augment import Augment
 from netspec.source import Span
 
 
@@ -130,6 +132,9 @@ def check_training(context: Context, net: Net, training: Training) -> None:
         context.diagnostics.report("N406", message, *labels, fixes=drops(steps, epochs))
     loss = loss_of(net, training)
     _check_loss(context, net, loss, spans)
+    augment = settings.get("augment")
+    if isinstance(augment, Augment):
+        check_augment(context, net, augment, loss, spans["augment"])
     reader = settings.get("data")
     if isinstance(reader, Reader) and not context.diagnostics:
         _check_reader(context, net, reader, loss, spans["data"])

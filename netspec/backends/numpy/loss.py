@@ -23,10 +23,15 @@ class LossRule:
 
 @rule(Crossentropy)
 class CrossentropyRule(LossRule):
-    """-log softmax(logits)[target], target integers (N, ...) without the channel axis."""
+    """-log softmax(logits)[target], target integers (N, ...) without the channel axis.
+
+    Numbers of the output's own shape are probabilities of the classes: -sum target * log softmax(logits).
+    """
 
     def value_and_gradient(self, output: Array, target: Array) -> tuple[float, Array]:
         axis = output.ndim - 3 if output.ndim > 3 else output.ndim - 1
+        if target.dtype.kind == "f":
+            return self._of_probabilities(output, target, axis)
         probabilities = softmax(output, axis, np.empty_like(output))
         chosen = np.expand_dims(target, axis)
         # log softmax from the logits themselves: a probability may have rounded to 0
@@ -38,6 +43,13 @@ class CrossentropyRule(LossRule):
         np.put_along_axis(probabilities, chosen, np.take_along_axis(probabilities, chosen, axis) - 1, axis)
         probabilities /= target.size
         return value, probabilities
+
+    def _of_probabilities(self, output: Array, target: Array, axis: int) -> tuple[float, Array]:
+        shifted = output - output.max(axis=axis, keepdims=True)
+        logs = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+        count = output.size // output.shape[axis]
+        gradient = np.exp(logs) * target.sum(axis=axis, keepdims=True) - target
+        return -float((target * logs).sum()) / count, gradient / count
 
 
 @rule(Bce)

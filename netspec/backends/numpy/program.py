@@ -22,6 +22,7 @@ from netspec.backends import (
     check_values,
     on_each,
 )
+from netspec.backends.augmentation import augmentation_of
 from netspec.backends.numpy.kernel import Array, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
@@ -74,6 +75,8 @@ class NumpyProgram:
         self.regularize = regularize if isinstance(regularize, Regularize) else None
         self.largest_norm = clip.norm if isinstance(clip, Clip) else None
         self.random = generator(seed.value if isinstance(seed, Seed) else 0, "layers")
+        self.augmentation = augmentation_of(self.net, settings, rules)
+        self.steps = 0
         self.plans.clear()
 
     def plan(self, inputs: tuple[Array, ...], result: str) -> Plan:
@@ -129,7 +132,11 @@ class NumpyProgram:
     def train_step(self, inputs: Arrays, targets: Array, rate: float, piece: Piece | None = None) -> float:
         """See `Program.train_step`; it is always the whole batch, as this backend works in one process."""
         assert piece is None or piece == (0, len(targets)), piece
-        loss, plan, gradient = self._loss(inputs, targets)
+        self.steps += 1
+        given: Arrays = inputs
+        if self.augmentation:
+            given, targets = self.augmentation.batch(self._in(inputs), targets, self.steps, piece)
+        loss, plan, gradient = self._loss(given, targets)
         plan.backward(gradient)
         loss += self._penalty()
         gradients = self.store.gradients
@@ -178,13 +185,14 @@ class NumpyProgram:
     def memory(self) -> dict[str, Array]:
         """See `Program.memory`."""
         optimizer = {f"optimizer.{name}": array for name, array in self.optimizer.memory().items()}
-        return {**optimizer, "random": state_of(self.random)}
+        return {**optimizer, "random": state_of(self.random), "steps": np.array(self.steps, np.int64)}
 
     def recall(self, memory: Mapping[str, Array]) -> None:
         """See `Program.recall`."""
         check_memory(memory, self.memory())
         self.optimizer.recall({name.removeprefix("optimizer."): value for name, value in memory.items()})
         set_state(self.random, memory["random"])
+        self.steps = int(memory["steps"])
 
     def circumstances(self) -> dict[str, str]:
         """See `Program.circumstances`."""

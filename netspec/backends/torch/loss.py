@@ -11,9 +11,11 @@ from netspec.settings.loss import Bce, Crossentropy, Mse
 
 @rule(Crossentropy)
 def crossentropy(output: Tensor, target: Tensor) -> Tensor:
-    """-log softmax(logits)[target]; PyTorch wants the classes in axis 1."""
+    """-log softmax(logits)[target], or with probabilities for targets; PyTorch wants the classes in axis 1."""
     axis = output.ndim - 3 if output.ndim > 3 else output.ndim - 1
-    return F.cross_entropy(output.movedim(axis, 1), target)
+    return F.cross_entropy(
+        output.movedim(axis, 1), target.movedim(axis, 1) if target.is_floating_point() else target
+    )
 
 
 @rule(Bce)

@@ -25,6 +25,7 @@ from netspec.backends import (
     check_values,
     on_each,
 )
+from netspec.backends.augmentation import augmentation_of
 from netspec.backends.room import free_memory
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.device import find_device
@@ -116,6 +117,8 @@ class TorchProgram:
         regularize, clip = training.get("regularize"), training.get("clip")
         self.regularize = regularize if isinstance(regularize, Regularize) else None
         self.largest_norm = clip.norm if isinstance(clip, Clip) else None
+        self.augmentation = augmentation_of(self.net, training, rules)
+        self.steps = 0
 
     def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
         """A prepared batch of every input on the device; integers (words, classes) stay integers.
@@ -152,11 +155,11 @@ class TorchProgram:
         """The outputs as the spec writes them."""
         return as_given([channels_last(self._array(output)) for output in outputs])
 
-    def _objective(self, inputs: Arrays, targets: Array) -> Tensor:
-        """The loss with its penalty, in training mode."""
+    def _objective(self, inputs: Sequence[Tensor], targets: Tensor) -> Tensor:
+        """The loss of tensors on the device with its penalty, in training mode."""
         self.module.train()
-        *_, raw = _tensors(self._trained(*self._inputs(inputs)))
-        loss: Tensor = self._loss(raw, self._targets(targets))
+        *_, raw = _tensors(self._trained(*inputs))
+        loss: Tensor = self._loss(raw, targets)
         return loss if self.regularize is None else loss + self._penalty(self.regularize)
 
     def _penalty(self, regularize: Regularize) -> Tensor:
@@ -175,7 +178,7 @@ class TorchProgram:
         buffers = {name: value.clone() for name, value in self.module.named_buffers()}
         named = self._named(dict(self.module.named_parameters()))
         with torch.random.fork_rng(devices=[self.torch_device] if self.torch_device.type == "cuda" else []):
-            loss = self._objective(inputs, targets)
+            loss = self._objective(self._inputs(inputs), self._targets(targets))
             gradients = (
                 torch.autograd.grad(loss, list(named.values()), materialize_grads=True) if named else ()
             )
@@ -189,7 +192,11 @@ class TorchProgram:
         """See `Program.train_step`."""
         assert piece is None or piece == (0, len(targets)), piece
         self.module.zero_grad()
-        loss = self._objective(inputs, targets)
+        self.steps += 1
+        batch = self._inputs(inputs), self._targets(targets)
+        if self.augmentation:
+            batch = self.augmentation.batch(*batch, self.steps, piece)
+        loss = self._objective(*batch)
         if self.optimizer is None:
             return loss.detach()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -244,7 +251,8 @@ class TorchProgram:
         if self.torch_device.type == "cuda":
             generators["random.cuda"] = torch.cuda.get_rng_state(self.torch_device)
         optimizer = memory_of(self.optimizer, self._optimized) if self.optimizer else {}
-        return {name: self._array(value).copy() for name, value in {**optimizer, **generators}.items()}
+        numbers = {**optimizer, **generators, "steps": torch.tensor(self.steps)}
+        return {name: self._array(value).copy() for name, value in numbers.items()}
 
     def recall(self, memory: Mapping[str, Array]) -> None:
         """See `Program.recall`."""
@@ -255,6 +263,7 @@ class TorchProgram:
             torch.set_rng_state(tensors["random.cpu"])
             if self.torch_device.type == "cuda":
                 torch.cuda.set_rng_state(tensors["random.cuda"], self.torch_device)
+            self.steps = int(tensors["steps"])
         except (KeyError, RuntimeError, TypeError, ValueError) as problem:
             raise error("N703", f"the saved state cannot be taken over: {problem}") from None
         check_memory(memory, self.memory())
