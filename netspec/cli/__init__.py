@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "layers": ("netspec.cli.layers:layers", "List the layers, or explain one."),
     "diff": ("netspec.cli.diff:diff", "What is different between two specs."),
     "draw": ("netspec.cli.draw:draw", "Draw the network of a spec."),
+    "augment": ("netspec.cli.augment:augment", "Draw examples as training sees them."),
     "blocks": ("netspec.cli.blocks:blocks", "List the blocks that ship with netspec, or show one."),
     "explain": ("netspec.cli.explain:explain", "Explain a line of a spec, or an error code."),
     "limits": ("netspec.cli.limits:limits", "List the bounds on what a spec may cost."),
