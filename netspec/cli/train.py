@@ -21,7 +21,9 @@ from netspec.source import Source
 if TYPE_CHECKING:
     from netspec.ir.net import Net
     from netspec.train.options import Options
+    from netspec.train.progress import JsonLines
     from netspec.train.resume import Resumed
+    from netspec.train.run import Finished
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -135,22 +137,29 @@ def train(
         told = [render.as_data(one) for one in failed.diagnostics]
         lines.event("error", error=told[0], errors=told)
         ctx.exit(1)
+    _tell_end(done, lines if as_json else None)
+    if done.exit_code:
+        raise SystemExit(done.exit_code)
+
+
+def _tell_end(done: Finished, lines: JsonLines | None) -> None:
+    """What came out of a run, and where it lies."""
     test = done.result.test
     if done.exit_code:
         _err(f"stopped after {done.result.steps:,} steps: the weights are in {done.weights}")
         _err(f"`netspec train {done.folder} --resume` goes on from there")
-    if as_json:
-        figures = test.to_json() if test else None
-        ended, folder, weights = done.result.ended, str(done.folder), str(done.weights)
-        best = done.result.best_epoch
-        used = {"used": done.used, "note": done.note}
+    if lines:
         lines.event(
-            "end", ended=ended, test=figures, best_epoch=best, data=used, folder=folder, weights=weights
+            "end",
+            ended=done.result.ended,
+            test=test.to_json() if test else None,
+            best_epoch=done.result.best_epoch,
+            data={"used": done.used, "note": done.note},
+            folder=str(done.folder),
+            weights=str(done.weights),
         )
     elif test:
         say(f"{_figures(test)}\n{done.folder}\n")
-    if done.exit_code:
-        raise SystemExit(done.exit_code)
 
 
 class _Found(NamedTuple):

@@ -204,7 +204,9 @@ class _Run:
         """Learn from the examples of one batch, of which this process takes its share."""
         rate = self.options.schedule.rate(self.options.optimizer.rate, self.at.step, self.steps)
         group, whole = self.program.group, len(chosen)
-        start, end = (whole * rank // group.size for rank in (group.rank, group.rank + 1))
+        # even places: mixup mixes neighbours
+        places = [whole * rank // group.size // 2 * 2 for rank in range(group.size)]
+        start, end = [*places, whole][group.rank : group.rank + 2]
         inputs, targets = self.data.batch(chosen[start:end])
         try:
             loss = self.program.train_step(inputs, targets, rate, Piece(start, whole))
