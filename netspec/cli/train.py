@@ -218,7 +218,7 @@ def evaluate(
     say(f"{_figures(found.figures)}\n")
 
 
-@click.command(short_help="Apply a trained network to pictures or tables.")
+@click.command(short_help="Apply a trained network to pictures, tables or texts.")
 @click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_machine
@@ -232,7 +232,7 @@ def predict(
     as_json: bool,
     limits: Limits,
 ) -> None:
-    """What the network in FILE (`best.safetensors`) says of each INPUT: .png, .jpg, .npz, .npy or .csv."""
+    """What the network in FILE (`best.safetensors`) says of each INPUT: .png, .jpg, .npz, .npy, .csv or .txt."""
     from netspec.train.predict import predict_files
 
     found = predict_files(weights, inputs, backend=_backend(backend), device=device, limits=limits)

@@ -1,141 +1,247 @@
-"""`data npz`: arrays in NumPy's own format.  No file makes it run code, or take memory that the size does not allow."""
+"""`data npz`: arrays in NumPy's own formats.  No file makes it run code; sizes are checked before memory is taken."""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from struct import unpack
 from typing import IO, Any, Final
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.lib import format as npy
 
-from netspec.data.dataset import Array, Dataset, Loaded, Request, check_finite, fit, fit_targets, split
+from netspec.data.dataset import Loaded, Request
 from netspec.data.files import DEFLATE, unreadable
-from netspec.data.mnist import pixels
+from netspec.data.fitting import check_finite
+from netspec.data.lazy import LAZY_FROM, Array, pieces
+from netspec.data.numeric import Pair, Treatment, assemble
 from netspec.diagnostics import error
 from netspec.settings.data import Npz
+from netspec.settings.values import PART
 
 PARTS: Final = ("x_train", "y_train", "x_test", "y_test")
 WHOLE: Final = ("x", "y")
-_DEFAULT_TEST: Final = 0.2
 _DAMAGED: Final = (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error)
 """What zipfile and NumPy raise on a file that is cut, damaged, encrypted or packed in a way they do not know."""
+_LOCAL: Final = 30
+"""Bytes of a zip member's own header before its name (APPNOTE.TXT 4.3.7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One array that a header describes and that has not been read yet."""
+
+    path: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool
+    start: int | None
+    """Where its entries lie in the file; None where they are packed."""
+    info: ZipInfo | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its entries."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def said(self) -> str:
+        """Its name in a message."""
+        return str(self.path) if self.info is None else f"{self.path}: {self.name}"
+
+    def stays(self, asked: bool) -> bool:
+        """It is mapped instead of read: it is large and not packed, or asked for; raises N702 where that cannot be."""
+        if asked and self.start is None:
+            how = "np.savez and np.save write arrays that can"
+            raise unreadable(self.path, f"{self.name} is packed and cannot be mapped; {how}")
+        return self.start is not None and (asked or self.size > LAZY_FROM)
+
+    def array(self, *, mapped: bool = False) -> Array:
+        """The array itself, every entry finite; raises N702, and what `_DAMAGED` lists."""
+        found = self._mapped() if mapped else self._read()
+        if found.dtype == np.bool_:
+            found = found.view(np.int8)
+        check_finite(found, self.said)
+        return found
+
+    def _read(self) -> Array:
+        if self.info is None:
+            with self.path.open("rb") as stream:
+                return np.asarray(npy.read_array(stream, allow_pickle=False))
+        with ZipFile(self.path) as archive, archive.open(self.info) as stream:
+            return np.asarray(npy.read_array(stream, allow_pickle=False))
+
+    def _mapped(self) -> Array:
+        assert self.start is not None
+        order: Any = "F" if self.fortran else "C"
+        found = np.memmap(self.path, self.dtype, "r", self.start, self.shape, order)
+        if self.info is not None:
+            self._check_sum()
+        return found
+
+    def _check_sum(self) -> None:
+        """What zipfile checks while it reads."""
+        assert self.info is not None and self.start is not None
+        end = self.start + self.size
+        checksum = 0
+        for _, piece in pieces(
+            np.memmap(self.path, "u1", "r", end - self.info.file_size, (self.info.file_size,))
+        ):
+            checksum = zlib.crc32(piece.data, checksum)
+        if checksum != self.info.CRC:
+            raise unreadable(self.path, f"{self.name} is damaged: its checksum is not the one written down")
 
 
 def load(reader: Npz, request: Request) -> Loaded:
-    """The arrays of a file for a network; raises N701, N702 and N404."""
+    """The arrays of one or more files for a network; raises N701, N702, N404 and N406."""
+    members = _single(reader, request) if reader.path.lower().endswith(".npy") else _archive(reader, request)
+    staying = [member.stays(reader.mapped) for member in members]
+    total = sum(member.size for member, stays in zip(members, staying, strict=True) if not stays)
+    path = members[0].path
+    if total > request.most_bytes:
+        raise unreadable(path, f"its arrays take {total:,} bytes, and {request.most_bytes:,} are the limit")
+    _check_pairs(members)
+    try:
+        arrays = [member.array(mapped=stays) for member, stays in zip(members, staying, strict=True)]
+    except _DAMAGED as problem:
+        raise unreadable(path, f"it is not an .npz or .npy file, or damaged: {problem}") from None
+    names = [member.said for member in members]
+    pairs = [Pair(arrays[at], arrays[at + 1], (names[at], names[at + 1])) for at in range(0, len(arrays), 2)]
+    test = pairs[1] if len(pairs) > 1 else None
+    return assemble(pairs[0], request, Treatment.of(reader), test)
+
+
+def _archive(reader: Npz, request: Request) -> list[Member]:
+    """The arrays of an .npz file."""
     path = request.place.find(reader.path)
-    arrays = read(path, request.most_bytes)
-    if set(arrays) == set(PARTS) and reader.test is not None:
-        message = f"{path}: it has x_test and y_test of its own, and `test={reader.test:g}` asks for others"
+    for option in ("targets", "test_inputs", "test_targets"):
+        if getattr(reader, option) is not None:
+            message = f"{path}: `{option}` goes with an .npy file, and an .npz file holds all arrays itself"
+            raise error("N406", message)
+    members = members_of(path, PARTS, WHOLE)
+    if len(members) > 2 and reader.test is not None:
+        asked = f"`test={PART.write(reader.test)}`"
+        raise error("N406", f"{path}: it has x_test and y_test of its own, and {asked} asks for others")
+    return members
+
+
+def _single(reader: Npz, request: Request) -> list[Member]:
+    """The arrays of .npy files, one each."""
+    names = {"test_inputs": reader.test_inputs, "test_targets": reader.test_targets}
+    lacking = ["targets"] if reader.targets is None else []
+    if any(names.values()):
+        lacking += [name for name, path in names.items() if path is None]
+    if lacking:
+        message = f"{reader.path} is an .npy file and holds one array; `{lacking[0]}` has to name another"
         raise error("N406", message)
-    _check_pairs(path, arrays)
-    if set(arrays) == set(PARTS):
-        train, test = (_dataset(arrays[x], arrays[y], request) for x, y in (PARTS[:2], PARTS[2:]))
-    else:
-        fraction = _DEFAULT_TEST if reader.test is None else reader.test
-        train, test = split(_dataset(arrays["x"], arrays["y"], request), fraction, reader.seed)
-    validation = None
-    if reader.validation is not None:
-        train, validation = split(train, reader.validation, reader.seed)
-    return Loaded(train, test, validation)
+    if reader.test_inputs and reader.test is not None:
+        raise error("N406", "the examples to test on are those of `test_inputs` or of `test`, not of both")
+    written = [reader.path, reader.targets, reader.test_inputs, reader.test_targets]
+    return [file_of(request.place.find(path)) for path in written if path]
 
 
-def _dataset(x: Array, y: Array, request: Request) -> Dataset:
-    if x.dtype == np.uint8 and request.input.of is None:
-        x = pixels(x)
-    return Dataset(fit(x, request.input), fit_targets(y, request.target))
+def _check_pairs(members: Sequence[Member]) -> None:
+    for x, y in zip(members[::2], members[1::2], strict=True):
+        if x.shape[0] != y.shape[0]:
+            counts = f"{x.name} holds {x.shape[0]:,} examples, and {y.name} {y.shape[0]:,}"
+            raise unreadable(x.path, counts)
+    for train, test in zip(members[:2], members[2:], strict=False):
+        if train.shape[1:] != test.shape[1:]:
+            shapes = f"{train.name} is {_shown(train.shape)}, and {test.name} {_shown(test.shape)}"
+            raise unreadable(train.path, f"{shapes}: their examples differ in shape")
 
 
-def _check_pairs(path: Path, arrays: dict[str, Array]) -> None:
-    names = list(arrays)
-    for x, y in zip(names[::2], names[1::2], strict=True):
-        if len(arrays[x]) != len(arrays[y]):
-            raise unreadable(path, f"{x} holds {len(arrays[x]):,} examples, and {y} {len(arrays[y]):,}")
-    for train, test in zip(names[:2], names[2:], strict=False):
-        if arrays[train].shape[1:] != arrays[test].shape[1:]:
-            shapes = f"{train} is {_shown(arrays[train].shape)}, and {test} {_shown(arrays[test].shape)}"
-            raise unreadable(path, f"{shapes}: their examples differ in shape")
+def members_of(path: Path, *choices: tuple[str, ...]) -> list[Member]:
+    """The arrays of the first of some lists of names that an .npz file has all of, in that order; raises N702.
 
-
-def read(path: Path, most_bytes: int) -> dict[str, Array]:
-    """The arrays of `PARTS` or of `WHOLE`, in that order; raises N702.
-
-    All headers are checked against the sizes of the members, and these against the limit, before memory is taken.
+    All headers are checked against the sizes of the members, and these against what a packed file can hold.
     """
     try:
         with ZipFile(path) as archive:
-            members = [_member(path, archive, info, name) for name, info in _wanted(path, archive).items()]
-            total = sum(member.size for member in members)
-            if total > most_bytes:
-                raise unreadable(path, f"its arrays take {total:,} bytes, and {most_bytes:,} are the limit")
-            return {member.name: member.read(archive) for member in members}
+            wanted = _wanted(path, archive, choices)
+            return [_member(path, archive, info, name) for name, info in wanted.items()]
     except _DAMAGED as problem:
         raise unreadable(path, f"it is not an .npz file, or damaged: {problem}") from None
 
 
-def _wanted(path: Path, archive: ZipFile) -> dict[str, ZipInfo]:
+def file_of(path: Path) -> Member:
+    """The array of an .npy file, its header checked against the file's size; raises N702."""
+    try:
+        with path.open("rb") as stream:
+            shape, fortran, dtype, start = _header(stream)
+        size = path.stat().st_size
+    except _DAMAGED as problem:
+        raise unreadable(path, f"it is not an .npy file, or damaged: {problem}") from None
+    return _checked(Member(path, path.name, shape, dtype, fortran, start), size - start)
+
+
+def _wanted(path: Path, archive: ZipFile, choices: Sequence[tuple[str, ...]]) -> dict[str, ZipInfo]:
     present = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-    for names in (PARTS, WHOLE):
+    for names in choices:
         if all(name in present for name in names):
             return {name: present[name] for name in names}
     found = ", ".join(sorted(present)[:12]) or "nothing"
-    raise unreadable(path, f"it holds {found}; {', '.join(PARTS)} are needed, or {', '.join(WHOLE)}")
+    first, *others = (", ".join(names) for names in choices)
+    needed = f"{first} {'are' if len(choices[0]) > 1 else 'is'} needed"
+    raise unreadable(path, ", or ".join([f"it holds {found}; {needed}", *others]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """One array that the header describes and that has not been read yet."""
-
-    path: Path
-    info: ZipInfo
-    name: str
-    size: int
-
-    def read(self, archive: ZipFile) -> Array:
-        """The array itself."""
-        with archive.open(self.info) as stream:
-            array: Array = npy.read_array(stream, allow_pickle=False)
-        if array.dtype == np.bool_:
-            array = array.astype(np.uint8)
-        check_finite(array, f"{self.path}: {self.name}")
-        return array
-
-
-def _member(path: Path, archive: ZipFile, info: ZipInfo, name: str) -> _Member:
+def _member(path: Path, archive: ZipFile, info: ZipInfo, name: str) -> Member:
     """The member's header, found to agree with the number of its bytes."""
     if info.file_size > DEFLATE * info.compress_size:
         packed, size = f"{info.compress_size:,} packed bytes", f"{info.file_size:,}"
         raise unreadable(path, f"{name} announces {size} bytes, and {packed} cannot hold them")
     with archive.open(info) as stream:
-        shape, dtype, start = _header(stream)
+        shape, fortran, dtype, start = _header(stream)
+    plain = info.compress_type == ZIP_STORED and not info.flag_bits & 1
+    inside = _begin(path, info) + start if plain else None
+    return _checked(Member(path, name, shape, dtype, fortran, inside, info), info.file_size - start)
+
+
+def _begin(path: Path, info: ZipInfo) -> int:
+    """Where the bytes of a member that is not packed begin; its own header has been read by zipfile."""
+    with path.open("rb") as stream:
+        stream.seek(info.header_offset)
+        name, extra = unpack("<HH", stream.read(_LOCAL)[26:30])
+    begin = info.header_offset + _LOCAL + int(name) + int(extra)
+    size = path.stat().st_size
+    if begin + info.file_size > size or info.file_size != info.compress_size:
+        ends = f"bytes {begin:,} to {begin + info.file_size - 1:,}"
+        raise unreadable(path, f"{info.filename} lies in {ends} by its header, and the file has {size:,}")
+    return begin
+
+
+def _checked(member: Member, follow: int) -> Member:
+    """The member, if it holds numbers and as many as its header announces; `follow` is the number of their bytes."""
+    path, name, shape, dtype = member.path, member.name, member.shape, member.dtype
     if dtype.hasobject:
         raise unreadable(path, f"{name} holds Python objects, which could run code; numbers are needed")
     if dtype.kind not in "biuf":
         raise unreadable(path, f"{name} is of type {dtype}; numbers are needed")
     if not shape or prod(shape) == 0:
         raise unreadable(path, f"{name} is of shape {_shown(shape)}: there is no example in it")
-    needed = prod(shape) * dtype.itemsize
-    if needed != info.file_size - start or min(shape) < 0:
-        announced = f"{_shown(shape)} entries of {dtype.itemsize} bytes = {needed:,} bytes"
-        raise unreadable(path, f"{name} announces {announced}, and {info.file_size - start:,} follow")
-    return _Member(path, info, name, needed)
+    if member.size != follow or min(shape) < 0:
+        announced = f"{_shown(shape)} entries of {dtype.itemsize} bytes = {member.size:,} bytes"
+        raise unreadable(path, f"{name} announces {announced}, and {follow:,} follow")
+    return member
 
 
-def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Shape, type and length of an .npy header; raises ValueError on anything else."""
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, order, type and length of an .npy header; raises ValueError on anything else."""
     version = npy.read_magic(stream)
     readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"the version {version} of its header is not known")
     try:
-        shape, _, dtype = readers[version](stream)
+        shape, fortran, dtype = readers[version](stream)
     except Exception as problem:  # NumPy lets through whatever Python's tokenizer and parser raise
         raise ValueError(f"its header cannot be read: {problem}") from None
-    return shape, dtype, stream.tell()
+    return shape, fortran, dtype, stream.tell()
 
 
 def _shown(shape: tuple[int, ...]) -> str:

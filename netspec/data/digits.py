@@ -7,7 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from netspec.data.dataset import Array, Dataset, Loaded, Request, fit, fit_targets, split
+from netspec.data.dataset import Dataset, Loaded, Request, split
+from netspec.data.fitting import fit, fit_targets
+from netspec.data.lazy import Array
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
 from netspec.ir.symbolic import Expression

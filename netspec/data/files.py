@@ -1,4 +1,4 @@
-"""The files behind `data`: where they may lie, and how one is refused."""
+"""The files behind `data`: where they may lie, what they hold as bytes or text, and how one is refused."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
 from netspec.diagnostics import SpecError, did_you_mean, error
+from netspec.settings.values import Encoding
 
 MOST_BYTES: Final = 1 << 32
 """Bytes that one data set may take in memory unless the caller allows another number."""
@@ -37,6 +38,20 @@ class Place:
 
     def find(self, written: str) -> Path:
         """The file that a spec calls by this path; raises N701 (none there) or N702 (not to be read)."""
+        path = self.find_any(written)
+        if not path.is_file():
+            raise unreadable(path, "it is a folder" if path.is_dir() else "it is not an ordinary file")
+        return path
+
+    def find_folder(self, written: str) -> Path:
+        """The folder that a spec calls by this path; raises N701 (none there) or N702 (not to be read)."""
+        path = self.find_any(written)
+        if not path.is_dir():
+            raise unreadable(path, "it is a file, and a folder is needed")
+        return path
+
+    def find_any(self, written: str) -> Path:
+        """What a spec calls by this path, a file or a folder; raises N701 (none there) or N702 (not to be read)."""
         if not written or "\0" in written:
             raise error("N702", f"{written!r} is not a path")
         if not self.allow_outside and _is_absolute(written):
@@ -50,8 +65,6 @@ class Place:
                 raise unreadable(path, getattr(problem, "strerror", "") or str(problem)) from None
             if not inside:
                 raise self._outside(written)
-            if there and not path.is_file():
-                raise unreadable(path, "it is a folder" if path.is_dir() else "it is not an ordinary file")
             if there:
                 return path
         looked = ", ".join(str(root) for root in self._roots())
@@ -95,3 +108,49 @@ def content(path: Path, most: int) -> bytes:
     if not found:
         raise unreadable(path, "it is empty")
     return found
+
+
+def entries(folder: Path, within: Path, most: int, *, allow_outside: bool = False) -> list[Path]:
+    """What lies in a folder, sorted by name, without names that begin with a dot.
+
+    Raises N702 for more than `most` entries, and for a link that leads out of the folder `within`.
+    """
+    found: list[Path] = []
+    try:
+        with os.scandir(folder) as there:
+            for each in there:
+                if each.name.startswith("."):
+                    continue
+                if len(found) == most:
+                    raise unreadable(folder, f"there are more than {most:,} files in it, which are the limit")
+                found.append(folder / each.name)
+        outside = [
+            path
+            for path in found
+            if path.is_symlink() and not allow_outside and not path.resolve().is_relative_to(within.resolve())
+        ]
+    except (OSError, RuntimeError) as problem:  # Python 3.11 has a RuntimeError for a loop of links
+        raise unreadable(folder, getattr(problem, "strerror", "") or str(problem)) from None
+    if outside:
+        raise unreadable(min(outside), f"it is a link that leads out of {within}")
+    return sorted(found)
+
+
+def text_of(path: Path, most: int, encoding: Encoding = "utf8") -> str:
+    """The text in a file of at most `most` bytes; raises N702 with the line, and the byte that is none of a text."""
+    return decoded(path, content(path, most), encoding)
+
+
+def decoded(path: Path, raw: bytes, encoding: Encoding = "utf8") -> str:
+    """Bytes of a file as text, without the mark of UTF-8; raises N702 with the line and the offset."""
+    if b"\0" in raw:
+        raise unreadable(path, f"it is not text: line {raw[: raw.index(0)].count(10) + 1} holds a zero byte")
+    if encoding == "latin1":
+        return raw.decode("latin-1")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = problem.object[: problem.start].count(b"\n") + 1
+        raise unreadable(
+            path, f"line {line} is not UTF-8: byte {raw[problem.start]:#x} at offset {problem.start:,}"
+        ) from None

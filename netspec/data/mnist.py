@@ -17,8 +17,10 @@ from typing import IO, Any, Final
 import numpy as np
 
 from netspec.data import idx
-from netspec.data.dataset import Array, Dataset, Loaded, Request, fit, fit_targets
+from netspec.data.dataset import Dataset, Loaded, Request
 from netspec.data.files import data_folder, unreadable
+from netspec.data.fitting import fit, fit_targets
+from netspec.data.preprocessing import Numbers
 from netspec.diagnostics import error
 from netspec.settings.data import Mnist
 
@@ -66,14 +68,8 @@ def _part(images_path: Path, labels_path: Path, request: Request) -> Dataset:
     if labels.max() > 9:
         place = int(np.argmax(labels > 9))
         raise unreadable(labels_path, f"label {labels[place]} at byte {8 + place:,}; 0 to 9 are possible")
-    return Dataset(
-        fit(pixels(images[..., None]), request.input), fit_targets(labels, request.target, CLASSES)
-    )
-
-
-def pixels(array: Array) -> Array:
-    """Bytes as float32 from 0 to 1."""
-    return np.divide(array, np.float32(255), dtype=np.float32)
+    pixels = Numbers().scaled(images[..., None])
+    return Dataset(fit(pixels, request.input), fit_targets(labels, request.target, CLASSES))
 
 
 def cache_folder() -> Path | None:

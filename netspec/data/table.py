@@ -14,12 +14,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.data.columns import Column, Preprocessing
-from netspec.data.dataset import Array, Dataset, Loaded, Request, divide, fit, fit_targets
-from netspec.data.files import MOST_BYTES, content, unreadable
-from netspec.diagnostics import SpecError, did_you_mean, error
+from netspec.data.dataset import Dataset, Loaded, Request
+from netspec.data.files import MOST_BYTES, text_of, unreadable
+from netspec.data.fitting import fit, fit_targets
+from netspec.data.labels import check_count, classes_of, yes_or_no
+from netspec.data.lazy import Array
+from netspec.data.parts import Division, parts
+from netspec.data.preprocessing import Column, Columns
+from netspec.diagnostics import did_you_mean, error
 from netspec.ir.shape import Shape
-from netspec.settings.data import NUMBER, Condition, Csv, Delimiter, condition
+from netspec.settings.data import Csv
+from netspec.settings.values import NUMBER, Condition, Delimiter, condition
 
 DELIMITERS: Final[dict[Delimiter, str]] = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 _SNIFFED: Final = (",", ";", "\t")
@@ -88,7 +93,7 @@ class Table:
 
 def read_table(path: Path, delimiter: Delimiter | None = None, most_bytes: int = MOST_BYTES) -> Table:
     """The table of a file; `delimiter` is a name of `DELIMITERS`; raises N702 with line and column."""
-    text = _text(path, content(path, most_bytes // _BYTES_PER_CHARACTER))
+    text = text_of(path, most_bytes // _BYTES_PER_CHARACTER)
     sign = DELIMITERS[delimiter] if delimiter else _sniff(text)
     reader = csv.reader(StringIO(text, newline=""), delimiter=sign, skipinitialspace=True, strict=True)
     names: tuple[str, ...] = ()
@@ -111,18 +116,6 @@ def read_table(path: Path, delimiter: Delimiter | None = None, most_bytes: int =
     if not rows:
         raise unreadable(path, "there is no row below the names of the columns" if names else "it is empty")
     return Table(path, names, rows, lines)
-
-
-def _text(path: Path, raw: bytes) -> str:
-    if b"\0" in raw:
-        raise unreadable(path, f"it is not text: line {raw[: raw.index(0)].count(10) + 1} holds a zero byte")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = problem.object[: problem.start].count(b"\n") + 1
-        raise unreadable(
-            path, f"line {line} is not UTF-8: byte {raw[problem.start]:#x} at offset {problem.start:,}"
-        ) from None
 
 
 def _sniff(text: str) -> str:
@@ -153,28 +146,42 @@ def load(reader: Csv, request: Request) -> Loaded:
     """A table for a network; raises N701, N702, N404, and N108 for a column that is not there."""
     table = read_table(request.place.find(reader.path), reader.delimiter, request.most_bytes)
     names = _input_names(table, reader)
-    targets, classes = _targets(table, reader, request.target)
-    train, test = divide(targets, reader.test, reader.seed)
-    held = None
-    if reader.validation is not None:
-        kept, held = divide(targets[train], reader.validation, reader.seed)
-        train, held = train[kept], train[held]
-    cells: dict[str, Array | list[str]] = {}
+    targets, classes = _targets(table, reader, request)
+    which = parts(targets, Division(reader.test, reader.validation, reader.seed, reader.split))
+    preprocessing = request.prepared(Columns) or _fitted(table, names, which.train, reader)
+    encoded = encode(
+        table.path, cells_of(table, preprocessing.columns), preprocessing.columns, request.most_bytes
+    )
+    _check_width(table.path, preprocessing, request.input)
+    between = 0 if reader.split == "time" else None
+    whole = Dataset(fit(encoded, request.input), targets, between)
+    validation = whole.take(which.validation) if which.validation is not None else None
+    return Loaded(whole.take(which.train), whole.take(which.test), validation, classes, preprocessing)
+
+
+def _fitted(table: Table, names: Sequence[str], rows: Array, reader: Csv) -> Columns:
+    """The columns, fitted to the training rows."""
     columns = []
     for name in names:
         if name in reader.categories or table.is_words(name):
-            cells[name] = words = table.words(name)
-            columns.append(Column.of_words(name, [words[row] for row in train]))
+            words = table.words(name)
+            columns.append(Column.of_words(name, [words[row] for row in rows]))
         else:
-            cells[name] = numbers = table.numbers(name)
+            numbers = table.numbers(name)
             with np.errstate(all="ignore"):
-                columns.append(Column.of_numbers(name, numbers[train], reader.standardize))
-    preprocessing = Preprocessing(tuple(columns), reader.delimiter)
-    encoded = encode(table.path, cells, preprocessing, request.most_bytes)
-    _check_width(table.path, preprocessing, request.input)
-    whole = Dataset(fit(encoded, request.input), targets)
-    validation = whole.take(held) if held is not None else None
-    return Loaded(whole.take(train), whole.take(test), validation, classes, preprocessing)
+                columns.append(Column.of_numbers(name, numbers[rows], reader.standardize))
+    return Columns(tuple(columns), reader.delimiter)
+
+
+def cells_of(table: Table, columns: Sequence[Column]) -> dict[str, Any]:
+    """The cells of these columns, numbers or words as each wants them; raises N108 and N702."""
+    cells: dict[str, Any] = {}
+    for column in columns:
+        table.place(column.name, "the network reads")
+        cells[column.name] = (
+            table.numbers(column.name) if column.categories is None else table.words(column.name)
+        )
+    return cells
 
 
 def _input_names(table: Table, reader: Csv) -> list[str]:
@@ -191,25 +198,26 @@ def _input_names(table: Table, reader: Csv) -> list[str]:
 
 
 def encode(
-    path: Path, cells: dict[str, Any], preprocessing: Preprocessing, most_bytes: int
+    path: Path, cells: dict[str, Any], columns: Sequence[Column], most_bytes: int
 ) -> NDArray[np.float32]:
     """(rows, width) float32: the columns side by side; raises N702."""
     rows = len(next(iter(cells.values())))
-    needed = rows * preprocessing.width * 4
+    width = sum(column.width for column in columns)
+    needed = rows * width * 4
     if needed > most_bytes:
-        widest = max(preprocessing.columns, key=lambda column: column.width)
-        taken = f"{rows:,} rows of {preprocessing.width:,} entries take {needed:,} bytes"
+        widest = max(columns, key=lambda column: column.width)
+        taken = f"{rows:,} rows of {width:,} entries take {needed:,} bytes"
         alone = f"the column `{widest.name}` alone is {widest.width:,} entries"
         raise unreadable(path, f"{taken}, and {most_bytes:,} are the limit; {alone}")
     with np.errstate(all="ignore"):
-        parts = [column.encode(cells[column.name]) for column in preprocessing.columns]
-    for column, part in zip(preprocessing.columns, parts, strict=True):
+        parts = [column.encode(cells[column.name]) for column in columns]
+    for column, part in zip(columns, parts, strict=True):
         if not np.isfinite(part).all():
             raise unreadable(path, f"the numbers of the column `{column.name}` are too large")
     return np.concatenate(parts, axis=1)
 
 
-def _check_width(path: Path, preprocessing: Preprocessing, shape: Shape) -> None:
+def _check_width(path: Path, preprocessing: Columns, shape: Shape) -> None:
     if not shape.is_known or shape.size == preprocessing.width:
         return
     numeric = sum(column.categories is None for column in preprocessing.columns)
@@ -222,26 +230,24 @@ def _check_width(path: Path, preprocessing: Preprocessing, shape: Shape) -> None
     raise error("N404", message, because=because, tries=(f"`input {preprocessing.width}`",))
 
 
-def _targets(table: Table, reader: Csv, wanted: Shape | None) -> tuple[Array, tuple[str, ...]]:
+def _targets(table: Table, reader: Csv, request: Request) -> tuple[Array, tuple[str, ...]]:
     """The targets of all rows and the names of their classes."""
+    wanted = request.target
     asked = condition(reader.target)
     if asked is not None:
-        return _yes_or_no(_answers(table, asked, reader.categories), _both(asked), wanted)
+        return yes_or_no(_answers(table, asked, reader.categories), _both(asked), wanted)
     name = reader.target.strip()
     if name in reader.categories or table.is_words(name):
-        words = table.words(name)
-        classes = tuple(sorted(set(words)))
-        places = {word: place for place, word in enumerate(classes)}
-        labels = np.array([places[word] for word in words])
-        if len(classes) == 1:
-            raise error("N404", f"{table.path}: the target `{name}` is `{classes[0]}` in every row")
-        if len(classes) == 2:
-            return _yes_or_no(labels == 1, classes, wanted)
-        _check_count(f"the column `{name}`", classes, wanted)
-        return fit_targets(labels, wanted, classes), classes
+        said = f"{table.path}: the column `{name}`"
+        return classes_of(table.words(name), said, request, lambda row: f"line {table.lines[row]}")
     numbers = table.numbers(name)
     if wanted is None or wanted.of is None:
         return fit_targets(numbers, wanted), ()
+    if request.classes:
+        words = [f"{number:g}" for number in numbers]
+        return classes_of(
+            words, f"{table.path}: the column `{name}`", request, lambda row: f"line {table.lines[row]}"
+        )
     return _numbered(name, numbers, wanted)
 
 
@@ -275,22 +281,6 @@ def _answers(table: Table, asked: Condition, categories: Sequence[str]) -> NDArr
     return answers
 
 
-def _yes_or_no(
-    answers: NDArray[np.bool_], classes: tuple[str, str] | tuple[str, ...], wanted: Shape | None
-) -> tuple[Array, tuple[str, ...]]:
-    if wanted is not None and wanted.of is not None:
-        _check_count("the target", classes, wanted)
-        return fit_targets(answers.astype(np.int64), wanted, classes), classes
-    return fit_targets(answers.astype(np.float32), wanted), classes
-
-
-def _check_count(what: str, classes: Sequence[str], wanted: Shape | None) -> None:
-    if wanted is not None and wanted.of is not None and wanted.of != len(classes):
-        names = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
-        message = f"{what} has {len(classes)} classes, and the output tells {wanted.of} apart"
-        raise error("N404", message, notes=(f"the classes: {names}",), tries=(f"`softmax {len(classes)}`",))
-
-
 def _numbered(name: str, numbers: NDArray[np.float64], wanted: Shape) -> tuple[Array, tuple[str, ...]]:
     """A column of numbers as classes: 0 to N - 1 as they are, else one class for each number that occurs."""
     assert wanted.of is not None
@@ -300,29 +290,5 @@ def _numbered(name: str, numbers: NDArray[np.float64], wanted: Shape) -> tuple[A
         )
     values, labels = np.unique(numbers, return_inverse=True)
     classes = tuple(f"{value:g}" for value in values)
-    _check_count(f"the column `{name}`", classes, wanted)
+    check_count(f"the column `{name}`", classes, wanted)
     return fit_targets(labels, wanted), classes
-
-
-def prepare_rows(
-    path: Path, preprocessing: Preprocessing, most_bytes: int = MOST_BYTES
-) -> NDArray[np.float32]:
-    """New rows, (n, width) float32, as the training rows were prepared; columns that are not needed are ignored.
-
-    The file is one that the user names, so that it may lie anywhere. A word that the training rows did not have is no
-    1 anywhere. Raises N705 where the file cannot be used.
-    """
-    try:
-        table = read_table(path, preprocessing.delimiter, most_bytes)
-        cells: dict[str, Any] = {}
-        for column in preprocessing.columns:
-            table.place(column.name, "the network reads")
-            cells[column.name] = (
-                table.numbers(column.name) if column.categories is None else table.words(column.name)
-            )
-        return encode(path, cells, preprocessing, most_bytes)
-    except SpecError as refused:
-        (found,) = refused.diagnostics
-        raise error(
-            "N705", found.message, notes=found.notes if found.code == "N108" else (), tries=found.tries
-        ) from None

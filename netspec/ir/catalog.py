@@ -55,7 +55,10 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.attention": "attention",
         "netspec.layers.join": "add mul mean concat",
     },
-    "data": {"netspec.settings.data": "mnist digits csv npz"},
+    "data": {
+        "netspec.settings.data": "mnist digits csv npz idx images series",
+        "netspec.settings.text": "text pairs",
+    },
     "loss": {"netspec.settings.loss": "crossentropy bce mse"},
     "optimizer": {"netspec.settings.optimizer": "sgd momentum nesterov adagrad rmsprop adam adamw"},
     "schedule": {"netspec.settings.schedule": "constant exponential inverse step cosine"},
@@ -69,7 +72,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 # Words of the language that are designed and read, but not built.
 PLANNED: Final[dict[str, frozenset[str]]] = {
     "layer": frozenset(["unpool"]),
-    "data": frozenset("idx images text pairs series".split()),
+    "data": frozenset(),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),
     "schedule": frozenset("warmup onecycle plateau".split()),
     "setting": frozenset("inputs target average".split()),

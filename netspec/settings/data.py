@@ -1,116 +1,18 @@
-"""Where the examples come from: the words after `data`.  The readers themselves are in `netspec.data`."""
+"""Where numbers, tables and pictures come from: the words after `data`.  The readers are in `netspec.data`."""
 
 from __future__ import annotations
 
-import re
-from math import isfinite
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, get_args
 
-from netspec.frozen import frozen
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.shape import Shape
 from netspec.ir.training import Reader
-from netspec.ir.values import Choice, Real, String, Unreadable, Whole
-from netspec.syntax import tree
+from netspec.ir.values import Choice, String, Whole
+from netspec.settings.values import FRACTION, PART, SCALE, SEED, Columns, Delimiter, Held, Split, Target
 
-NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-"""A number as a table or a condition writes it."""
-
-_CONDITION: Final = re.compile(r"([^<>=!]+)(<=|>=|==|!=|<|>)([^<>=!]+)")
-_MISSPELT: Final = {"=>": ">=", "=<": "<=", "<>": "!="}
-
-
-class Condition(NamedTuple):
-    """A question about one column; the value is a number where it reads as one."""
-
-    column: str
-    operator: str
-    value: float | str
-
-
-def condition(text: str) -> Condition | None:
-    """What a target such as `G3 >= 10` asks, None where it is the name of a column; raises ValueError.
-
-    >>> condition("G3 >= 10")
-    Condition(column='G3', operator='>=', value=10.0)
-    """
-    if not text.strip():
-        raise ValueError("it is empty")
-    if not re.search("[<>=!]", text):
-        return None
-    match = _CONDITION.fullmatch(text)
-    column, operator, written = (part.strip() for part in match.groups()) if match else ("", "", "")
-    if not column or not written:
-        raise ValueError("a condition is a column, one of < <= > >= == !=, and a number or a word")
-    if NUMBER.fullmatch(written) and isfinite(float(written)):
-        return Condition(column, operator, float(written))
-    if operator not in ("==", "!="):
-        raise ValueError(f"`{operator}` compares numbers, and `{written}` is none")
-    return Condition(column, operator, written)
-
-
-@frozen
-class Target(String):
-    """A column, or a condition on one; held as its text."""
-
-    meaning: str = 'a column or a condition on one, in double quotes, such as "G3 >= 10"'
-    example: str = "y"
-
-    def read(self, values: tuple[tree.Value, ...]) -> str:
-        text = super().read(values)
-        try:
-            condition(text)
-        except ValueError as problem:
-            raise Unreadable(str(problem)) from None
-        return text
-
-    def repairs(self, values: tuple[tree.Value, ...]) -> list[str]:
-        match values:
-            case (tree.Text(value=text),):
-                likely = re.sub(
-                    "=>|=<|<>|(?<![<>=!])=(?![<>=])", lambda sign: _MISSPELT.get(sign[0], "=="), text
-                )
-                return [self.write(likely)] if likely != text else []
-            case (tree.Name(text=text) | tree.Symbol(text=text),):
-                return [self.write(text)]
-        return []
-
-    def annotation(self) -> Any:
-        from pydantic import AfterValidator
-
-        def checked(text: str) -> str:
-            condition(text)
-            return text
-
-        return Annotated[super().annotation(), AfterValidator(checked)]
-
-
-@frozen
-class Columns(String):
-    """Names of columns, separated by commas."""
-
-    meaning: str = 'names of columns in double quotes, separated by commas, such as "G1,G2"'
-    example: str = "a,b"
-
-    def read(self, values: tuple[tree.Value, ...]) -> tuple[str, ...]:  # type: ignore[override]
-        names = tuple(name.strip() for name in super().read(values).split(","))
-        if not all(names):
-            raise Unreadable("a name is empty")
-        return names
-
-    def write(self, value: tuple[str, ...]) -> str:  # type: ignore[override]
-        return super().write(",".join(value))
-
-    def annotation(self) -> Any:
-        from pydantic import Field
-
-        return tuple[Annotated[str, Field(pattern=r'^[^",\n]+$', strict=True)], ...]
-
-
-Delimiter: TypeAlias = Literal["comma", "semicolon", "tab", "bar"]
-
-FRACTION: Final = Real(0, 1, open_low=True, open_high=True)
-SEED: Final = Whole(0, 2**63 - 1)
+FILE: Final = "the path of a file in double quotes"
+SPLIT: Final = Choice(get_args(Split))
+SPLIT_MEANS: Final = "how these are chosen; classes are stratified unless set"
 
 
 @word("mnist")
@@ -148,7 +50,7 @@ class Csv(Reader):
     is left out. The file is looked for beside the spec, then in the folder that NETSPEC_DATA names.
     """
 
-    path: str = argument(String("the path of a file in double quotes", "table.csv"), "the file")
+    path: str = argument(String(FILE, "table.csv"), "the file")
     target: str = option(Target(), "what is to be predicted")
     drop: tuple[str, ...] = option(Columns(), "columns that are left out", default=())
     categories: tuple[str, ...] = option(Columns(), "columns of numbers that are read as words", default=())
@@ -158,27 +60,125 @@ class Csv(Reader):
         default=None,
     )
     standardize: bool = flag("raw", "leave numbers as they are", default=True)
-    test: float = option(FRACTION, "share of the rows that is kept to test on", default=0.2)
-    validation: float | None = option(
-        FRACTION, "share of the other rows that is held out while training", default=None
+    test: Held = option(PART, "share of the rows that is kept to test on, or which ones", default=0.2)
+    validation: Held | None = option(
+        PART, "share of the other rows that is held out while training, or which rows", default=None
     )
     seed: int = option(SEED, "decides which rows these are", default=0)
+    split: Split | None = option(SPLIT, SPLIT_MEANS, default=None)
 
 
 @word("npz")
 class Npz(Reader):
-    """Arrays in NumPy's own format: `x_train`, `y_train`, `x_test`, `y_test`, or `x` and `y` to be divided.
+    """Arrays in NumPy's own formats: `x_train`, `y_train`, `x_test`, `y_test`, or `x` and `y` to be divided.
 
-    The first axis counts the examples, the others are as the spec writes them (H x W x C). Bytes (uint8) are taken
-    for pixels and divided by 255. A target of whole numbers is one of classes where the output is a softmax. The
-    file is looked for beside the spec, then in the folder that NETSPEC_DATA names.
+    The first axis counts the examples, the others are as the spec writes them (H x W x C). An `.npy` file holds `x`
+    alone, and `targets` names the file of `y`. Bytes (uint8) are taken for pixels and divided by 255. A target of
+    whole numbers is one of classes where the output is a softmax. What takes much memory stays in its file as far as
+    it is not packed, and is read a batch at a time. The files are looked for beside the spec, then in the folder that
+    NETSPEC_DATA names.
     """
 
-    path: str = argument(String("the path of a file in double quotes", "arrays.npz"), "the file")
+    path: str = argument(String(FILE, "arrays.npz"), "the file")
+    test: Held | None = option(
+        PART,
+        "share kept to test on where the files do not say, 0.2 unless set, or which rows",
+        default=None,
+    )
+    validation: Held | None = option(
+        PART, "share of the others that is held out while training, or which rows", default=None
+    )
+    seed: int = option(SEED, "decides which examples these are", default=0)
+    split: Split | None = option(SPLIT, SPLIT_MEANS, default=None)
+    targets: str | None = option(String(FILE, "y.npy"), "the targets of an .npy file", default=None)
+    test_inputs: str | None = option(String(FILE, "x-test.npy"), "an .npy file to test on", default=None)
+    test_targets: str | None = option(String(FILE, "y-test.npy"), "its targets", default=None)
+    scale: float | None = option(SCALE, "what is divided by: 255 for bytes unless set", default=None)
+    standardize: bool = flag("standardize", "mean 0 and deviation 1 over the training part", default=False)
+    mapped: bool = flag("mapped", "read a batch at a time, whatever the size", default=False)
+
+
+@word("idx")
+class Idx(Reader):
+    """Arrays in the format of MNIST's files (IDX), plain or gzipped: one file of examples, one of their labels.
+
+    `test_inputs` and `test_labels` name the files to test on; without them a part of the examples is kept. Bytes are
+    taken for pixels and divided by 255. A plain file that takes much memory is read a batch at a time. The files are
+    looked for beside the spec, then in the folder that NETSPEC_DATA names.
+    """
+
+    path: str = argument(String(FILE, "train-images-idx3-ubyte"), "the examples")
+    labels: str = option(String(FILE, "train-labels-idx1-ubyte"), "their labels")
+    test_inputs: str | None = option(
+        String(FILE, "t10k-images-idx3-ubyte"), "the examples to test on", default=None
+    )
+    test_labels: str | None = option(String(FILE, "t10k-labels-idx1-ubyte"), "their labels", default=None)
+    test: Held | None = option(
+        PART,
+        "share kept to test on where no file is named for it, 0.2 unless set, or which examples",
+        default=None,
+    )
+    validation: Held | None = option(
+        PART, "share of the others that is held out while training, or which examples", default=None
+    )
+    seed: int = option(SEED, "decides which examples these are", default=0)
+    split: Split | None = option(SPLIT, SPLIT_MEANS, default=None)
+    scale: float | None = option(SCALE, "what is divided by: 255 for bytes unless set", default=None)
+    standardize: bool = flag("standardize", "mean 0 and deviation 1 over the training part", default=False)
+    mapped: bool = flag("mapped", "read a batch at a time, whatever the size", default=False)
+
+
+@word("images")
+class Images(Reader):
+    """Pictures (.png, .jpg) in a folder that has a folder for each class; the classes are sorted by name.
+
+    A folder whose folders are `train`, `test` and, if need be, `validation`, each with the folders of the classes, is
+    divided that way. Pictures are resized to the height and width of the network's input, grey where it has one
+    channel, and are numbers from 0 to 1. Names that begin with a dot are passed over, any other file is an error. The
+    folder is looked for beside the spec, then in the folder that NETSPEC_DATA names.
+    """
+
+    path: str = argument(String("the path of a folder in double quotes", "pictures"), "the folder")
     test: float | None = option(
-        FRACTION, "share kept to test on where the file does not say, 0.2 unless set", default=None
+        FRACTION, "share kept to test on where there is no folder `test`, 0.2 unless set", default=None
     )
     validation: float | None = option(
         FRACTION, "share of the others that is held out while training", default=None
     )
-    seed: int = option(SEED, "decides which examples these are", default=0)
+    seed: int = option(SEED, "decides which pictures these are", default=0)
+    scale: float | None = option(SCALE, "what is divided by, 255 unless set", default=None)
+    standardize: bool = flag(
+        "standardize", "mean 0 and deviation 1 of each channel over the training part", default=False
+    )
+
+
+@word("series")
+class Series(Reader):
+    """A table of numbers whose rows follow one another in time: from `window` rows to the `horizon` rows after them.
+
+    All columns of numbers are the input (T x columns, the target's own among them), those of `target` the target,
+    horizon x columns. Columns without any number, such as dates, are left out, which is said unless `drop` names them.
+    Numbers have mean 0 and deviation 1 over the training part, and so have the targets: losses and metrics are in
+    these units, `predict` gives the column's own. The last rows are the test part, those before them the validation
+    part, and no window lies in two parts. The file is looked for beside the spec, then in the folder that NETSPEC_DATA
+    names.
+    """
+
+    path: str = argument(String(FILE, "series.csv"), "the file")
+    target: tuple[str, ...] = option(Columns(), "the columns that are to be predicted")
+    window: int | None = option(
+        Whole(1, example=96), "rows that are read, the steps of the input unless set", default=None
+    )
+    horizon: int = option(Whole(1, example=24), "rows after them that are predicted", default=1)
+    stride: int = option(Whole(1, example=1), "rows from one window to the next", default=1)
+    drop: tuple[str, ...] = option(Columns(), "columns that are left out", default=())
+    delimiter: Delimiter | None = option(
+        Choice(get_args(Delimiter)),
+        "what separates the cells, seen from line 1 unless set",
+        default=None,
+    )
+    standardize: bool = flag("raw", "leave numbers as they are", default=True)
+    test: Held = option(PART, "share of the rows that is kept to test on, or which ones", default=0.2)
+    validation: Held | None = option(
+        PART, "share of the other rows that is held out while training, or which rows", default=None
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from netspec.backends import Program, as_tuple, channels_first, compile_net
-from netspec.data import Dataset, Loaded, load
+from netspec.data import Dataset, Examples, Lazy, Loaded, Preprocessing, load
 from netspec.diagnostics import SpecError
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
@@ -26,18 +27,18 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """Examples as programs take them: channels first, made once, cut into batches by index."""
+    """Examples as programs take them: channels first, made once unless they are `Lazy`, cut into batches by index."""
 
-    inputs: Array
-    targets: Array
-    written: Array
+    inputs: Examples
+    targets: Examples
+    written: Examples
     """The targets as the spec writes them, for metrics."""
 
     @classmethod
     def of(cls, dataset: Dataset) -> Prepared:
         """Prepare a data set; arrays that have one channel or no channels are not copied."""
-        targets = dataset.targets if dataset.targets.dtype.kind in "iu" else channels_first(dataset.targets)
-        return cls(channels_first(dataset.inputs), targets, dataset.targets)
+        targets = dataset.targets if dataset.targets.dtype.kind in "iu" else _prepared(dataset.targets)
+        return cls(_prepared(dataset.inputs), targets, dataset.targets)
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -45,6 +46,10 @@ class Prepared:
     def batch(self, which: Array) -> tuple[Array, Array]:
         """Inputs and targets of the examples of these indices."""
         return self.inputs[which], self.targets[which]
+
+
+def _prepared(examples: Examples) -> Examples:
+    return examples.through(channels_first) if isinstance(examples, Lazy) else channels_first(examples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,16 @@ def target_shape(net: Net, loss: Loss) -> Shape:
     return shape
 
 
-def load_data(net: Net, options: Options, folder: Path, *, allow_outside: bool = False) -> Loaded:
-    """The data of a run; raises `SpecError` N405, N701, N702 or N404."""
+def load_data(
+    net: Net,
+    options: Options,
+    folder: Path,
+    *,
+    allow_outside: bool = False,
+    fitted: Preprocessing | None = None,
+    classes: tuple[str, ...] = (),
+) -> Loaded:
+    """The data of a run, or of trained weights with what was fitted to theirs; raises N405, N701, N702 or N404."""
     training = options.training
     return load(
         options.reader,
@@ -90,6 +103,8 @@ def load_data(net: Net, options: Options, folder: Path, *, allow_outside: bool =
         target_shape(net, options.loss),
         folder=folder,
         allow_outside=allow_outside,
+        fitted=fitted,
+        classes=classes,
         span=training.spans.get("data"),
     )
 
@@ -122,7 +137,14 @@ def evaluate_file(
     overrides = [*restored.overrides, *([f"train.data={data}"] if data else [])]
     options = resolve(restored.net, overrides)
     folders = [Path()] if data else [path.parent, Path()]
-    loaded = load_from(restored.net, options, folders, allow_outside=data is not None)
+    loaded = load_from(
+        restored.net,
+        options,
+        folders,
+        allow_outside=data is not None,
+        fitted=restored.preprocessing,
+        classes=restored.classes,
+    )
     program = compile_net(restored.net, backend, device=device, parameters=restored.arrays)
     program.begin(options.training)
     figures = evaluate(program, Prepared.of(loaded.test), options.metrics, 2 * options.batch)
@@ -135,13 +157,22 @@ def evaluate_file(
     return Evaluation(restored.net, figures, loaded.used, note, program.device)
 
 
-def load_from(net: Net, options: Options, folders: Sequence[Path], *, allow_outside: bool = False) -> Loaded:
-    """The data from the first folder that has them; the fallback only where none does."""
+def load_from(
+    net: Net,
+    options: Options,
+    folders: Sequence[Path],
+    *,
+    allow_outside: bool = False,
+    fitted: Preprocessing | None = None,
+    classes: tuple[str, ...] = (),
+) -> Loaded:
+    """The data from the first folder that has them; the fallback only where none does.  See `load_data`."""
     certain = replace(options, training=replace(options.training, fallback=None))
+    found = partial(load_data, net, allow_outside=allow_outside, fitted=fitted, classes=classes)
     for folder in folders:
         try:
-            return load_data(net, certain, folder, allow_outside=allow_outside)
+            return found(certain, folder)
         except SpecError as refused:
-            if any(found.code != "N701" for found in refused.diagnostics):
+            if any(each.code != "N701" for each in refused.diagnostics):
                 raise
-    return load_data(net, options, folders[0], allow_outside=allow_outside)
+    return found(options, folders[0])

@@ -61,15 +61,16 @@ def gallery(net: Net, options: Options, loaded: Loaded, rows: int, columns: int)
     order = generator(options.seed, "order/1").permutation(len(learnt))
     whole = min(max(options.batch, rows), len(learnt))
     shown = learnt.take(order[: min(rows + rows % 2, whole)])  # mixup wants whole pairs
-    prepared = channels_first(shown.inputs)
+    inputs, targets = shown.inputs[:], shown.targets[:]
+    prepared = channels_first(inputs)
     piece = Piece(0, whole)
-    made = [shown.inputs]
+    made = [inputs]
     for step in range(1, columns + 1):
-        (changed,), _ = augmentation.batch((prepared,), shown.targets, step, piece)
+        (changed,), _ = augmentation.batch((prepared,), targets, step, piece)
         made.append(channels_last(changed))
     images = np.stack(made, axis=1)[:rows]
     title = f"{net.name}: {augment.written()}"
-    return Gallery(title, images, _names(shown.targets[:rows], loaded.classes))
+    return Gallery(title, images, _names(targets[:rows], loaded.classes))
 
 
 def check_images(net: Net, options: Options) -> None:

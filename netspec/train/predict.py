@@ -10,6 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.backends import Program, as_tuple, compile_net
+from netspec.data.preprocessing import Windows
+from netspec.diagnostics import error
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.check import loss_of
@@ -84,11 +86,23 @@ class Predictor:
                 yield self.read(np.asarray(output, np.float64), name, start + place)
 
     def read(self, output: Array, file: str, index: int) -> Prediction:
-        """What an output means."""
+        """What an output means; numbers of a series are in the units of its columns."""
+        prepared = self.restored.preprocessing
+        if isinstance(prepared, Windows):
+            output = self._original(output, prepared)
         chosen, probabilities = self._choose(output)
         names = self.restored.classes or (YES_OR_NO if self.targets == "answers" else ())
         classes = tuple(names[each] if each < len(names) else str(each) for each in chosen)
         return Prediction(file, index, classes, probabilities, output.tolist())
+
+    def _original(self, output: Array, prepared: Windows) -> Array:
+        horizon, count = prepared.horizon, len(prepared.targets)
+        if output.size != horizon * count:
+            found = f"{count} columns and {horizon} rows after the window"
+            shape = "x".join(map(str, output.shape))
+            message = f"the series in the header of the weights has {found}, and the output is {shape}"
+            raise error("N703", message)
+        return prepared.original(output)
 
     def _choose(self, output: Array) -> tuple[tuple[int, ...], tuple[float, ...]]:
         """The number of the class at each place, and its probability."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from netspec.data import Dataset, fit, split
-from netspec.data.dataset import fit_targets
+from netspec.data.fitting import fit_targets
 from netspec.diagnostics import SpecError
 from netspec.ir.shape import Dim, Shape, Symbol
 
@@ -106,10 +106,13 @@ def test_fit_tells_integers_and_numbers_apart() -> None:
     assert fit(words, Shape((2,), of=4)).dtype == np.int64
     assert fit(words, Shape((2,))).dtype == np.float32
     with pytest.raises(
-        SpecError, match=r"N404: the input is integers from 0 to 2, and the data go from 0 to 3"
+        SpecError,
+        match=r"N404: the input is integers from 0 to 2, and 3 stands at example 0, entry 1, of the data",
     ):
         fit(words, Shape((2,), of=3))
-    with pytest.raises(SpecError, match=r"N404: the input is integers .2 of 4., and the data are numbers"):
+    with pytest.raises(
+        SpecError, match=r"N404: the input is integers .2 of 4., and the numbers of the data have"
+    ):
         fit(words.astype(float), Shape((2,), of=4))
     with pytest.raises(SpecError, match=r"N702: the input holds inf at example 1, entry 0"):
         fit(np.array([[1.0], [1e300]]), Shape((1,)))
@@ -129,8 +132,8 @@ def test_targets_become_what_the_output_wants() -> None:
 @pytest.mark.parametrize(
     ("targets", "wanted", "message"),
     [
-        (np.array([0, 3]), Shape((), of=3), "classes 0 to 2 apart, and the targets go from 0 to 3"),
-        (np.array([-1, 1]), Shape((), of=3), "the targets go from -1 to 1"),
+        (np.array([0, 3]), Shape((), of=3), "classes 0 to 2 apart, and 3 stands at example 1 of the targets"),
+        (np.array([-1, 1]), Shape((), of=3), "-1 stands at example 0"),
         (np.array([0.5, 1]), Shape((), of=3), "tells 3 classes apart, and the targets are numbers"),
         (np.zeros((2, 3)), Shape((2,)), "a target of the data is 3, and the output is 2"),
         (np.zeros((2, 3), int), Shape((), of=2), "a target of the data is 3, and the output is one number"),

@@ -52,7 +52,7 @@ def test_an_image_too_large_for_memory_is_refused() -> None:
 
 def test_too_few_classes_are_refused() -> None:
     with pytest.raises(
-        SpecError, match=r"N404: the output tells classes 0 to 7 apart, and the targets go from 0 to 9"
+        SpecError, match=r"N404: the output tells classes 0 to 7 apart, and 8 stands at example 8"
     ):
         read(64, of=8)
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netspec.data import idx
+from netspec.data import Loaded, idx, load
 from netspec.diagnostics import SpecError
+from netspec.ir.shape import Shape
+from netspec.settings.data import Idx
 
 
 def encoded(array: np.ndarray) -> bytes:
@@ -104,3 +106,82 @@ def test_the_limit_is_the_callers(tmp_path: Path) -> None:
 def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"N702"):
         idx.read(tmp_path)
+
+
+# --- as the data of a network
+
+
+def put(folder: Path, **files: np.ndarray) -> None:
+    for name, array in files.items():
+        (folder / name).write_bytes(encoded(array))
+
+
+PICTURES = np.arange(10 * 12, dtype="u1").reshape(10, 3, 4)
+LABELS = (np.arange(10) % 2).astype("u1")
+SHAPE, CLASSES = Shape((3, 4, 1)), Shape((), of=2)
+
+
+def read(folder: Path, **options: object) -> Loaded:
+    return load(Idx("x", "y", **options), None, SHAPE, CLASSES, folder=folder)  # type: ignore[arg-type]
+
+
+def test_two_files_are_divided_and_four_are_not(tmp_path: Path) -> None:
+    put(tmp_path, x=PICTURES, y=LABELS, a=PICTURES[:4], b=LABELS[:4])
+    loaded = read(tmp_path)
+    assert [len(part) for part in (loaded.train, loaded.test)] == [8, 2]
+    assert loaded.train.inputs.dtype == np.float32
+    assert loaded.used == 'idx "x" labels="y"'
+    loaded = read(tmp_path, test_inputs="a", test_labels="b", validation=0.2)
+    assert loaded.validation is not None
+    assert [len(part) for part in (loaded.train, loaded.validation, loaded.test)] == [8, 2, 4]
+    np.testing.assert_array_equal(loaded.test.inputs[..., 0], (PICTURES[:4] / np.float32(255)))
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "message"),
+    [
+        ({"y": LABELS[:9]}, {}, "N702: .*y: it holds 9 labels, and x 10 examples"),
+        ({"y": LABELS + 1}, {}, "N404: .*classes 0 to 1 apart, and 2 stands at example 1 of .*y"),
+        ({"y": PICTURES}, {}, "N404: a target of the data is 3x4, and the output is one number"),
+        ({"y": np.full(10, np.nan, ">f4")}, {}, "N702: .*y holds nan at example 0"),
+        (
+            {"x": np.where(PICTURES == 17, np.inf, 0).astype(">f4")},
+            {},
+            "N702: .*x holds inf at example 1, entry 1, 1",
+        ),
+        ({"x": PICTURES[:, :2]}, {}, "N404: an example of .*x is 2x4, and the input is 3x4x1"),
+        (
+            {"a": PICTURES[:, :2], "b": LABELS},
+            {"test_inputs": "a", "test_labels": "b"},
+            "N702: .* differ in shape",
+        ),
+        ({}, {"test_inputs": "x"}, "N406: .* two files, and `test_labels` names none"),
+        ({}, {"test_inputs": "x", "test_labels": "y", "test": 0.1}, "N406: .* `test_inputs` or of `test`"),
+    ],
+)
+def test_files_that_do_not_belong_together(
+    tmp_path: Path, files: dict[str, np.ndarray], options: dict[str, object], message: str
+) -> None:
+    put(tmp_path, **{"x": PICTURES, "y": LABELS, **files})
+    with pytest.raises(SpecError, match=message):
+        read(tmp_path, **options)
+
+
+def test_a_packed_file_cannot_be_mapped(tmp_path: Path) -> None:
+    put(tmp_path, y=LABELS)
+    (tmp_path / "x").write_bytes(gzip.compress(encoded(PICTURES)))
+    assert len(read(tmp_path).train) == 8
+    with pytest.raises(
+        SpecError, match=r"N702: .*x: it is packed and cannot be mapped; unpacked by gunzip it can"
+    ):
+        read(tmp_path, mapped=True)
+
+
+def test_real_digits_from_their_files(shared_data: Path, tmp_path: Path) -> None:
+    if not (shared_data / "mnist" / "t10k-images-idx3-ubyte.gz").is_file():
+        pytest.skip("NETSPEC_DATA holds no MNIST")
+    reader = Idx("mnist/t10k-images-idx3-ubyte.gz", "mnist/t10k-labels-idx1-ubyte.gz", standardize=True)
+    loaded = load(reader, None, Shape((784,)), Shape((), of=10), folder=tmp_path)
+    assert (len(loaded.train), len(loaded.test)) == (8000, 2000)
+    assert float(np.mean(loaded.train.inputs)) == pytest.approx(0, abs=1e-4)
+    assert float(np.std(loaded.train.inputs)) == pytest.approx(1, abs=1e-4)

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netspec.data import Loaded, Preprocessing, load, prepare_rows
+from netspec.data import Loaded, Preprocessing, load, read_new
 from netspec.data.table import read_table
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir.shape import Shape
@@ -243,7 +243,7 @@ def test_a_misspelt_column_gets_a_suggestion(tmp_path: Path) -> None:
 
 def test_a_target_that_is_always_the_same(tmp_path: Path) -> None:
     write(tmp_path, "a,y\n1,b\n2,b\n")
-    assert "the target `y` is `b` in every row" in refused(tmp_path, 1).message
+    assert "the column `y` is `b` in every row" in refused(tmp_path, 1).message
 
 
 def test_the_width_is_explained(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_new_rows_are_prepared_like_the_old_ones(tmp_path: Path) -> None:
     kept = Preprocessing.from_json(json.loads(json.dumps(loaded.preprocessing.to_json())))  # type: ignore[union-attr]
     assert kept == loaded.preprocessing
     new = write(tmp_path, "note;town;age\nx;b;3\ny;elsewhere;4\n", "new.csv")
-    rows = prepare_rows(new, kept)
+    rows = read_new(new, Shape((4,)), kept)
     mean, deviation = kept.columns[0].mean, kept.columns[0].deviation
     assert rows.dtype == np.float32
     assert rows.tolist() == [
@@ -300,7 +300,7 @@ def test_new_rows_that_do_not_fit_are_refused(tmp_path: Path, content: str, mess
     kept = read(tmp_path, 4).preprocessing
     assert kept is not None
     with pytest.raises(SpecError, match=f"N705: .*{message}"):
-        prepare_rows(write(tmp_path, content, "new.csv"), kept)
+        read_new(write(tmp_path, content, "new.csv"), Shape((4,)), kept)
 
 
 @pytest.mark.parametrize(

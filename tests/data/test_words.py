@@ -1,5 +1,6 @@
 """The words after `data` as the language writes them."""
 
+import json
 import subprocess
 import sys
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+import netspec
 from netspec.ir.catalog import definitions
 from netspec.ir.shape import Shape
+from netspec.ir.training import Reader
 from netspec.ir.values import Unreadable
-from netspec.settings.data import Columns, Condition, Csv, Digits, Mnist, Npz, Target, condition
+from netspec.settings.data import Csv, Digits, Mnist, Npz
+from netspec.settings.values import Columns, Condition, Target, condition
 from netspec.syntax import tree
 
 
@@ -115,3 +119,33 @@ def test_targets_are_known_before_a_file_is_opened() -> None:
 def test_the_words_load_no_array_library() -> None:
     code = "import sys, netspec.settings.data; assert not {'numpy', 'torch', 'sklearn', 'pooch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+WRITTEN = [
+    'npz "a.npz" test=800,1000 validation=0.1 split=time scale=128 standardize mapped',
+    'npz "x.npy" targets="y.npy" test_inputs="u.npy" test_targets="v.npy"',
+    'idx "x" labels="y" test_inputs="u" test_labels="v" random',
+    'images "trees" validation=0.1 standardize',
+    'series "s.csv" target="a,b" window=96 horizon=24 stride=2 drop="date" raw test=10,20',
+    'text "t.txt" word window=100 vocab=8000 latin1',
+    'pairs "t.tsv" char window=40 time',
+    'csv "t.csv" target="y" test=0,50 split=time',
+]
+
+
+@pytest.mark.parametrize("line", WRITTEN)
+def test_a_reader_survives_text_and_document(line: str) -> None:
+    net = netspec.parse(f"input 4\ndense 2\ntrain:\n    data {line}")
+    assert net.training is not None
+    reader = net.training.get("data")
+    again = netspec.from_json(json.loads(json.dumps(net.to_json()))).training
+    assert again is not None and again.get("data") == reader
+    assert isinstance(reader, Reader)
+    told = netspec.parse(f"input 4\ndense 2\ntrain:\n    data {reader.written()}").training
+    assert told is not None and told.get("data") == reader
+
+
+def test_a_part_that_is_none_is_refused_with_a_repair() -> None:
+    with pytest.raises(netspec.SpecError, match=r"N105: .*two numbers of rows such as 800,1000") as refused:
+        netspec.parse('input 4\ndense 2\ntrain:\n    data npz "a.npz" test=20')
+    assert refused.value.diagnostics[0].tries == ('`npz "a.npz" test=0.2`',)

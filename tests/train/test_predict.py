@@ -14,10 +14,11 @@ from PIL import Image
 
 import netspec as library
 from netspec.data import Preprocessing
-from netspec.data.columns import Column
+from netspec.data.preprocessing import Column, Columns, Numbers, Vocabulary, Windows
 from netspec.diagnostics import SpecError
 from netspec.init import initial
 from netspec.train.checkpoint import metadata_of, save
+from netspec.train.evaluate import evaluate_file
 from netspec.train.inputs import read_inputs
 from netspec.train.predict import Predictor
 
@@ -95,9 +96,9 @@ UNUSABLE = {
     "empty.png": (b"", "no PNG or JPEG"),
     "cut.jpg": (b"\xff\xd8\xff\xe0", "no PNG or JPEG"),
     "bomb.png": (png_bomb(), "too many"),
-    "text.npz": (b"hello", "no array that can be read"),
-    "other.npz": (npz("y", b""), "it holds y; an array `x` is needed"),
-    "bomb.npz": (npz("x", header_bomb("(1000000000000,)")), "announces 1000000000000 of float64"),
+    "text.npz": (b"hello", "not an .npz file, or damaged"),
+    "other.npz": (npz("y", b""), "it holds y; x is needed"),
+    "bomb.npz": (npz("x", header_bomb("(1000000000000,)")), "announces 1000000000000 entries of 8 bytes"),
     "bomb.npy": (header_bomb("(1000000000000,)"), "8,000,000,000,000 bytes, and 64 follow"),
     "negative.npy": (header_bomb("(-2, -4)"), "and 64 follow"),
     "tokens.npy": (header_bomb("(((("), "its header cannot be read"),
@@ -150,7 +151,7 @@ def test_class_and_probability(
 def test_a_table_goes_through_the_saved_preparation(tmp_path: Path) -> None:
     net = library.parse("input 3\nsigmoid 1")
     columns = (Column("age", mean=10, deviation=2), Column("town", categories=("x", "y")))
-    file = weights(tmp_path / "w.safetensors", net, "fail", "pass", preprocessing=Preprocessing(columns))
+    file = weights(tmp_path / "w.safetensors", net, "fail", "pass", preprocessing=Columns(columns))
     (tmp_path / "new.csv").write_text("town,age,more\ny,12,0\nz,10,0\n")
     predictor = Predictor.load(file, backend="numpy")
     np.testing.assert_array_equal(
@@ -168,3 +169,58 @@ def test_numbers_are_given_as_they_are(tmp_path: Path) -> None:
     )
     assert found.classes == () and found.to_json() == {"file": "", "index": 0, "output": found.values}
     assert str(found) == " ".join(f"{value:.6g}" for value in found.values)
+
+
+SERIES = Windows((Column("a", 10, 2), Column("b", 100, 50)), ("b",), window=3, horizon=2)
+
+
+def test_a_series_is_predicted_in_the_units_of_its_column(tmp_path: Path) -> None:
+    net = library.parse("input 3x2\ngru 4 last\ndense 2")
+    file = weights(tmp_path / "w.safetensors", net, preprocessing=SERIES)
+    (tmp_path / "new.csv").write_text("b,a\n0,0\n100,10\n150,12\n50,8\n")
+    predictor = Predictor.load(file, backend="numpy")
+    inputs = np.array([[[0, 0], [1, 1], [-1, -1]]], np.float32)
+    np.testing.assert_array_equal(
+        read_inputs(tmp_path / "new.csv", net, predictor.restored.preprocessing), inputs
+    )
+    (found,) = predictor.files([tmp_path / "new.csv"])
+    np.testing.assert_allclose(found.values, predictor.program.predict(inputs)[0] * 50.0 + 100, rtol=1e-6)
+
+
+def test_a_series_that_is_not_that_of_the_network_is_refused(tmp_path: Path) -> None:
+    net = library.parse("input 3x2\ngru 4 last\ndense 5")
+    file = weights(tmp_path / "w.safetensors", net, preprocessing=SERIES)
+    with pytest.raises(
+        SpecError, match=r"N703: .* 1 columns and 2 rows after the window, and the output is 5"
+    ):
+        list(Predictor.load(file, backend="numpy").examples(np.zeros((1, 3, 2), np.float32)))
+
+
+def test_the_next_token_is_named(tmp_path: Path) -> None:
+    net = library.parse("input T of 3\nembed 4\nsoftmax 3")
+    vocabulary = Vocabulary(("a", "\n"), "char", 4)
+    file = weights(tmp_path / "w.safetensors", net, *vocabulary.names, preprocessing=vocabulary)
+    (tmp_path / "new.txt").write_text("a\na")
+    (found,) = Predictor.load(file, backend="numpy").files([tmp_path / "new.txt"])
+    assert len(found.classes) == 3 and set(found.classes) <= {"<unknown>", "a", r"'\n'"}
+
+
+def test_weights_are_measured_as_they_were_trained(tmp_path: Path) -> None:
+    """Data of another scale are not fitted anew: the saved mean and deviation hold."""
+    net = library.parse('input 1\ndense 1\ntrain:\n    data npz "a.npz" standardize')
+    parameters = {"dense1.weight": np.array([[2.0]]), "dense1.bias": np.array([1.0])}
+    file = tmp_path / "w.safetensors"
+    save(file, parameters, metadata_of(net, (), Numbers(None, (10.0,), (4.0,))))
+    x = np.arange(40.0)[:, None]
+    np.savez(tmp_path / "a.npz", x=x, y=2 * (x - 10) / 4 + 1)
+    assert evaluate_file(file, backend="numpy").figures.loss == pytest.approx(0, abs=1e-8)
+    with pytest.raises(
+        SpecError, match=r"N404: .*trained on numbers that were scaled, and these data are the col"
+    ):
+        evaluate_file(file, data=f'csv "{table(tmp_path)}" target="y"', backend="numpy")
+
+
+def table(folder: Path) -> Path:
+    path = folder / "a.csv"
+    path.write_text("x,y\n" + "".join(f"{n},{n}\n" for n in range(10)))
+    return path
