@@ -22,6 +22,7 @@ COMMANDS = {
     "N601": f"{SPEC_ONLY} a layer of a plug-in",
     "N602": f"{SPEC_ONLY} what is installed on a machine",
     "N603": f"{SPEC_ONLY} a plug-in",
+    "N604": f"{SPEC_ONLY} what is installed on a machine",
     "N701": f"{SPEC_ONLY} data that are not there",
     "N702": f"{SPEC_ONLY} a damaged data file",
     "N703": f"{SPEC_ONLY} a file of weights",

@@ -40,6 +40,7 @@ CHANGES: Final = {
 """Options that are short for a `--set`."""
 SETTINGS: Final = "train."
 """What the names of settings begin with; other names are those of parameters."""
+LOGS: Final = ("tensorboard",)
 
 
 def _machine(command: Command) -> Command:
@@ -80,6 +81,7 @@ def _machine(command: Command) -> Command:
     help="A param (width=128) or a setting (train.optimizer.rate=0.01).",
 )
 @shared.sizes
+@click.option("--log", type=click.Choice(LOGS), help="Write event files for this program as well.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @shared.reading
@@ -96,6 +98,7 @@ def train(
     out: Path,
     changes: tuple[str, ...],
     sizes: dict[str, int],
+    log: str | None,
     as_json: bool,
     quiet: bool,
     limits: Limits,
@@ -125,6 +128,7 @@ def train(
             found.place,
             save_every,
             found.folders,
+            log,
         )
         if as_json:
             document = found.options.to_json()
