@@ -180,6 +180,8 @@ def settings(net: Net, options: Options, setup: Setup, loaded: Loaded, program: 
         "backend": setup.backend,
         "device": program.device,
         "dtype": setup.dtype,
+        "values": dict(net.values),
+        "sizes": dict(net.sizes),
         **options.to_json(),
         "data": {
             "used": loaded.used,
