@@ -22,6 +22,8 @@ COMMANDS: Final = {
     "train": ("netspec.cli.train:train", "Train the network of a spec."),
     "eval": ("netspec.cli.train:evaluate", "Measure a trained network on its test data."),
     "predict": ("netspec.cli.train:predict", "Apply a trained network to pictures or tables."),
+    "runs": ("netspec.cli.runs:runs", "List what runs left, or compare some."),
+    "curves": ("netspec.cli.runs:curves", "Draw the curves of several runs in one picture."),
     "export": ("netspec.cli.export:export", "Write a network as code that runs without netspec."),
     "layers": ("netspec.cli.layers:layers", "List the layers, or explain one."),
     "diff": ("netspec.cli.diff:diff", "What is different between two specs."),

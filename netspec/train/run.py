@@ -148,6 +148,7 @@ def _train(
             record.draw(tell)
     except SpecError as failed:
         with suppress(OSError):
+            record.fail(failed)
             record.draw(tell)
         raise SpecError(*(_with_place(found, record) for found in failed.diagnostics)) from failed.__cause__
     code = interrupt.exit_code if result.ended == "interrupted" else 0
