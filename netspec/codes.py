@@ -59,6 +59,7 @@ CODES: Final[dict[str, str]] = {
     "N506": "the limit on parameters",
     "N507": "the limit on activation memory",
     "N508": "the limit on imports",
+    "N509": "the limit on trials",
     "N601": "a backend has no rule for a layer",
     "N602": "a backend cannot be used",
     "N603": "a plug-in cannot be used",
@@ -69,5 +70,6 @@ CODES: Final[dict[str, str]] = {
     "N704": "the training failed",
     "N705": "an input file cannot be used",
     "N706": "the run cannot be resumed",
+    "N707": "a sweep cannot go on in its folder",
     "N901": "not supported yet",
 }

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "train": ("netspec.cli.train:train", "Train the network of a spec."),
     "eval": ("netspec.cli.train:evaluate", "Measure a trained network on its test data."),
     "predict": ("netspec.cli.train:predict", "Apply a trained network to pictures or tables."),
+    "sweep": ("netspec.cli.sweep:sweep", "Train with each value that a spec says is worth trying."),
     "runs": ("netspec.cli.runs:runs", "List what runs left, or compare some."),
     "curves": ("netspec.cli.runs:curves", "Draw the curves of several runs in one picture."),
     "export": ("netspec.cli.export:export", "Write a network as code that runs without netspec."),

@@ -6,7 +6,7 @@ Needs matplotlib, but no display, and changes none of its settings.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from itertools import chain
 from typing import Any, Final
@@ -69,15 +69,23 @@ def style(number: int, points: int) -> dict[str, Any]:
     }
 
 
+def is_wide(values: Sequence[float]) -> bool:
+    """All values are positive, and some are many times others."""
+    return bool(values) and min(values) > 0 and max(values) >= _DECADES * min(values)
+
+
 def scale(axes: Any, which: str, values: Iterable[Iterable[float]]) -> None:
     """Make the `x` or `y` axis logarithmic where all its values are positive and some are many times others."""
-    flat = list(chain.from_iterable(values))
-    if not flat or min(flat) <= 0 or max(flat) < _DECADES * min(flat):
+    if not is_wide(list(chain.from_iterable(values))):
         return
+    getattr(axes, f"set_{which}scale")("log")
+    plain_numbers(getattr(axes, f"{which}axis"))
+
+
+def plain_numbers(axis: Any) -> None:
+    """Write the decades of a logarithmic axis as they are typed: 0.01."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    getattr(axes, f"set_{which}scale")("log")
-    axis = getattr(axes, f"{which}axis")
     axis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
