@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from netspec.train.picture import style
 from netspec.train.record import LOCK
 from netspec.train.runs import Epoch, Run
 
+ROOT = Path(__file__).parents[2]
 Command = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
 
@@ -131,6 +133,21 @@ def test_no_runs(tmp_path: Path, netspec: Command, capsys: Captured) -> None:
     (tmp_path / "empty").mkdir()
     assert netspec("runs", "empty") == 0
     assert capsys.readouterr().out == "no runs\n"
+
+
+def test_nothing_heavy_is_loaded_for_a_list(three: list[Path]) -> None:
+    code = """
+import sys
+from netspec.cli import main
+try:
+    main(["runs", "plane-001", "plane-002"])
+except SystemExit as stop:
+    assert not stop.code
+assert not {"torch", "matplotlib", "tensorboard", "optuna", "sklearn"} & set(sys.modules)
+"""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path}, timeout=60)
+    assert done.returncode == 0
 
 
 # --- folders that are not as `train` leaves them

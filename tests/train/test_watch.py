@@ -1,6 +1,7 @@
 """What sees a run beside its record: event files for TensorBoard, the picture that is drawn while it runs."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,8 +81,6 @@ log.started(START)
 log.close()
 assert not {{"torch", "tensorflow"}} & set(sys.modules)
 """
-    import subprocess
-
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120).returncode == 0
 
