@@ -1,6 +1,6 @@
 """The one table of diagnostic codes.  A code never changes its meaning; each has a page in `docs/errors/`.
 
-N0 text, N1 words and arguments, N2 shapes, N3 structure, N4 training settings, N5 limits, N6 backends,
+N0 text, N1 words and arguments, N2 shapes, N3 structure, N4 training settings, N5 limits, N6 backends and packages,
 N7 files, data and runs, N9 not yet built.
 """
 
@@ -59,14 +59,17 @@ CODES: Final[dict[str, str]] = {
     "N506": "the limit on parameters",
     "N507": "the limit on activation memory",
     "N508": "the limit on imports",
+    "N509": "the limit on trials",
     "N601": "a backend has no rule for a layer",
     "N602": "a backend cannot be used",
     "N603": "a plug-in cannot be used",
+    "N604": "a package is not installed",
     "N701": "a data file is missing",
     "N702": "a data file cannot be read",
     "N703": "a weight file does not fit",
     "N704": "the training failed",
     "N705": "an input file cannot be used",
     "N706": "the run cannot be resumed",
+    "N707": "a sweep cannot go on in its folder",
     "N901": "not supported yet",
 }

@@ -25,6 +25,7 @@ class Limits:
     files: int = _limit(64, "files that a text imports, and those that they import")
     depth: int = _limit(8, "files that import one another in a row")
     parameters: int = _limit(10**10, "parameters of a network")
+    trials: int = _limit(1000, "trials of a sweep")
     activations: int = _limit(1 << 36, "bytes of layer outputs for one example, in float32")
 
     def describe(self) -> list[tuple[str, int, str]]:

@@ -29,17 +29,17 @@ def _full(found: Diagnostic, colour: bool) -> str:
     def paint(text: str, style: str) -> str:
         return f"{style}{text}{_PLAIN}" if colour else text
 
-    message = _visible(found.message)
+    message = printable(found.message)
     lines = [f"{paint(f'error[{found.code}]', _BOLD + _RED)}: {paint(message, _BOLD)}"]
     if found.span:
-        lines.append(f"  {_visible(str(found.span))}")
+        lines.append(f"  {printable(str(found.span))}")
         lines += _excerpt(found.labels, lambda text: paint(text, _RED), lambda text: paint(text, _BLUE))
     details = [("because", found.because), *(("history", way) for way in found.history.split("\n"))]
     details += [("note", note) for note in found.notes]
     details += [("used", text) for text in _uses(found)]
     if found.tries:
         details.append(("try", ", or ".join(found.tries)))
-    lines += [f"  {paint(f'{name:<8}', _BLUE)} {_visible(text)}" for name, text in details if text]
+    lines += [f"  {paint(f'{name:<8}', _BLUE)} {printable(text)}" for name, text in details if text]
     return "\n".join(lines)
 
 
@@ -76,8 +76,8 @@ def _excerpt(labels: Sequence[Label], guilty: Callable[[str], str], other: Calla
         line, at = label.span.line, label.span.column - 1
         if label.span.source is not source:
             source, shown = label.span.source, 0
-            lines.append(f"  {_visible(str(label.span))}")
-        text = _visible(label.span.source.line_text(line))
+            lines.append(f"  {printable(str(label.span))}")
+        text = printable(label.span.source.line_text(line))
         if line != shown or at >= cut + _LONGEST_LINE:
             cut = max(0, at - _BEFORE) if len(text) > _LONGEST_LINE else 0
             visible = text[cut : cut + _LONGEST_LINE]
@@ -89,12 +89,12 @@ def _excerpt(labels: Sequence[Label], guilty: Callable[[str], str], other: Calla
         marked = visible[start : start + label.span.end - label.span.start]
         carets = "^" * max(1, _columns(marked))
         paint = guilty if index == 0 else other
-        words = paint(f"{carets} {_visible(label.text)}".rstrip())
+        words = paint(f"{carets} {printable(label.text)}".rstrip())
         lines.append(f"  {' ' * width} | {' ' * _columns(visible[:start])}{words}")
     return lines
 
 
-def _visible(text: str) -> str:
+def printable(text: str) -> str:
     """A text whose characters can all be seen, so that nothing reaches the terminal that acts on it."""
     if text.isprintable():
         return text

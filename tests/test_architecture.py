@@ -47,7 +47,7 @@ LOOKS_BACK = {
     "netspec.ir.asking": {"netspec.ir.constraints"},
 }
 
-HEAVY = ("matplotlib", "numpy", "onnx", "sklearn", "torch")
+HEAVY = ("matplotlib", "numpy", "onnx", "optuna", "sklearn", "tensorboard", "torch")
 
 
 def run(*command: str | Path, **options: object) -> str:

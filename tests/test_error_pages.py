@@ -19,15 +19,18 @@ COMMANDS = {
     "N501": "the example would have a million characters",
     "N502": "the example would have 400,000 words",
     "N508": f"{SPEC_ONLY} files that import one another",
+    "N509": f"{SPEC_ONLY} a sweep",
     "N601": f"{SPEC_ONLY} a layer of a plug-in",
     "N602": f"{SPEC_ONLY} what is installed on a machine",
     "N603": f"{SPEC_ONLY} a plug-in",
+    "N604": f"{SPEC_ONLY} what is installed on a machine",
     "N701": f"{SPEC_ONLY} data that are not there",
     "N702": f"{SPEC_ONLY} a damaged data file",
     "N703": f"{SPEC_ONLY} a file of weights",
     "N704": f"{SPEC_ONLY} a training run",
     "N705": f"{SPEC_ONLY} an input of `predict`",
     "N706": f"{SPEC_ONLY} the folder of a run",
+    "N707": f"{SPEC_ONLY} the folder of a sweep",
 }
 """Pages whose examples are commands, and why."""
 IN_SPECS = [code for code in CODES if code not in COMMANDS]

@@ -40,9 +40,10 @@ CHANGES: Final = {
 """Options that are short for a `--set`."""
 SETTINGS: Final = "train."
 """What the names of settings begin with; other names are those of parameters."""
+LOGS: Final = ("tensorboard",)
 
 
-def _machine(command: Command) -> Command:
+def machine(command: Command) -> Command:
     """The options of every command that computes."""
     backend = click.option("--backend", metavar="NAME", help="torch or numpy; torch where it is installed.")
     device = click.option(
@@ -61,7 +62,7 @@ def _machine(command: Command) -> Command:
 @click.option("--lr", type=float, metavar="RATE", help="Step size.")
 @click.option("--seed", type=click.IntRange(min=0), help="What everything random follows from.")
 @click.option("--patience", type=POSITIVE, help="Epochs without improvement after which to stop.")
-@_machine
+@machine
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Type of the numbers; float32.")
 @click.option(
     "--save-every",
@@ -80,6 +81,7 @@ def _machine(command: Command) -> Command:
     help="A param (width=128) or a setting (train.optimizer.rate=0.01).",
 )
 @shared.sizes
+@click.option("--log", type=click.Choice(LOGS), help="Write event files for this program as well.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 @shared.reading
@@ -96,6 +98,7 @@ def train(
     out: Path,
     changes: tuple[str, ...],
     sizes: dict[str, int],
+    log: str | None,
     as_json: bool,
     quiet: bool,
     limits: Limits,
@@ -118,13 +121,14 @@ def train(
             spec, resume, out, changes, lambda source: analyse(source, limits, values, sizes), limits
         )
         setup = Setup(
-            backend or (found.resumed.backend if found.resumed else _backend(None)),
+            backend or (found.resumed.backend if found.resumed else backend_of(None)),
             device,
             dtype or (found.resumed.dtype if found.resumed else "float32"),
             out,
             found.place,
             save_every,
             found.folders,
+            log,
         )
         if as_json:
             document = found.options.to_json()
@@ -199,7 +203,7 @@ def _found(
 @click.command("eval", short_help="Measure a trained network on its test data.")
 @click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--data", metavar="NAME", help='Other data, as in a spec: digits, or  npz "file.npz".')
-@_machine
+@machine
 @shared.json_as(EVAL)
 @shared.reading
 def evaluate(
@@ -208,7 +212,7 @@ def evaluate(
     """Test loss and metrics of the weights in FILE (`best.safetensors`) on the data that its spec names."""
     from netspec.train.evaluate import evaluate_file
 
-    found = evaluate_file(weights, data=data, backend=_backend(backend), device=device, limits=limits)
+    found = evaluate_file(weights, data=data, backend=backend_of(backend), device=device, limits=limits)
     if found.note:
         _err(f"warning: {found.note}")
     if as_json:
@@ -221,7 +225,7 @@ def evaluate(
 @click.command(short_help="Apply a trained network to pictures, tables or texts.")
 @click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_machine
+@machine
 @shared.json_as(PREDICT)
 @shared.reading
 def predict(
@@ -235,7 +239,7 @@ def predict(
     """What the network in FILE (`best.safetensors`) says of each INPUT: .png, .jpg, .npz, .npy, .csv or .txt."""
     from netspec.train.predict import predict_files
 
-    found = predict_files(weights, inputs, backend=_backend(backend), device=device, limits=limits)
+    found = predict_files(weights, inputs, backend=backend_of(backend), device=device, limits=limits)
     if as_json:
         say(document(PREDICT, file=str(weights), predictions=[one.to_json() for one in found]))
         return
@@ -245,7 +249,7 @@ def predict(
     say("".join(f"{one.file}{f'[{one.index}]' * (count[one.file] > 1)}: {one}\n" for one in found))
 
 
-def _backend(name: str | None) -> str:
+def backend_of(name: str | None) -> str:
     """The backend that is asked for, or the default, which is named where it is the slower one."""
     from netspec.train.run import default_backend
 

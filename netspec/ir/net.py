@@ -53,6 +53,10 @@ class Net:
     """The other texts that it took blocks from, by path: what it imported, and the blocks that ship with netspec."""
     sizes: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     """The numbers that were put in place of symbols of its text."""
+    values: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """The values in force for the parameters of its text (`param width = 64`), as they are written."""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """The values that its text says are worth trying (`in {32, 64, 128}`), of each parameter that has such a set."""
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:

@@ -78,9 +78,16 @@ def _run(context: Context) -> Net | None:
         check_sizes(tuple(bound.graph.symbols), context.sizes)
     check_structure(context, bound)
     text = spliced(context.source.text, 0, context.given)
-    outputs = tuple(bound.outputs)
     net = Net(
-        _name(context.source), bound.layers, bound.training, outputs, text, context.texts, context.sizes
+        _name(context.source),
+        bound.layers,
+        bound.training,
+        tuple(bound.outputs),
+        text,
+        context.texts,
+        context.sizes,
+        context.in_force,
+        context.choices,
     )
     if not diagnostics:
         check_used(context, bound)

@@ -28,6 +28,10 @@ class Context:
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
     given: list[tuple[int, int, str]] = field(default_factory=list)
     """Where the text's own values stand that were replaced, and by what."""
+    in_force: dict[str, str] = field(default_factory=dict)
+    """The values of the text's parameters, as they are written."""
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The values that the text's parameters are tried with."""
     visible: Collection[str] = ()
     """The names that stand for values where something is being read."""
     texts: dict[str, str] = field(default_factory=dict)

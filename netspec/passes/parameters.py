@@ -51,7 +51,7 @@ def _parameter(
     report = context.diagnostics.report
     match statement.items:
         case (tree.Option(name=name, values=(value,)),):
-            pass
+            known = []
         case (
             tree.Option(name=name, values=(value,)),
             tree.Clause(word=tree.Name(text="in"), values=(tree.Choices(values=choices),)),
@@ -86,6 +86,7 @@ def _parameter(
         report("N109", f"the parameter `{name.text}` is defined twice", *labels, fixes=(fix,))
         return
     places[name.text] = name
+    _remember(context, name.text, given.get(name.text, context.text(value)), known)
     if name.text in given:
         text = given[name.text]
         context.given += [(value.start, value.end, text), *_widened(context, statement, text)]
@@ -100,6 +101,14 @@ def _parameter(
         found[name.text] = tree.Name(name.start, name.end, BROKEN)
         message = "`in.` stands for what a block or the network reads, and a `param` stands above both"
         report("N108", message, context.span(value))
+
+
+def _remember(context: Context, name: str, value: str, choices: Sequence[str]) -> None:
+    """Keep what the text itself says of a parameter, for whoever tries other values."""
+    if context.source is context.main:
+        context.in_force[name] = value
+    if context.source is context.main and choices:
+        context.choices[name] = tuple(dict.fromkeys(choices))
 
 
 def _given(name: str, text: str) -> tree.Value:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from io import BytesIO
 from typing import Any, Final
 
 from netspec.train.events import Row
+from netspec.train.picture import render, scale, style, whole_epochs
 
-NAMES: Final = {"val": "validation", "test": "test"}
+NAMES: Final = {"val": "validation", "test": "test", "train": "training"}
 MISSING: Final = 'no curves.svg: it needs matplotlib: pip install "netspec[plot]"'
+SIZE: Final = (9.0, 3.4)
+"""Inches."""
 
 
 def can_draw() -> bool:
@@ -20,36 +22,30 @@ def can_draw() -> bool:
 
 def svg(rows: Sequence[Row], title: str) -> bytes:
     """The picture as SVG, the same bytes for the same rows; needs matplotlib and at least one row."""
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update({"svg.hashsalt": "netspec", "svg.fonttype": "none", "font.size": 9})
-        figure = Figure(figsize=(9, 3.4), layout="constrained")
-        FigureCanvasSVG(figure)
+    def draw(figure: Any) -> None:
         figure.suptitle(title)
         left, right = figure.subplots(1, 2)
-        epochs = [row.epoch for row in rows]
-        part = rows[0].part
-        name = NAMES[part]
+        numbers = [row.epoch for row in rows]
+        part = NAMES[rows[0].part]
         words = list(rows[0].new.metrics)
-        for word in words:
-            left.plot(epochs, [row.new.metrics[word] for row in rows], marker=".", label=word)
-        left.set(title=f"on new data ({name})", xlabel="epoch", ylabel=", ".join(words))
-        right.plot(epochs, [row.loss for row in rows], marker=".", label="objective (training)")
-        right.plot(epochs, [row.new.loss for row in rows], marker=".", label=f"loss ({name})")
-        right.set(title="objective", xlabel="epoch", ylabel="loss")
-        for axes in (left, right):
-            _finish(axes)
-        file = BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return file.getvalue()
+        lines = {word: [row.new.metrics[word] for row in rows] for word in words}
+        _lines(left, numbers, lines)
+        left.set(title=f"on new data ({part})", ylabel=", ".join(words))
+        losses = {
+            "objective (training)": [row.loss for row in rows],
+            f"loss ({part})": [row.new.loss for row in rows],
+        }
+        _lines(right, numbers, losses)
+        scale(right, "y", losses.values())
+        right.set(title="objective", ylabel="loss")
+
+    return render(draw, SIZE)
 
 
-def _finish(axes: Any) -> None:
-    axes.grid(visible=True, alpha=0.3)
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    if axes.lines:
+def _lines(axes: Any, numbers: Sequence[int], lines: Mapping[str, Sequence[float]]) -> None:
+    for number, (label, values) in enumerate(lines.items()):
+        axes.plot(numbers, values, label=label, **style(number, len(numbers)))
+    whole_epochs(axes)
+    if lines:
         axes.legend()

@@ -55,6 +55,12 @@ def formula(metric: Metric) -> Formula:
     return found
 
 
+def is_higher_better(figure: str) -> bool:
+    """Whether a figure such as `val.accuracy` is the better the higher it is; one that nothing is known of is not."""
+    word = figure.rpartition(".")[2]
+    return any(metric.word == word and known.higher_is_better for metric, known in FORMULAS.items())
+
+
 class Means:
     """Metrics over many batches, as if they were one."""
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from netspec.backends import Program
-from netspec.diagnostics import error
+from netspec.diagnostics import SpecError, error
 from netspec.ir.net import Net
 from netspec.passes.library import SHIPPED
 from netspec.train import checkpoint, curves, durable
@@ -164,6 +164,17 @@ class Record(Observer):
         }
         self.write_json(RESULT, document)
         return path
+
+    def fail(self, failure: SpecError) -> None:
+        """What a run came to that could not go on."""
+        found = failure.diagnostics[0]
+        document = {
+            "schema": "netspec.result/1",
+            "ended": "failed",
+            "epochs": len(self.rows),
+            "error": {"code": found.code, "message": found.message, "because": found.because or None},
+        }
+        self.write_json(RESULT, document)
 
     def draw(self, complain: Callable[[str], None]) -> None:
         """`curves.svg` of the rows so far; says what is missing where it cannot be drawn."""

@@ -21,6 +21,7 @@ from netspec.train.loop import Saving, train
 from netspec.train.options import Options
 from netspec.train.record import Record, new_folder
 from netspec.train.resume import Resumed, compare, notes_of
+from netspec.train.watch import check_log, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Setup:
     """Steps between two snapshots, beside the ends of the epochs; some minutes where none is said."""
     folders: tuple[Path, ...] = (Path(),)
     """Where relative paths in the spec may start, in this order."""
+    log: str | None = None
+    """What else the run is written for, a name of `watch.LOGS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ def run(
     With `resumed`, that run goes on in its own folder.  SIGINT and SIGTERM end it after the step, with a snapshot
     saved.  Raises `SpecError`; after N704 the folder is left with what was reached.
     """
+    check_log(setup.log)
     load_backend(setup.backend)  # a backend that is not there is told before any data are fetched
     loaded = load_from(net, options, setup.folders)
     if loaded.note:
@@ -124,6 +128,7 @@ def _train(
     """The training itself, in a folder that is ours."""
     interrupt = Interrupt()
     program = record.program
+    shown = watched(shown, record, setup.log)
     try:
         with interrupt:
             try:
@@ -143,6 +148,7 @@ def _train(
             record.draw(tell)
     except SpecError as failed:
         with suppress(OSError):
+            record.fail(failed)
             record.draw(tell)
         raise SpecError(*(_with_place(found, record) for found in failed.diagnostics)) from failed.__cause__
     code = interrupt.exit_code if result.ended == "interrupted" else 0
@@ -175,6 +181,8 @@ def settings(net: Net, options: Options, setup: Setup, loaded: Loaded, program: 
         "backend": setup.backend,
         "device": program.device,
         "dtype": setup.dtype,
+        "values": dict(net.values),
+        "sizes": dict(net.sizes),
         **options.to_json(),
         "data": {
             "used": loaded.used,

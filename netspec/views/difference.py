@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -29,6 +30,25 @@ def as_text(before: str, after: str, found: Comparison, colour: bool = False) ->
     if found.identical:
         return f"{before} and {after} describe the same network\n"
     return "\n".join(_Text(colour).parts(before, after, found)) + "\n"
+
+
+def in_a_line(found: Comparison) -> str:
+    """A comparison in one line: `2 lines changed, 1 added; parameters 1,000 -> 2,000 (+100.0 %)`."""
+    if found.identical:
+        return "the same network"
+    counts = Counter(change.kind for change in found.changes)
+    lines = [(counts[kind], kind) for kind in MARKS if counts[kind] and kind != "affected"]
+    told = [f"{number} {kind}" for number, kind in lines]
+    if told:
+        told[0] = told[0].replace(" ", " line " if lines[0][0] == 1 else " lines ")
+    parts = [", ".join(told)] if told else []
+    if found.training:
+        parts.append(f"{len(found.training)} setting{'s' * (len(found.training) != 1)} of `train:`")
+    for total in found.totals:
+        if total.name in ("parameters", "multiply_adds") and total.before != total.after:
+            name, before, after, _, share = _total(total)
+            parts.append(f"{name} {before} -> {after}" + (f" ({share})" if share else ""))
+    return "; ".join(parts)
 
 
 class _Text:

@@ -163,6 +163,19 @@ def test_parameters_of_a_file() -> None:
         netspec.parse(text, values={"widht": "6"})
 
 
+def test_values_and_choices_of_parameters_are_kept() -> None:
+    text = (
+        "param width = 4 in {4, (2*4), 4}\nparam twice = (2*width)\nparam act = relu in {relu, gelu}\n"
+        "input 10\ndense twice; activate act\nsoftmax 2\n"
+    )
+    net = netspec.parse(text)
+    assert dict(net.choices) == {"width": ("4", "(2*4)"), "act": ("relu", "gelu")}
+    assert dict(net.values) == {"width": "4", "twice": "(2*width)", "act": "relu"}
+    other = netspec.parse(text, values={"width": "(2*4)"})
+    assert dict(other.values) == {"width": "(2*4)", "twice": "(2*width)", "act": "relu"}
+    assert other.choices["width"] == ("4", "(2*4)") and other.by_name["dense1"].shape.size == 16
+
+
 def test_budgets() -> None:
     text = "input 28x28x1\nconv 4 5x5\nconv 8 3x3 stride2\nglobal\nsoftmax 10\nexpect {}\n"
     for held in ("params == 490", "macs < 1M, layers <= 6", "receptive_field == 7", "params <= (5*98)"):
