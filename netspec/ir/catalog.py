@@ -57,7 +57,11 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
     },
     "data": {"netspec.settings.data": "mnist digits csv npz"},
     "loss": {"netspec.settings.loss": "crossentropy bce mse"},
-    "optimizer": {"netspec.settings.optimizer": "sgd momentum nesterov adagrad rmsprop adam adamw"},
+    "optimizer": {
+        "netspec.settings.optimizer": (
+            "sgd momentum nesterov adagrad rmsprop adadelta adam adamw adamax nadam radam asgd rprop adafactor"
+        )
+    },
     "schedule": {"netspec.settings.schedule": "constant exponential inverse step cosine"},
     "metric": {"netspec.settings.metric": "accuracy mae rmse"},
     "setting": {

@@ -70,7 +70,7 @@ class NumpyProgram:
         self.fused = output.word == loss.fuses
         self.trained = output.inputs[0] if self.fused else output.name
         optimizer = settings.get("optimizer") or Sgd()
-        self.optimizer = rules.find(type(optimizer))(optimizer, self.store.values)
+        self.optimizer = rules.find(type(optimizer))(optimizer, self.store.values, self.store.shapes)
         regularize, clip, seed = (settings.get(name) for name in ("regularize", "clip", "seed"))
         self.regularize = regularize if isinstance(regularize, Regularize) else None
         self.largest_norm = clip.norm if isinstance(clip, Clip) else None

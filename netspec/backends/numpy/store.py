@@ -17,6 +17,8 @@ class Store:
     def __init__(self, net: Net, dtype: str) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         trainable = {name: param for name, param in net.parameters.items() if param.trainable}
+        self.shapes = [param.shape for param in trainable.values()]
+        """The shapes of the parameters that are trained, in the order of the buffers."""
         size = sum(param.size for param in trainable.values())
         self.values = np.zeros(size, self.dtype)
         self.gradients = np.zeros(size, self.dtype)
