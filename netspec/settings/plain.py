@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from netspec.ir.definition import argument, option, word
 from netspec.ir.training import Plain
 from netspec.ir.values import Real, Whole, Word
@@ -37,17 +39,28 @@ class Seed(Plain):
 
 @word("regularize")
 class Regularize(Plain):
-    """Adds to the loss l2 / 2 * sum w^2 + l1 * sum |w| over the weights; biases and normalisation are left alone."""
+    """Adds to the loss l2 / 2 * sum w^2 + l1 * sum |w| over the weights; biases and normalisation are left alone.
+
+    `decay` is decoupled from the loss (Loshchilov and Hutter 2017): w <- w - rate * decay * w before each step, of the
+    same weights, with any optimiser and the rate of that step.
+    """
 
     l2: float = option(Real(0), "weight of the squares", default=0.0)
     l1: float = option(Real(0), "weight of the absolute values", default=0.0)
+    decay: float = option(Real(0), "share of the weights taken away, times the rate", default=0.0)
 
 
 @word("clip")
 class Clip(Plain):
-    """Scales the gradient down where its norm over all parameters is larger."""
+    """Makes the gradient smaller where it is large: first each of its entries, then its norm over all parameters.
 
-    norm: float = option(Real(0, open_low=True), "largest norm")
+    `value` cuts entries off at -value and value, `norm` scales all of them down where their norm is larger.
+    """
+
+    any_of: ClassVar[tuple[str, ...]] = ("norm", "value")
+
+    norm: float | None = option(Real(0, open_low=True, example=1), "largest norm", default=None)
+    value: float | None = option(Real(0, open_low=True), "largest absolute value of an entry", default=None)
 
 
 @word("stop")

@@ -96,7 +96,7 @@ def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
     training = net.training or Training({})
     for text in overrides:
         training = override(training, text)
-    if overrides and net.training:
+    if overrides:
         context = Context(Source(net.text, net.name))
         check_training(context, net, training)
         context.diagnostics.raise_if_any()

@@ -8,13 +8,13 @@ import pytest
 import netspec
 from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError
-from netspec.passes.count import memory_of
 from netspec.ir import catalog
+from netspec.passes.count import memory_of
 from netspec.train.events import Observer, Row, Step
 from netspec.train.loop import batches, train
 from netspec.train.options import resolve
 
-EXTRAS = "schedule exponential to=0.001 over=8\n    clip norm=0.5\n    regularize l2=0.01 l1=0.001"
+EXTRAS = "schedule exponential to=0.001 over=8\n    clip norm=0.5 value=0.2\n    regularize l2=0.01 l1=0.001 decay=0.1"
 OPTIMIZERS = {
     "sgd": "sgd 0.1",
     "momentum": "momentum 0.05",

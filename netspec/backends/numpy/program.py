@@ -73,7 +73,7 @@ class NumpyProgram:
         self.optimizer = rules.find(type(optimizer))(optimizer, self.store.values, self.store.shapes)
         regularize, clip, seed = (settings.get(name) for name in ("regularize", "clip", "seed"))
         self.regularize = regularize if isinstance(regularize, Regularize) else None
-        self.largest_norm = clip.norm if isinstance(clip, Clip) else None
+        self.clip = clip if isinstance(clip, Clip) else None
         self.random = generator(seed.value if isinstance(seed, Seed) else 0, "layers")
         self.augmentation = augmentation_of(self.net, settings, rules)
         self.steps = 0
@@ -139,13 +139,23 @@ class NumpyProgram:
         loss, plan, gradient = self._loss(given, targets)
         plan.backward(gradient)
         loss += self._penalty()
+        if self.clip is not None:
+            self._clip(self.clip)
+        store, regularize = self.store, self.regularize
+        if regularize is not None and regularize.decay:
+            np.multiply(store.values, 1 - rate * regularize.decay, out=store.values, where=store.penalised)
+        self.optimizer.step(store.values, store.gradients, rate)
+        return loss
+
+    def _clip(self, clip: Clip) -> None:
+        """Make the gradient smaller, entries before the norm."""
         gradients = self.store.gradients
-        if self.largest_norm is not None:
+        if clip.value is not None:
+            np.clip(gradients, -clip.value, clip.value, out=gradients)
+        if clip.norm is not None:
             norm = float(np.sqrt(gradients @ gradients))
             # 1e-6 as torch.nn.utils.clip_grad_norm_ has it
-            gradients *= min(1.0, self.largest_norm / (norm + 1e-6))
-        self.optimizer.step(self.store.values, gradients, rate)
-        return loss
+            gradients *= min(1.0, clip.norm / (norm + 1e-6))
 
     def _penalty(self) -> float:
         """Add the regularisation's gradient; its value."""

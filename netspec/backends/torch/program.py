@@ -116,9 +116,9 @@ class TorchProgram:
         self._apart = parameters if len(self.net.outputs) > 1 else []
         regularize, clip = training.get("regularize"), training.get("clip")
         self.regularize = regularize if isinstance(regularize, Regularize) else None
-        self.largest_norm = clip.norm if isinstance(clip, Clip) else None
         self.augmentation = augmentation_of(self.net, training, rules)
         self.steps = 0
+        self.clip = clip if isinstance(clip, Clip) else None
 
     def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
         """A prepared batch of every input on the device; integers (words, classes) stay integers.
@@ -163,10 +163,8 @@ class TorchProgram:
         return loss if self.regularize is None else loss + self._penalty(self.regularize)
 
     def _penalty(self, regularize: Regularize) -> Tensor:
-        """On weights; vectors are biases, scales and shifts."""
-        weights = [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
         penalty = torch.zeros((), dtype=self.dtype, device=self.torch_device)
-        for weight in weights:
+        for weight in self._weights():
             if regularize.l2:
                 penalty = penalty + regularize.l2 / 2 * weight.square().sum()
             if regularize.l1:
@@ -203,12 +201,30 @@ class TorchProgram:
         for parameter in self._apart:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        if self.largest_norm is not None:
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.largest_norm)
+        self._clip()
+        self._decay(rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
         return loss.detach()
+
+    def _clip(self) -> None:
+        """Make the gradient smaller, entries before the norm."""
+        if self.clip is not None and self.clip.value is not None:
+            nn.utils.clip_grad_value_(self.module.parameters(), self.clip.value)
+        if self.clip is not None and self.clip.norm is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.clip.norm)
+
+    def _decay(self, rate: float) -> None:
+        """Take the decay of a step away from the weights."""
+        if self.regularize is not None and self.regularize.decay:
+            with torch.no_grad():
+                for weight in self._weights():
+                    weight.mul_(1 - rate * self.regularize.decay)
+
+    def _weights(self) -> list[nn.Parameter]:
+        """What is regularised: vectors are biases, scales and shifts."""
+        return [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
 
     def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
         """See `Program.evaluate`."""
