@@ -62,7 +62,11 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
             "sgd momentum nesterov adagrad rmsprop adadelta adam adamw adamax nadam radam asgd rprop adafactor"
         )
     },
-    "schedule": {"netspec.settings.schedule": "constant exponential inverse step cosine"},
+    "schedule": {
+        "netspec.settings.schedule": (
+            "constant exponential inverse step linear polynomial cosine warmup onecycle plateau"
+        )
+    },
     "metric": {"netspec.settings.metric": "accuracy mae rmse"},
     "setting": {
         "netspec.settings.plain": "batch epochs steps seed regularize clip stop",
@@ -75,7 +79,7 @@ PLANNED: Final[dict[str, frozenset[str]]] = {
     "layer": frozenset(["unpool"]),
     "data": frozenset("idx images text pairs series".split()),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),
-    "schedule": frozenset("warmup onecycle plateau".split()),
+    "schedule": frozenset(),
     "setting": frozenset("inputs target average".split()),
     "metric": frozenset(),
     "optimizer": frozenset(),

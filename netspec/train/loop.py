@@ -79,10 +79,11 @@ def train(
 ) -> Result:
     """Train a program on data.  It ends with the best weights where a validation part decides, else with the last.
 
-    The validation part is `loaded.validation`, or, where `stop` is set, held out from the training examples.  Without
-    one the test examples give the curves, and decide nothing.  A last batch of one example is joined to the one
-    before it: batch normalisation has no variance of one.  `should_stop` is asked after each step.  From `start`, with
-    the same settings and data, the run goes on as if it had never been interrupted, to the last bit.
+    The validation part is `loaded.validation`, or held out from the training examples where `stop` or the schedule
+    watches a figure on one.  Without one the test examples give the curves, and decide nothing.  A last batch of one
+    example is joined to the one before it: batch normalisation has no variance of one.  `should_stop` is asked after
+    each step.  From `start`, with the same settings and data, the run goes on as if it had never been interrupted, to
+    the last bit.
 
     Raises `SpecError` N704 where the loss is not finite or the backend fails, N703 where `start` does not fit.
     """
@@ -103,8 +104,8 @@ class _Run:
         self.net, self.program, self.options = net, program, options
         self.observers, self.should_stop, self.saving = observers, should_stop, saving
         learnt, held = loaded.train, loaded.validation
-        if held is None and options.stop:
-            learnt, held = split(learnt, options.stop.validation, options.seed)
+        if held is None and options.validation is not None:
+            learnt, held = split(learnt, options.validation, options.seed)
         self.part: Part = "test" if held is None else "val"
         self.data = Prepared.of(learnt)
         self.test = Prepared.of(loaded.test)
@@ -118,6 +119,7 @@ class _Run:
         formula = metrics.get(figure.partition(".")[2])
         self.best = _Best(figure, bool(formula and formula.higher_is_better))
         self.at = Position()
+        self.watched: tuple[float, ...] = ()
         self.pending: list[tuple[int, int, SupportsFloat]] = []
         """Losses that were not read yet: step, number of examples, loss."""
         self.read_every = 1 if program.device.startswith("cpu") else READ_EVERY
@@ -202,7 +204,9 @@ class _Run:
 
     def step(self, chosen: Array) -> None:
         """Learn from the examples of one batch, of which this process takes its share."""
-        rate = self.options.schedule.rate(self.options.optimizer.rate, self.at.step, self.steps)
+        rate = self.options.schedule.rate(
+            self.options.optimizer.rate, self.at.step, self.steps, self.history()
+        )
         group, whole = self.program.group, len(chosen)
         # even places: mixup mixes neighbours
         places = [whole * rank // group.size // 2 * 2 for rank in range(group.size)]
@@ -216,6 +220,13 @@ class _Run:
         self.pending.append((self.at.step, whole, loss))
         if len(self.pending) >= self.read_every:
             self.read()
+
+    def history(self) -> tuple[float, ...]:
+        """The figure that the schedule watches, after each epoch so far."""
+        if watched := self.options.schedule.watches:
+            new = self.at.rows[len(self.watched) :]
+            self.watched = (*self.watched, *(row.figures()[watched] for row in new))
+        return self.watched
 
     def wishes(self) -> tuple[bool, bool]:
         """Whether the run is to stop, and whether it is to be saved: if any of the processes says so, all do it."""
