@@ -69,7 +69,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
     },
     "metric": {"netspec.settings.metric": "accuracy mae rmse"},
     "setting": {
-        "netspec.settings.plain": "batch epochs steps seed regularize clip stop",
+        "netspec.settings.plain": "batch epochs steps seed regularize clip average stop",
         "netspec.settings.augment": "augment",
     },
 }
@@ -80,7 +80,7 @@ PLANNED: Final[dict[str, frozenset[str]]] = {
     "data": frozenset("idx images text pairs series".split()),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),
     "schedule": frozenset(),
-    "setting": frozenset("inputs target average".split()),
+    "setting": frozenset("inputs target".split()),
     "metric": frozenset(),
     "optimizer": frozenset(),
 }

@@ -87,7 +87,7 @@ class Observer:
         """After a step, once its loss was read."""
 
     def finished_epoch(self, row: Row) -> None:
-        """After an epoch; the program holds the weights of its end."""
+        """After an epoch; the program holds the weights of its end, or their average where weights are averaged."""
 
     def close(self) -> None:
         """The run is over, in whatever way."""

@@ -9,7 +9,8 @@ processes work on one run, each learns from its share of every batch, and all co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil, isfinite
 from time import perf_counter
@@ -78,6 +79,7 @@ def train(
     start: Moment | None = None,
 ) -> Result:
     """Train a program on data.  It ends with the best weights where a validation part decides, else with the last.
+    Where weights are averaged, these are averages, and so are those that the figures of an epoch are measured with.
 
     The validation part is `loaded.validation`, or held out from the training examples where `stop` or the schedule
     watches a figure on one.  Without one the test examples give the curves, and decide nothing.  A last batch of one
@@ -125,7 +127,7 @@ class _Run:
         self.read_every = 1 if program.device.startswith("cpu") else READ_EVERY
 
     def run(self, start: Moment | None) -> Result:
-        self.program.begin(self.options.training)
+        self.program.begin(self.options.training, self.steps)
         if start:
             self.go_on(start)
         self.began = self.saved = perf_counter()
@@ -165,13 +167,14 @@ class _Run:
     def result(self, ended: Ended) -> Result:
         rows = self.at.rows
         best_epoch = len(rows)
-        test = None
+        test: Figures | None
         if ended != "interrupted" and self.part == "val":
             best_epoch = self.best.epoch
             self.program.load(self.best.weights)
             test = self.evaluate(self.test)
-        elif ended != "interrupted":
-            test = rows[-1].new
+        else:
+            self.program.use_average(True)
+            test = None if ended == "interrupted" else rows[-1].new
         return Result(rows, ended, self.at.step, best_epoch, test, self.seconds(), self.part)
 
     def seconds(self) -> float:
@@ -255,7 +258,8 @@ class _Run:
 
     def finish_epoch(self) -> None:
         norms = self.norms()
-        new = self.evaluate(self.new)
+        with self.averaged():
+            new = self.evaluate(self.new)
         self.lap()
         at = self.at
         if not isfinite(new.loss):
@@ -266,14 +270,25 @@ class _Run:
         if self.part == "val":
             value = row.figures()[self.best.figure]
             if self.best.improves(value):
-                weights = self.program.parameters()
+                with self.averaged():
+                    weights = self.program.parameters()
                 self.best = _Best(self.best.figure, self.best.higher, value, at.epoch, weights)
                 row = replace(row, best=True)
         self.at = Position(
             at.step, at.epoch + 1, rate=at.rate, gradients=norms, rows=(*at.rows, row), seconds=at.seconds
         )
-        for observer in self.observers:
-            observer.finished_epoch(row)
+        with self.averaged():
+            for observer in self.observers:
+                observer.finished_epoch(row)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The averaged weights are in the place of those that are trained, where weights are averaged."""
+        self.program.use_average(True)
+        try:
+            yield
+        finally:
+            self.program.use_average(False)
 
     def norms(self) -> dict[str, float]:
         """Those of the last step, which may have been done before an interruption."""

@@ -20,7 +20,7 @@ def program_of(backend: str, settings: str, dtype: str) -> tuple[Program, Traini
     net = netspec.parse(text, name="points.net")
     program = netspec.compile(net, backend, dtype=dtype, device="cpu")
     assert net.training is not None
-    program.begin(net.training)
+    program.begin(net.training, 2 * HALF)
     return program, net.training
 
 
@@ -63,6 +63,12 @@ def goes_on(points: Loaded, backend: str, settings: str, dtype: str) -> None:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_an_optimiser_goes_on_where_it_was(points: Loaded, backend: str, optimizer: str, dtype: str) -> None:
     goes_on(points, backend, f"optimizer {optimizer}", dtype)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("settings", ["average ema=0.9", "average last=0.8", "average last=0.2"])
+def test_an_average_goes_on_where_it_was(points: Loaded, backend: str, settings: str) -> None:
+    goes_on(points, backend, f"optimizer adam\n    {settings}", "float32")
 
 
 @pytest.mark.parametrize(("optimizer", "size"), [("sgd", 1), ("momentum", 1 + 67), ("adam", 1 + 2 * 67)])

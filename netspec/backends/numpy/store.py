@@ -37,6 +37,12 @@ class Store:
             self.penalised[stretch] = len(param.shape) > 1
             start = stretch.stop
 
+    @property
+    def changing(self) -> dict[str, Array]:
+        """What training changes: `values`, and the states by name."""
+        states = {name: view for name, view in self.views.items() if name not in self.gradient_views}
+        return {"values": self.values, **states}
+
     def load(self, values: Mapping[str, Array]) -> None:
         """Overwrite all parameters and states."""
         for name, view in self.views.items():

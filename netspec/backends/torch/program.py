@@ -23,10 +23,13 @@ from netspec.backends import (
     channels_last,
     check_memory,
     check_values,
+    inside,
     on_each,
+    under,
 )
 from netspec.backends.augmentation import augmentation_of
 from netspec.backends.room import free_memory
+from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.device import find_device
 from netspec.backends.torch.optimizer import memory_of, set_memory
@@ -36,7 +39,7 @@ from netspec.ir.net import Net
 from netspec.ir.training import Loss, Training
 from netspec.passes.check import loss_of
 from netspec.settings.optimizer import Sgd
-from netspec.settings.plain import Clip, Regularize, Seed
+from netspec.settings.plain import Average, Clip, Regularize, Seed
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -92,17 +95,17 @@ class TorchProgram:
         self._fitting: set[tuple[int, ...]] = set()
         self._prepare(Training({}))
 
-    def begin(self, training: Training) -> None:
+    def begin(self, training: Training, steps: int = 0) -> None:
         """See `Program.begin`.
 
         Seeds PyTorch's own generator, the one for the whole process: dropout and noise draw from it and can draw
         from no other.
         """
-        self._prepare(training)
+        self._prepare(training, steps)
         seed = training.get("seed")
         torch.manual_seed(seed.value if isinstance(seed, Seed) else 0)
 
-    def _prepare(self, training: Training) -> None:
+    def _prepare(self, training: Training, steps: int = 0) -> None:
         loss: Loss = loss_of(self.net, training)
         self.fused = is_fused(self.net) and self.net.outputs[-1].word == loss.fuses
         self._trained: Any = self.module.logits if self.fused else self.module
@@ -119,6 +122,10 @@ class TorchProgram:
         self.augmentation = augmentation_of(self.net, training, rules)
         self.steps = 0
         self.clip = clip if isinstance(clip, Clip) else None
+        average, changing = training.get("average"), self._named(self.module.state_dict())
+        self.average = (
+            Averaged(average, changing, average.before(steps)) if isinstance(average, Average) else None
+        )
 
     def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
         """A prepared batch of every input on the device; integers (words, classes) stay integers.
@@ -206,6 +213,8 @@ class TorchProgram:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+        if self.average is not None:
+            self.average.step()
         return loss.detach()
 
     def _clip(self) -> None:
@@ -261,13 +270,19 @@ class TorchProgram:
             for name, key in self._keys.items():
                 state[key].copy_(to_tensor(values[name]))
 
+    def use_average(self, on: bool) -> None:
+        """See `Program.use_average`."""
+        if self.average is not None:
+            self.average.use(on)
+
     def memory(self) -> dict[str, Array]:
         """See `Program.memory`."""
         generators = {"random.cpu": torch.get_rng_state()}
         if self.torch_device.type == "cuda":
             generators["random.cuda"] = torch.cuda.get_rng_state(self.torch_device)
         optimizer = memory_of(self.optimizer, self._optimized) if self.optimizer else {}
-        numbers = {**optimizer, **generators, "steps": torch.tensor(self.steps)}
+        average = under("average", self.average.memory()) if self.average is not None else {}
+        numbers = {**optimizer, **average, **generators, "steps": torch.tensor(self.steps)}
         return {name: self._array(value).copy() for name, value in numbers.items()}
 
     def recall(self, memory: Mapping[str, Array]) -> None:
@@ -276,6 +291,8 @@ class TorchProgram:
         try:
             if self.optimizer:
                 set_memory(self.optimizer, self._optimized, tensors)
+            if self.average is not None:
+                self.average.recall(inside("average", tensors))
             torch.set_rng_state(tensors["random.cpu"])
             if self.torch_device.type == "cuda":
                 torch.cuda.set_rng_state(tensors["random.cuda"], self.torch_device)
