@@ -177,18 +177,19 @@ def mixed_groups(sound: Any, self: Any, x: Array, training: bool) -> Array:
 
 
 class UncorrectedAdam(AdamRule):
-    def step(self, values: Array, gradients: Array, rate: float) -> None:
-        settings = self.optimizer
-        self.first += (1 - settings.beta1) * (gradients - self.first)
-        self.second += (1 - settings.beta2) * (gradients**2 - self.second)
-        values -= rate * self.first / (np.sqrt(self.second) + settings.eps)
+    def update(self, values: Array, gradients: Array, rate: float) -> None:
+        settings, mean, square = self.optimizer, self.state["mean"], self.state["square"]
+        mean += (1 - settings.beta1) * (gradients - mean)
+        square += (1 - settings.beta2) * (gradients**2 - square)
+        values -= rate * mean / (np.sqrt(square) + settings.eps)
 
 
 class ReversedMomentum(MomentumRule):
-    def step(self, values: Array, gradients: Array, rate: float) -> None:
-        self.first *= 1 - self.optimizer.momentum
-        self.first += gradients
-        values -= rate * self.first
+    def update(self, values: Array, gradients: Array, rate: float) -> None:
+        velocity = self.state["velocity"]
+        velocity *= 1 - self.optimizer.momentum
+        velocity += gradients
+        values -= rate * velocity
 
 
 def penalising_everything(sound: Any) -> Any:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Final, NamedTuple, Protocol, SupportsFloat, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, SupportsFloat, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -88,10 +88,11 @@ class Program(Protocol):
     def predict(self, inputs: Arrays) -> Any:
         """Outputs for a batch, both as the spec writes shapes, the example axis first; probabilities, not logits."""
 
-    def begin(self, training: Training) -> None:
-        """Take loss, optimiser, augmentation, regularisation, clipping and seed from the settings.
+    def begin(self, training: Training, steps: int = 0) -> None:
+        """Take what says how a step is made (loss, optimiser, augmentation, seed, ...) from the settings.
 
-        The optimiser starts afresh, and so does the count of steps.
+        All starts afresh: the optimiser, the average, the count of steps.  `steps` is how many there will be, 0 where
+        that is not known: `average last=` then is of all.
         """
 
     def train_step(
@@ -118,10 +119,17 @@ class Program(Protocol):
     def load(self, values: Mapping[str, Array]) -> None:
         """Replace parameters and states; raises `SpecError` N703 where names or shapes do not fit."""
 
+    def use_average(self, on: bool) -> None:
+        """Put the averaged weights and states in the place of those that are trained, and back.
+
+        Nothing happens where none are averaged, or not yet.  While they are there, nothing is trained or remembered.
+        """
+
     def memory(self) -> dict[str, Array]:
         """Copies of what decides the steps to come beside the parameters.
 
-        The optimiser's numbers, the generators, and under `steps` how many steps were done: a whole number, 0-d int64.
+        That is what the optimiser, the average and the random generators hold, and under `steps` how many steps were
+        done: a whole number, 0-d int64.
         """
 
     def recall(self, memory: Mapping[str, Array]) -> None:
@@ -216,6 +224,20 @@ def channels_first(array: Array) -> Array:
 def channels_last(array: Array) -> Array:
     """The inverse of `channels_first`."""
     return np.moveaxis(array, -3, -1) if array.ndim >= 4 else array
+
+
+V = TypeVar("V")
+
+
+def under(prefix: str, values: Mapping[str, V]) -> dict[str, V]:
+    """Values by name, the name of what holds them in front: `optimizer.count`."""
+    return {f"{prefix}.{name}": value for name, value in values.items()}
+
+
+def inside(prefix: str, values: Mapping[str, V]) -> dict[str, V]:
+    """The inverse of `under`: those of one holder by their own names."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): value for name, value in values.items() if name.startswith(start)}
 
 
 def check_memory(have: Mapping[str, Array], wanted: Mapping[str, Array]) -> None:

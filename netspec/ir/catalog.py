@@ -60,11 +60,19 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.settings.text": "text pairs",
     },
     "loss": {"netspec.settings.loss": "crossentropy bce mse"},
-    "optimizer": {"netspec.settings.optimizer": "sgd momentum nesterov adagrad rmsprop adam adamw"},
-    "schedule": {"netspec.settings.schedule": "constant exponential inverse step cosine"},
+    "optimizer": {
+        "netspec.settings.optimizer": (
+            "sgd momentum nesterov adagrad rmsprop adadelta adam adamw adamax nadam radam asgd rprop adafactor"
+        )
+    },
+    "schedule": {
+        "netspec.settings.schedule": (
+            "constant exponential inverse step linear polynomial cosine warmup onecycle plateau"
+        )
+    },
     "metric": {"netspec.settings.metric": "accuracy mae rmse"},
     "setting": {
-        "netspec.settings.plain": "batch epochs steps seed regularize clip stop",
+        "netspec.settings.plain": "batch epochs steps seed regularize clip average stop",
         "netspec.settings.augment": "augment",
     },
 }
@@ -74,8 +82,8 @@ PLANNED: Final[dict[str, frozenset[str]]] = {
     "layer": frozenset(["unpool"]),
     "data": frozenset(),
     "loss": frozenset("mae l1 huber hinge kl ctc".split()),
-    "schedule": frozenset("warmup onecycle plateau".split()),
-    "setting": frozenset("inputs target average".split()),
+    "schedule": frozenset(),
+    "setting": frozenset("inputs target".split()),
     "metric": frozenset(),
     "optimizer": frozenset(),
 }

@@ -91,6 +91,10 @@ class Definition:
     """A word of the language.  Subclasses are made by the `word` decorator."""
 
     word: ClassVar[str]
+    any_of: ClassVar[tuple[str, ...]] = ()
+    """Arguments, None unless given, of which at least one is given."""
+    only_one: ClassVar[bool] = False
+    """Not more than one of them."""
 
     @classmethod
     def family(cls) -> str:

@@ -6,6 +6,7 @@ The bases of the settings live here, so that a network can hold them; the settin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import ClassVar, Final
@@ -46,15 +47,50 @@ class Optimizer(Definition):
 
 
 class Schedule(Definition):
-    """How the step size changes while training."""
+    """How the step size changes while training; a pure function of the step and of what the epochs came to."""
 
-    def rate(self, base: float, step: int, steps: int) -> float:
-        """The step size at a step (counted from 0) of `steps` in all, given the optimiser's own rate `base`."""
+    formula: ClassVar[str] = ""
+    """The step size as people write it, in the names of the arguments, `rate` (the optimiser's own), `t` and `T`."""
+
+    @property
+    def watches(self) -> str:
+        """The figure that it follows, such as `val.loss`; empty where it follows none."""
+        return ""
+
+    @property
+    def holds_out(self) -> float | None:
+        """The share of the training data that this figure needs to be held out, None where it needs none."""
+        return None
+
+    def rate(self, base: float, step: int, steps: int, history: tuple[float, ...] = ()) -> float:
+        """The step size at a step (counted from 0) of `steps` in all, given the optimiser's own rate `base`.
+
+        `history` is the watched figure after each epoch that is finished.
+        """
         raise NotImplementedError
+
+    def formulas(self) -> tuple[str, ...]:
+        """The formula of this use, in one line or a few."""
+        return (self.formula,)
+
+    def with_numbers(self, base: float, steps: int | None) -> tuple[str, ...]:
+        """The same with numbers in the place of names; T stays where `steps` is None."""
+        values: dict[str, object] = {each.name: getattr(self, each.name) for each in self.arguments()}
+        values |= {"rate": base, "T": steps}
+        texts = {
+            name: f"{value:g}" if isinstance(value, float) else str(value)
+            for name, value in values.items()
+            if isinstance(value, int | float)
+        }
+        # `rate(t)` is the result
+        names = re.compile(rf"\b({'|'.join(texts)})\b(?!\()")
+        return tuple(names.sub(lambda found: texts[found[1]], line) for line in self.formulas())
 
 
 class Metric(Definition):
     """A figure that is reported beside the loss."""
+
+    higher_is_better: ClassVar[bool] = False
 
 
 class Plain(Definition):

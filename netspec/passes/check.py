@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.catalog import find
+from netspec.ir.definition import Definition
 from netspec.ir.layer import Layer, Origin
 from netspec.ir.net import Net
 from netspec.ir.training import Loss, Reader, Training
@@ -130,6 +132,9 @@ def check_training(context: Context, net: Net, training: Training) -> None:
         labels = Label(steps, "counts steps"), Label(epochs, "counts passes over the data")
         message = "the length is set by `epochs` or by `steps`, not by both"
         context.diagnostics.report("N406", message, *labels, fixes=drops(steps, epochs))
+    for name, use in settings.items():
+        if use.any_of:
+            _check_choice(context, use, spans[name])
     loss = loss_of(net, training)
     _check_loss(context, net, loss, spans)
     augment = settings.get("augment")
@@ -138,6 +143,23 @@ def check_training(context: Context, net: Net, training: Training) -> None:
     reader = settings.get("data")
     if isinstance(reader, Reader) and not context.diagnostics:
         _check_reader(context, net, reader, loss, spans["data"])
+
+
+def _check_choice(context: Context, use: Definition, span: Span) -> None:
+    """Of arguments that stand for one another, one is given."""
+    given = [name for name in use.any_of if getattr(use, name) is not None]
+    names = [f"`{name}=`" for name in use.any_of]
+    if not given:
+        kinds = {name: use.lookup().named[name].kind for name in use.any_of}
+        texts = [f"{span.text} {name}={kind.sample}" for name, kind in kinds.items()]
+        fixes = tuple(Fix((Edit(span, text),), f"`{text}`") for text in texts)
+        message = f"`{use.word}` needs {' or '.join(names)}"
+        context.diagnostics.report("N103", message, Label(span, "none is given"), fixes=fixes)
+    elif use.only_one and len(given) > 1:
+        ways = [replace(use, **dict.fromkeys(set(given) - {name})).written() for name in given]
+        fixes = tuple(Fix((Edit(span, text),), f"`{text}`") for text in ways)
+        message = f"`{use.word}` takes {' or '.join(names)}, not both"
+        context.diagnostics.report("N406", message, Label(span, "both are given"), fixes=fixes)
 
 
 def _check_loss(context: Context, net: Net, loss: Loss, spans: Mapping[str, Span]) -> None:

@@ -196,8 +196,9 @@ def _one_size(binder: Binder, extra: Sequence[tree.Item]) -> list[Fix]:
 
 
 def _named(binder: Binder, item: tree.Item) -> list[Fix]:
-    """`clip 1` where `clip norm=1` was meant: an option that must be given."""
-    required = [each for each in binder.definition.arguments() if each.required and not each.positional]
+    """`clip 1` where `clip norm=1` was meant: options that must be given, or one of them."""
+    arguments, any_of = binder.definition.arguments(), binder.definition.any_of
+    required = [each for each in arguments if (each.required or each.name in any_of) and not each.positional]
     text = binder.context.text(item)
     return [
         binder.replace(item, f"{each.name}={text}") for each in required if each.name not in binder.values

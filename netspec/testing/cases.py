@@ -36,6 +36,11 @@ _PLAIN_SETTINGS: Final = (
     "regularize l2=0.1 l1=0.05",
     "clip norm=0.05",
     "regularize l2=0.3\n    clip norm=0.4",
+    "regularize decay=0.5",
+    "clip value=0.02",
+    "clip norm=0.05 value=0.02",
+    "average ema=0.5",
+    "average last=1",
 )
 
 

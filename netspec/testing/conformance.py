@@ -298,6 +298,34 @@ def steps(bench: Bench) -> Iterator[Difference]:
     )
 
 
+def averages(bench: Bench) -> Iterator[Difference]:
+    """The averaged weights: those of the reference, in the place of the trained ones as long as they are wanted."""
+    if not bench.case.training.get("average"):
+        return
+    tested, wanted = bench.tested(training=True), bench.wanted(training=True)
+    tested.use_average(True)
+    yield from _compare_all(
+        "before the first step the value", tested.parameters(), bench.case.start("float64"), 0.0
+    )
+    tested.use_average(False)
+    for batch in bench.batches():
+        for program in (tested, wanted):
+            program.train_step(*batch, RATE)
+    trained, inputs = tested.parameters(), bench.case.inputs(bench.case.batch, "float64")
+    for program in (tested, wanted):
+        program.use_average(True)
+    values = tested.parameters(), wanted.parameters()
+    yield from _compare_all("the averaged value", *values, AFTER_STEPS)
+    yield from _compare(
+        "the output of the averaged weights", tested.predict(inputs), wanted.predict(inputs), AFTER_STEPS
+    )
+    if not any(_compare_all("the averaged value", values[0], trained, AFTER_STEPS)):
+        yield float("inf"), "the averaged weights are the trained ones"
+    for program in (tested, wanted):
+        program.use_average(False)
+    yield from _compare_all("the value put back", tested.parameters(), trained, 0.0)
+
+
 def exchange(bench: Bench) -> Iterator[Difference]:
     """Parameters and states of a trained program, loaded into the other, predict the same there."""
     inputs = bench.case.inputs(bench.case.batch, "float32")
@@ -320,7 +348,7 @@ def randomness(bench: Bench) -> Iterator[Difference]:
 
 Check: TypeAlias = Callable[[Bench], Iterator[Difference]]
 OWN: Final[tuple[Check, ...]] = (shapes, parameters, refusal, repeatable, nothing_changes, starts_afresh)
-COMPARED: Final[tuple[Check, ...]] = (outputs, evaluation, gradients, steps, exchange, randomness)
+COMPARED: Final[tuple[Check, ...]] = (outputs, evaluation, gradients, steps, averages, exchange, randomness)
 
 
 def run(case: Case, backend: str, reference: str = "numpy") -> list[Finding]:

@@ -66,7 +66,7 @@ class Row:
     best: bool = False
 
     def figures(self) -> dict[str, float]:
-        """The figures by the names that `stop` knows: `train.loss`, `val.loss`, `val.accuracy`."""
+        """The figures by the names that `stop` and `plateau` know: `train.loss`, `val.loss`, `val.accuracy`."""
         new = {"loss": self.new.loss, **self.new.metrics}
         return {"train.loss": self.loss, **{f"{self.part}.{name}": value for name, value in new.items()}}
 
@@ -87,7 +87,7 @@ class Observer:
         """After a step, once its loss was read."""
 
     def finished_epoch(self, row: Row) -> None:
-        """After an epoch; the program holds the weights of its end."""
+        """After an epoch; the program holds the weights of its end, or their average where weights are averaged."""
 
     def close(self) -> None:
         """The run is over, in whatever way."""

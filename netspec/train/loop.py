@@ -9,7 +9,8 @@ processes work on one run, each learns from its share of every batch, and all co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import ceil, isfinite
 from time import perf_counter
@@ -78,11 +79,13 @@ def train(
     start: Moment | None = None,
 ) -> Result:
     """Train a program on data.  It ends with the best weights where a validation part decides, else with the last.
+    Where weights are averaged, these are averages, and so are those that the figures of an epoch are measured with.
 
-    The validation part is `loaded.validation`, or, where `stop` is set, held out from the training examples.  Without
-    one the test examples give the curves, and decide nothing.  A last batch of one example is joined to the one
-    before it: batch normalisation has no variance of one.  `should_stop` is asked after each step.  From `start`, with
-    the same settings and data, the run goes on as if it had never been interrupted, to the last bit.
+    The validation part is `loaded.validation`, or held out from the training examples where `stop` or the schedule
+    watches a figure on one.  Without one the test examples give the curves, and decide nothing.  A last batch of one
+    example is joined to the one before it: batch normalisation has no variance of one.  `should_stop` is asked after
+    each step.  From `start`, with the same settings and data, the run goes on as if it had never been interrupted, to
+    the last bit.
 
     Raises `SpecError` N704 where the loss is not finite or the backend fails, N703 where `start` does not fit.
     """
@@ -103,8 +106,8 @@ class _Run:
         self.net, self.program, self.options = net, program, options
         self.observers, self.should_stop, self.saving = observers, should_stop, saving
         learnt, held = loaded.train, loaded.validation
-        if held is None and options.stop:
-            learnt, held = split(learnt, options.stop.validation, options.seed)
+        if held is None and options.validation is not None:
+            learnt, held = split(learnt, options.validation, options.seed)
         self.part: Part = "test" if held is None else "val"
         self.data = Prepared.of(learnt)
         self.test = Prepared.of(loaded.test)
@@ -118,12 +121,13 @@ class _Run:
         formula = metrics.get(figure.partition(".")[2])
         self.best = _Best(figure, bool(formula and formula.higher_is_better))
         self.at = Position()
+        self.watched: tuple[float, ...] = ()
         self.pending: list[tuple[int, int, SupportsFloat]] = []
         """Losses that were not read yet: step, number of examples, loss."""
         self.read_every = 1 if program.device.startswith("cpu") else READ_EVERY
 
     def run(self, start: Moment | None) -> Result:
-        self.program.begin(self.options.training)
+        self.program.begin(self.options.training, self.steps)
         if start:
             self.go_on(start)
         self.began = self.saved = perf_counter()
@@ -163,13 +167,14 @@ class _Run:
     def result(self, ended: Ended) -> Result:
         rows = self.at.rows
         best_epoch = len(rows)
-        test = None
+        test: Figures | None
         if ended != "interrupted" and self.part == "val":
             best_epoch = self.best.epoch
             self.program.load(self.best.weights)
             test = self.evaluate(self.test)
-        elif ended != "interrupted":
-            test = rows[-1].new
+        else:
+            self.program.use_average(True)
+            test = None if ended == "interrupted" else rows[-1].new
         return Result(rows, ended, self.at.step, best_epoch, test, self.seconds(), self.part)
 
     def seconds(self) -> float:
@@ -202,7 +207,9 @@ class _Run:
 
     def step(self, chosen: Array) -> None:
         """Learn from the examples of one batch, of which this process takes its share."""
-        rate = self.options.schedule.rate(self.options.optimizer.rate, self.at.step, self.steps)
+        rate = self.options.schedule.rate(
+            self.options.optimizer.rate, self.at.step, self.steps, self.history()
+        )
         group, whole = self.program.group, len(chosen)
         # even places: mixup mixes neighbours
         places = [whole * rank // group.size // 2 * 2 for rank in range(group.size)]
@@ -216,6 +223,13 @@ class _Run:
         self.pending.append((self.at.step, whole, loss))
         if len(self.pending) >= self.read_every:
             self.read()
+
+    def history(self) -> tuple[float, ...]:
+        """The figure that the schedule watches, after each epoch so far."""
+        if watched := self.options.schedule.watches:
+            new = self.at.rows[len(self.watched) :]
+            self.watched = (*self.watched, *(row.figures()[watched] for row in new))
+        return self.watched
 
     def wishes(self) -> tuple[bool, bool]:
         """Whether the run is to stop, and whether it is to be saved: if any of the processes says so, all do it."""
@@ -244,7 +258,8 @@ class _Run:
 
     def finish_epoch(self) -> None:
         norms = self.norms()
-        new = self.evaluate(self.new)
+        with self.averaged():
+            new = self.evaluate(self.new)
         self.lap()
         at = self.at
         if not isfinite(new.loss):
@@ -255,14 +270,25 @@ class _Run:
         if self.part == "val":
             value = row.figures()[self.best.figure]
             if self.best.improves(value):
-                weights = self.program.parameters()
+                with self.averaged():
+                    weights = self.program.parameters()
                 self.best = _Best(self.best.figure, self.best.higher, value, at.epoch, weights)
                 row = replace(row, best=True)
         self.at = Position(
             at.step, at.epoch + 1, rate=at.rate, gradients=norms, rows=(*at.rows, row), seconds=at.seconds
         )
-        for observer in self.observers:
-            observer.finished_epoch(row)
+        with self.averaged():
+            for observer in self.observers:
+                observer.finished_epoch(row)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The averaged weights are in the place of those that are trained, where weights are averaged."""
+        self.program.use_average(True)
+        try:
+            yield
+        finally:
+            self.program.use_average(False)
 
     def norms(self) -> dict[str, float]:
         """Those of the last step, which may have been done before an interruption."""

@@ -15,21 +15,11 @@ from netspec.passes.check import check_training, loss_of
 from netspec.passes.context import Context
 from netspec.passes.settings import bind_training
 from netspec.passes.suggest import suggest
+from netspec.settings.defaults import DEFAULTS
 from netspec.settings.metric import Accuracy, Mae, Rmse
-from netspec.settings.optimizer import Adam
 from netspec.settings.plain import Batch, Epochs, Seed, Steps, Stop
-from netspec.settings.schedule import Constant
-from netspec.source import Source
+from netspec.source import Source, Span
 from netspec.syntax.parser import parse
-
-DEFAULTS: Final[Mapping[str, Definition]] = {
-    "optimizer": Adam(),
-    "schedule": Constant(),
-    "batch": Batch(32),
-    "epochs": Epochs(10),
-    "seed": Seed(0),
-}
-"""What holds where the spec is silent; loss and metric follow from the output."""
 
 EXCLUDES: Final = {"epochs": "steps", "steps": "epochs"}
 """Settings of which a run has one: setting the one takes the other away."""
@@ -72,6 +62,11 @@ class Options:
         )
         raise error("N405", "training needs `data`: where the examples come from", notes=notes)
 
+    @property
+    def validation(self) -> float | None:
+        """The share of the training data to hold out where the data have no validation part; None for none."""
+        return self.stop.validation if self.stop else self.schedule.holds_out
+
     def to_json(self) -> dict[str, Any]:
         """Every setting by name, as a line and with all its arguments, and which are defaults or overrides."""
         uses = {**self.training.settings, "metric": self.metrics[0]}
@@ -91,12 +86,12 @@ def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
     """The settings of a run of `net`; `overrides` are texts such as `train.optimizer.rate=0.01`.
 
     Raises `SpecError`: N401 unknown setting, N102 and N105 from the changed line, N403, N404 and N406 where the
-    changed settings do not agree, N108 for a figure that `stop` cannot watch.
+    changed settings do not agree, N108 for a figure that `stop` or the schedule cannot watch.
     """
     training = net.training or Training({})
     for text in overrides:
         training = override(training, text)
-    if overrides and net.training:
+    if overrides:
         context = Context(Source(net.text, net.name))
         check_training(context, net, training)
         context.diagnostics.raise_if_any()
@@ -111,13 +106,15 @@ def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
     settings |= {"loss": loss}
     epochs, steps = (_setting(settings, "epochs", Epochs), _setting(settings, "steps", Steps))
     stop = _setting(settings, "stop", Stop)
-    if stop:
-        _check_figure(stop, metrics, training)
+    schedule = _needed(settings, "schedule", Schedule)
+    for setting, figure in (("stop", stop.on if stop else ""), ("schedule", schedule.watches)):
+        if figure:
+            _check_figure(figure, metrics, training.spans.get(setting))
     return Options(
         replace(training, settings=settings),
         loss,
         _needed(settings, "optimizer", Optimizer),
-        _needed(settings, "schedule", Schedule),
+        schedule,
         metrics,
         _needed(settings, "batch", Batch).size,
         epochs.count if epochs else None,
@@ -145,17 +142,17 @@ def _metrics_of(loss: Loss) -> tuple[Metric, ...]:
     return (Accuracy(),) if loss.fuses else (Mae(), Rmse())
 
 
-def _check_figure(stop: Stop, metrics: tuple[Metric, ...], training: Training) -> None:
+def _check_figure(figure: str, metrics: tuple[Metric, ...], span: Span | None) -> None:
     known = ["val.loss", *(f"val.{metric.word}" for metric in metrics), "train.loss"]
-    if stop.on in known:
+    if figure in known:
         return
-    tries = tuple(f"`on {near}`" for near in did_you_mean(stop.on, known))
+    tries = tuple(f"`on {near}`" for near in did_you_mean(figure, known))
     notes = (
         f"known here: {', '.join(known)}",
         "the test data decide nothing: `val` is held out from the training data",
     )
-    spans = [training.spans["stop"]] if "stop" in training.spans else []
-    raise error("N108", f"there is no figure `{stop.on}` to watch", *spans, tries=tries, notes=notes)
+    spans = [span] if span else []
+    raise error("N108", f"there is no figure `{figure}` to watch", *spans, tries=tries, notes=notes)
 
 
 # --- changes on the command line

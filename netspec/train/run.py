@@ -170,8 +170,8 @@ def settings(net: Net, options: Options, setup: Setup, loaded: Loaded, program: 
     validation = None
     if loaded.validation is not None:
         validation = {"examples": len(loaded.validation), "from": "the data"}
-    elif options.stop:
-        validation = {"fraction": options.stop.validation, "from": "held out from the training data"}
+    elif options.validation is not None:
+        validation = {"fraction": options.validation, "from": "held out from the training data"}
     new = "validation" if validation else "test"
     return {
         "schema": "netspec.settings/1",

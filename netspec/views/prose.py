@@ -135,8 +135,14 @@ class _Text:
 
     # --- statements that make no layer
 
+    def formula(self, text: str) -> str:
+        """A formula, what does not fit on its line further in below it."""
+        return fill(text, self.width, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
+
     def said(self, said: Said) -> Iterator[str]:
         yield self.wrapped(said.text, "  ")
+        if said.formulas:
+            yield "\n".join(self.formula(line) for line in said.formulas)
         if said.arguments:
             a = max(len(each.name) for each in said.arguments)
             b = max(len(each.value) for each in said.arguments)
@@ -145,6 +151,10 @@ class _Text:
                 fill(head + each.meaning, self.width, subsequent_indent=" " * len(head)).rstrip()
                 for head, each in zip(heads, said.arguments, strict=True)
             )
+        if said.rates:
+            width = max(len(f"{t:,}") for t, _ in said.rates)
+            lines = [f"  {t:>{width},}  {rate:.6g}" for t, rate in said.rates]
+            yield "\n".join([self.paint(f"  {'t':>{width}}  rate(t)", _DIM), *lines])
         if said.uses:
             more = [f"  and {len(said.uses) - _SHOWN} more"] if len(said.uses) > _SHOWN else []
             yield "\n".join([*(self.wrapped(use, "  ") for use in said.uses[:_SHOWN]), *more])

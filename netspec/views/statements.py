@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,8 +10,11 @@ from typing import Final
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Frame
 from netspec.ir.net import Net
+from netspec.ir.training import Optimizer, Schedule, Training
 from netspec.passes.budget import QUANTITIES
 from netspec.passes.count import Row, added, count
+from netspec.settings.defaults import DEFAULTS
+from netspec.settings.plain import Steps
 from netspec.source import Source
 from netspec.syntax import tree
 
@@ -32,6 +36,10 @@ class Said:
     text: str
     arguments: tuple[Value, ...] = ()
     uses: tuple[str, ...] = ()
+    formulas: tuple[str, ...] = ()
+    """Of a schedule: its formula in names, then in numbers."""
+    rates: tuple[tuple[int, float], ...] = ()
+    """Of a schedule: some steps, counted from 0, and the step size there."""
 
 
 def said(
@@ -83,9 +91,34 @@ def _setting(net: Net, source: Source, statement: tree.Statement) -> Said | None
     if definition is None:
         return None
     text = definition.summary()
+    if isinstance(definition, Schedule):
+        return _schedule(training, definition)
+    if isinstance(definition, Optimizer):
+        text = " ".join(definition.prose().split())
     if name == "data" and training.fallback is not None:
         text += f" Where that cannot be had, `{training.fallback.written()}`: {training.fallback.summary()}"
     return Said("setting", text, tuple(_arguments(definition)))
+
+
+def _schedule(training: Training, schedule: Schedule) -> Said:
+    """A schedule with its formula, and the step sizes that it comes to as far as they are known beforehand."""
+    optimizer, steps = training.get("optimizer") or DEFAULTS["optimizer"], training.get("steps")
+    base = optimizer.rate if isinstance(optimizer, Optimizer) else 0.0
+    total = steps.count if isinstance(steps, Steps) else None
+    named, numbers = schedule.formulas(), schedule.with_numbers(base, total)
+    needs_total = any(re.search(r"\bT\b", line) for line in numbers)
+    text = schedule.summary()
+    if needs_total:
+        text += " T, all steps, is the number of epochs times that of the batches in the data."
+    places = sorted({0, total // 4, total // 2, total}) if total is not None else _PLACES
+    known = not needs_total and not schedule.watches
+    rates = tuple((t, schedule.rate(base, t, total or 1)) for t in places) if known else ()
+    formulas = (*named, *(numbers if numbers != named else ()))
+    return Said("setting", text, tuple(_arguments(schedule)), formulas=formulas, rates=rates)
+
+
+_PLACES: Final = (0, 100, 1000, 10_000)
+"""The steps that are told where it is not known how many there will be."""
 
 
 def _arguments(definition: Definition) -> Iterator[Value]:

@@ -49,6 +49,7 @@ def test_a_run_leaves_its_folder(spec: Path, netspec: Run, capsys: pytest.Captur
         "beta1": 0.9,
         "beta2": 0.999,
         "eps": 1e-8,
+        "amsgrad": False,
     }
     assert settings["settings"]["seed"]["value"] == 3
     assert settings["overrides"] == ["train.seed=3"] and "optimizer" in settings["defaults"]

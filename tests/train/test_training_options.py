@@ -49,7 +49,11 @@ def test_a_whole_setting_is_changed(net: netspec.Net) -> None:
     assert options.optimizer == Sgd(0.1)
     assert (options.steps, options.epochs) == (7, None)
     assert options.reader.word == "digits" and options.training.fallback is None
-    assert options.to_json()["settings"]["clip"] == {"line": "clip norm=1", "norm": 1.0}
+    assert options.to_json()["settings"]["clip"] == {
+        "line": "clip norm=1",
+        "norm": 1.0,
+        "value": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,6 +71,7 @@ def test_a_whole_setting_is_changed(net: netspec.Net) -> None:
         ("train.stop=patience=2 on val.los", "N108", "`on val.loss`"),
         ("train.stop=patience=2 on test.loss", "N108", "the test data decide nothing"),
         ("train.loss=bce", "N403", "`sigmoid`"),
+        ("train.clip.norm=0", "N105", "a number above 0"),
         ("lr=1", "N401", "train.optimizer"),
     ],
 )

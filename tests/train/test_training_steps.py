@@ -8,20 +8,33 @@ import pytest
 import netspec
 from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError
+from netspec.ir import catalog
 from netspec.passes.count import memory_of
 from netspec.train.events import Observer, Row, Step
 from netspec.train.loop import batches, train
 from netspec.train.options import resolve
 
-EXTRAS = "schedule exponential to=0.001 over=8\n    clip norm=0.5\n    regularize l2=0.01 l1=0.001"
+EXTRAS = "schedule exponential to=0.001 over=8\n    clip norm=0.5 value=0.2\n    regularize l2=0.01 l1=0.001 decay=0.1"
 OPTIMIZERS = {
     "sgd": "sgd 0.1",
     "momentum": "momentum 0.05",
     "nesterov": "nesterov 0.05 momentum=0.8",
     "adagrad": "adagrad 0.05",
     "rmsprop": "rmsprop 0.01",
+    "rmsprop-centered": "rmsprop 0.01 centered",
+    "rmsprop-momentum": "rmsprop 0.01 momentum=0.8 centered decay=0.9",
+    "adadelta": "adadelta 0.7 eps=0.001",
     "adam": "adam 0.01 beta1=0.8",
+    "adam-amsgrad": "adam 0.05 beta2=0.9 amsgrad",
     "adamw": "adamw 0.01 decay=0.1",
+    "adamw-amsgrad": "adamw 0.01 beta2=0.8 amsgrad",
+    "adamax": "adamax 0.01",
+    "nadam": "nadam 0.01 momentum_decay=0.1",
+    "radam": "radam 0.01 beta2=0.9",
+    "asgd": "asgd 0.05 lambd=0.01",
+    "rprop": "rprop 0.001 most=0.01",
+    "adafactor": "adafactor 0.05",
+    "adafactor-eps": "adafactor 0.2 beta2_decay=-0.5 eps1=1e-3 eps2=0.1 d=2",
 }
 
 
@@ -54,14 +67,18 @@ def trained(backend: str, net: netspec.Net, loaded: Loaded) -> tuple[Seen, dict[
 @pytest.mark.parametrize("extras", ["", EXTRAS], ids=["plain", "schedule-clip-regularize"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_backends_agree_step_by_step(points: Loaded, optimizer: str, extras: str) -> None:
-    net = net_of(f"optimizer {optimizer}\n    batch 20\n    steps 20\n    {extras}")
+    net = net_of(f"optimizer {optimizer}\n    batch 20\n    steps 50\n    {extras}")
     (mine, my_weights), (theirs, their_weights) = (trained(name, net, points) for name in ("numpy", "torch"))
-    assert len(mine.losses) == 20
+    assert len(mine.losses) == 50
     np.testing.assert_allclose(mine.losses, theirs.losses, rtol=0, atol=1e-9)
     for name, value in my_weights.items():
         np.testing.assert_allclose(value, their_weights[name], rtol=0, atol=1e-9, err_msg=name)
     assert mine.rows[-1].gradients == pytest.approx(theirs.rows[-1].gradients, abs=1e-9)
     assert mine.rows[-1].new.metrics == theirs.rows[-1].new.metrics
+
+
+def test_every_optimiser_is_compared() -> None:
+    assert {text.split()[0] for text in OPTIMIZERS.values()} == set(catalog.words("optimizer"))
 
 
 @pytest.mark.parametrize(("output", "metric"), [("sigmoid 1", "accuracy"), ("dense 1", "rmse")])

@@ -20,9 +20,12 @@ from netspec.backends import (
     channels_last,
     check_memory,
     check_values,
+    inside,
     on_each,
+    under,
 )
 from netspec.backends.augmentation import augmentation_of
+from netspec.backends.numpy.average import Averaged
 from netspec.backends.numpy.kernel import Array, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
@@ -33,7 +36,7 @@ from netspec.ir.net import Net
 from netspec.ir.training import Loss, Training
 from netspec.passes.check import loss_of
 from netspec.settings.optimizer import Sgd
-from netspec.settings.plain import Clip, Regularize, Seed
+from netspec.settings.plain import Average, Clip, Regularize, Seed
 
 THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What says how many threads a product of matrices takes; all processors otherwise."""
@@ -57,12 +60,12 @@ class NumpyProgram:
         self.settings = Training({})
         self._prepare()
 
-    def begin(self, training: Training) -> None:
+    def begin(self, training: Training, steps: int = 0) -> None:
         """See `Program.begin`."""
         self.settings = training
-        self._prepare()
+        self._prepare(steps)
 
-    def _prepare(self) -> None:
+    def _prepare(self, steps: int = 0) -> None:
         settings = self.settings
         loss: Loss = loss_of(self.net, settings)
         self.loss = rules.find(type(loss))(loss)
@@ -70,10 +73,16 @@ class NumpyProgram:
         self.fused = output.word == loss.fuses
         self.trained = output.inputs[0] if self.fused else output.name
         optimizer = settings.get("optimizer") or Sgd()
-        self.optimizer = rules.find(type(optimizer))(optimizer, self.store.values)
+        self.optimizer = rules.find(type(optimizer))(optimizer, self.store.values, self.store.shapes)
         regularize, clip, seed = (settings.get(name) for name in ("regularize", "clip", "seed"))
         self.regularize = regularize if isinstance(regularize, Regularize) else None
-        self.largest_norm = clip.norm if isinstance(clip, Clip) else None
+        self.clip = clip if isinstance(clip, Clip) else None
+        average = settings.get("average")
+        self.average = (
+            Averaged(average, self.store.changing, average.before(steps))
+            if isinstance(average, Average)
+            else None
+        )
         self.random = generator(seed.value if isinstance(seed, Seed) else 0, "layers")
         self.augmentation = augmentation_of(self.net, settings, rules)
         self.steps = 0
@@ -139,13 +148,25 @@ class NumpyProgram:
         loss, plan, gradient = self._loss(given, targets)
         plan.backward(gradient)
         loss += self._penalty()
+        if self.clip is not None:
+            self._clip(self.clip)
+        store, regularize = self.store, self.regularize
+        if regularize is not None and regularize.decay:
+            np.multiply(store.values, 1 - rate * regularize.decay, out=store.values, where=store.penalised)
+        self.optimizer.step(store.values, store.gradients, rate)
+        if self.average is not None:
+            self.average.step()
+        return loss
+
+    def _clip(self, clip: Clip) -> None:
+        """Make the gradient smaller, entries before the norm."""
         gradients = self.store.gradients
-        if self.largest_norm is not None:
+        if clip.value is not None:
+            np.clip(gradients, -clip.value, clip.value, out=gradients)
+        if clip.norm is not None:
             norm = float(np.sqrt(gradients @ gradients))
             # 1e-6 as torch.nn.utils.clip_grad_norm_ has it
-            gradients *= min(1.0, self.largest_norm / (norm + 1e-6))
-        self.optimizer.step(self.store.values, gradients, rate)
-        return loss
+            gradients *= min(1.0, clip.norm / (norm + 1e-6))
 
     def _penalty(self) -> float:
         """Add the regularisation's gradient; its value."""
@@ -182,15 +203,24 @@ class NumpyProgram:
         check_values(self.net, values)
         self.store.load(values)
 
+    def use_average(self, on: bool) -> None:
+        """See `Program.use_average`."""
+        if self.average is not None:
+            self.average.use(on)
+
     def memory(self) -> dict[str, Array]:
         """See `Program.memory`."""
-        optimizer = {f"optimizer.{name}": array for name, array in self.optimizer.memory().items()}
-        return {**optimizer, "random": state_of(self.random), "steps": np.array(self.steps, np.int64)}
+        optimizer = under("optimizer", self.optimizer.memory())
+        average = under("average", self.average.memory()) if self.average is not None else {}
+        steps = np.array(self.steps, np.int64)
+        return {**optimizer, **average, "random": state_of(self.random), "steps": steps}
 
     def recall(self, memory: Mapping[str, Array]) -> None:
         """See `Program.recall`."""
         check_memory(memory, self.memory())
-        self.optimizer.recall({name.removeprefix("optimizer."): value for name, value in memory.items()})
+        self.optimizer.recall(inside("optimizer", memory))
+        if self.average is not None:
+            self.average.recall(inside("average", memory))
         set_state(self.random, memory["random"])
         self.steps = int(memory["steps"])
 

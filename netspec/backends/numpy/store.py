@@ -17,6 +17,8 @@ class Store:
     def __init__(self, net: Net, dtype: str) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         trainable = {name: param for name, param in net.parameters.items() if param.trainable}
+        self.shapes = [param.shape for param in trainable.values()]
+        """The shapes of the parameters that are trained, in the order of the buffers."""
         size = sum(param.size for param in trainable.values())
         self.values = np.zeros(size, self.dtype)
         self.gradients = np.zeros(size, self.dtype)
@@ -34,6 +36,12 @@ class Store:
             self.gradient_views[name] = self.gradients[stretch].reshape(param.shape)
             self.penalised[stretch] = len(param.shape) > 1
             start = stretch.stop
+
+    @property
+    def changing(self) -> dict[str, Array]:
+        """What training changes: `values`, and the states by name."""
+        states = {name: view for name, view in self.views.items() if name not in self.gradient_views}
+        return {"values": self.values, **states}
 
     def load(self, values: Mapping[str, Array]) -> None:
         """Overwrite all parameters and states."""

@@ -1,4 +1,4 @@
-"""PyTorch's own optimisers."""
+"""PyTorch's own optimisers, in their fused form where they have one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,22 @@ from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from netspec.backends.torch.code import rule
-from netspec.settings.optimizer import Adagrad, Adam, Adamw, Momentum, Nesterov, Rmsprop, Sgd
+from netspec.settings.optimizer import (
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    Adamw,
+    Asgd,
+    Momentum,
+    Nadam,
+    Nesterov,
+    Radam,
+    Rmsprop,
+    Rprop,
+    Sgd,
+)
 
 
 def memory_of(optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -25,7 +40,11 @@ def memory_of(optimizer: Optimizer, parameters: Mapping[str, Tensor]) -> dict[st
 
 
 def set_memory(optimizer: Optimizer, parameters: Mapping[str, Tensor], memory: Mapping[str, Tensor]) -> None:
-    """Make an optimiser remember what `memory_of` gave; its own names for it are those that the memory has."""
+    """Make an optimiser remember what `memory_of` gave; raises ValueError where another kind of optimiser did.
+
+    Each number keeps its type: PyTorch would give those of a parameter the parameter's, which is another one for what
+    it holds in float32 (`eta` of ASGD, `mu_product` of NAdam), and the steps to come would differ.
+    """
     places = {id(parameter): place for place, parameter in enumerate(optimizer.param_groups[0]["params"])}
     state: dict[int, dict[str, Tensor]] = {}
     for name, parameter in parameters.items():
@@ -40,6 +59,10 @@ def set_memory(optimizer: Optimizer, parameters: Mapping[str, Tensor], memory: M
                     f"{kind} remembers {_listed(wanted)} of `{name}`, and it holds {_listed(found)}"
                 )
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter in parameters.values():
+        found = state.get(places[id(parameter)], {})
+        held = optimizer.state[parameter]
+        held.update({what: value.to(held[what].device, copy=True) for what, value in found.items()})
 
 
 def _remembered(optimizer: Optimizer, parameter: Tensor) -> set[str]:
@@ -72,27 +95,87 @@ def momentum(settings: Momentum | Nesterov, parameters: list[Parameter]) -> Opti
 
 @rule(Adagrad)
 def adagrad(settings: Adagrad, parameters: list[Parameter]) -> Optimizer:
-    """`optim.Adagrad`."""
-    return optim.Adagrad(parameters, settings.rate, eps=settings.eps)
+    """`optim.Adagrad`, which has a fused form for the CPU."""
+    on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
+    return optim.Adagrad(parameters, settings.rate, eps=settings.eps, fused=on_cpu or None)
 
 
 @rule(Rmsprop)
 def rmsprop(settings: Rmsprop, parameters: list[Parameter]) -> Optimizer:
     """`optim.RMSprop`."""
-    return optim.RMSprop(parameters, settings.rate, alpha=settings.decay, eps=settings.eps)
+    return optim.RMSprop(
+        parameters,
+        settings.rate,
+        alpha=settings.decay,
+        eps=settings.eps,
+        momentum=settings.momentum,
+        centered=settings.centered,
+    )
+
+
+@rule(Adadelta)
+def adadelta(settings: Adadelta, parameters: list[Parameter]) -> Optimizer:
+    """`optim.Adadelta`."""
+    return optim.Adadelta(parameters, settings.rate, rho=settings.rho, eps=settings.eps)
 
 
 @rule(Adam)
 def adam(settings: Adam, parameters: list[Parameter]) -> Optimizer:
     """`optim.Adam`."""
-    betas = (settings.beta1, settings.beta2)
-    return optim.Adam(parameters, settings.rate, betas=betas, eps=settings.eps, fused=True)
+    return optim.Adam(parameters, **_adam(settings), amsgrad=settings.amsgrad, fused=True)
 
 
 @rule(Adamw)
 def adamw(settings: Adamw, parameters: list[Parameter]) -> Optimizer:
     """`optim.AdamW`."""
-    betas, decay = (settings.beta1, settings.beta2), settings.decay
     return optim.AdamW(
-        parameters, settings.rate, betas=betas, eps=settings.eps, weight_decay=decay, fused=True
+        parameters, **_adam(settings), weight_decay=settings.decay, amsgrad=settings.amsgrad, fused=True
+    )
+
+
+@rule(Adamax)
+def adamax(settings: Adamax, parameters: list[Parameter]) -> Optimizer:
+    """`optim.Adamax`."""
+    return optim.Adamax(parameters, **_adam(settings))
+
+
+@rule(Nadam)
+def nadam(settings: Nadam, parameters: list[Parameter]) -> Optimizer:
+    """`optim.NAdam`."""
+    return optim.NAdam(parameters, **_adam(settings), momentum_decay=settings.momentum_decay)
+
+
+@rule(Radam)
+def radam(settings: Radam, parameters: list[Parameter]) -> Optimizer:
+    """`optim.RAdam`."""
+    return optim.RAdam(parameters, **_adam(settings))
+
+
+def _adam(settings: Adam | Adamw | Adamax | Nadam | Radam) -> dict[str, Any]:
+    """What the optimisers made after Adam have in common."""
+    return {"lr": settings.rate, "betas": (settings.beta1, settings.beta2), "eps": settings.eps}
+
+
+@rule(Asgd)
+def asgd(settings: Asgd, parameters: list[Parameter]) -> Optimizer:
+    """`optim.ASGD`."""
+    return optim.ASGD(parameters, settings.rate, lambd=settings.lambd, alpha=settings.alpha)
+
+
+@rule(Rprop)
+def rprop(settings: Rprop, parameters: list[Parameter]) -> Optimizer:
+    """`optim.Rprop`."""
+    factors, steps = (settings.shrink, settings.grow), (settings.least, settings.most)
+    return optim.Rprop(parameters, settings.rate, etas=factors, step_sizes=steps)
+
+
+@rule(Adafactor)
+def adafactor(settings: Adafactor, parameters: list[Parameter]) -> Optimizer:
+    """`optim.Adafactor`."""
+    return optim.Adafactor(
+        parameters,
+        settings.rate,
+        beta2_decay=settings.beta2_decay,
+        eps=(settings.eps1, settings.eps2),
+        d=settings.d,
     )

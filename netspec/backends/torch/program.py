@@ -23,10 +23,13 @@ from netspec.backends import (
     channels_last,
     check_memory,
     check_values,
+    inside,
     on_each,
+    under,
 )
 from netspec.backends.augmentation import augmentation_of
 from netspec.backends.room import free_memory
+from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.device import find_device
 from netspec.backends.torch.optimizer import memory_of, set_memory
@@ -36,7 +39,7 @@ from netspec.ir.net import Net
 from netspec.ir.training import Loss, Training
 from netspec.passes.check import loss_of
 from netspec.settings.optimizer import Sgd
-from netspec.settings.plain import Clip, Regularize, Seed
+from netspec.settings.plain import Average, Clip, Regularize, Seed
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -92,17 +95,17 @@ class TorchProgram:
         self._fitting: set[tuple[int, ...]] = set()
         self._prepare(Training({}))
 
-    def begin(self, training: Training) -> None:
+    def begin(self, training: Training, steps: int = 0) -> None:
         """See `Program.begin`.
 
         Seeds PyTorch's own generator, the one for the whole process: dropout and noise draw from it and can draw
         from no other.
         """
-        self._prepare(training)
+        self._prepare(training, steps)
         seed = training.get("seed")
         torch.manual_seed(seed.value if isinstance(seed, Seed) else 0)
 
-    def _prepare(self, training: Training) -> None:
+    def _prepare(self, training: Training, steps: int = 0) -> None:
         loss: Loss = loss_of(self.net, training)
         self.fused = is_fused(self.net) and self.net.outputs[-1].word == loss.fuses
         self._trained: Any = self.module.logits if self.fused else self.module
@@ -116,9 +119,13 @@ class TorchProgram:
         self._apart = parameters if len(self.net.outputs) > 1 else []
         regularize, clip = training.get("regularize"), training.get("clip")
         self.regularize = regularize if isinstance(regularize, Regularize) else None
-        self.largest_norm = clip.norm if isinstance(clip, Clip) else None
         self.augmentation = augmentation_of(self.net, training, rules)
         self.steps = 0
+        self.clip = clip if isinstance(clip, Clip) else None
+        average, changing = training.get("average"), self._named(self.module.state_dict())
+        self.average = (
+            Averaged(average, changing, average.before(steps)) if isinstance(average, Average) else None
+        )
 
     def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
         """A prepared batch of every input on the device; integers (words, classes) stay integers.
@@ -163,10 +170,8 @@ class TorchProgram:
         return loss if self.regularize is None else loss + self._penalty(self.regularize)
 
     def _penalty(self, regularize: Regularize) -> Tensor:
-        """On weights; vectors are biases, scales and shifts."""
-        weights = [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
         penalty = torch.zeros((), dtype=self.dtype, device=self.torch_device)
-        for weight in weights:
+        for weight in self._weights():
             if regularize.l2:
                 penalty = penalty + regularize.l2 / 2 * weight.square().sum()
             if regularize.l1:
@@ -203,12 +208,32 @@ class TorchProgram:
         for parameter in self._apart:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        if self.largest_norm is not None:
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.largest_norm)
+        self._clip()
+        self._decay(rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+        if self.average is not None:
+            self.average.step()
         return loss.detach()
+
+    def _clip(self) -> None:
+        """Make the gradient smaller, entries before the norm."""
+        if self.clip is not None and self.clip.value is not None:
+            nn.utils.clip_grad_value_(self.module.parameters(), self.clip.value)
+        if self.clip is not None and self.clip.norm is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.clip.norm)
+
+    def _decay(self, rate: float) -> None:
+        """Take the decay of a step away from the weights."""
+        if self.regularize is not None and self.regularize.decay:
+            with torch.no_grad():
+                for weight in self._weights():
+                    weight.mul_(1 - rate * self.regularize.decay)
+
+    def _weights(self) -> list[nn.Parameter]:
+        """What is regularised: vectors are biases, scales and shifts."""
+        return [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
 
     def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
         """See `Program.evaluate`."""
@@ -245,13 +270,19 @@ class TorchProgram:
             for name, key in self._keys.items():
                 state[key].copy_(to_tensor(values[name]))
 
+    def use_average(self, on: bool) -> None:
+        """See `Program.use_average`."""
+        if self.average is not None:
+            self.average.use(on)
+
     def memory(self) -> dict[str, Array]:
         """See `Program.memory`."""
         generators = {"random.cpu": torch.get_rng_state()}
         if self.torch_device.type == "cuda":
             generators["random.cuda"] = torch.cuda.get_rng_state(self.torch_device)
         optimizer = memory_of(self.optimizer, self._optimized) if self.optimizer else {}
-        numbers = {**optimizer, **generators, "steps": torch.tensor(self.steps)}
+        average = under("average", self.average.memory()) if self.average is not None else {}
+        numbers = {**optimizer, **average, **generators, "steps": torch.tensor(self.steps)}
         return {name: self._array(value).copy() for name, value in numbers.items()}
 
     def recall(self, memory: Mapping[str, Array]) -> None:
@@ -260,6 +291,8 @@ class TorchProgram:
         try:
             if self.optimizer:
                 set_memory(self.optimizer, self._optimized, tensors)
+            if self.average is not None:
+                self.average.recall(inside("average", tensors))
             torch.set_rng_state(tensors["random.cpu"])
             if self.torch_device.type == "cuda":
                 torch.cuda.set_rng_state(tensors["random.cuda"], self.torch_device)

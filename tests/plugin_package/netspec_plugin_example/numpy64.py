@@ -41,9 +41,9 @@ class Program64:
         """See `Program.predict`."""
         return self._out(self.program.predict(inputs))
 
-    def begin(self, training: Training) -> None:
+    def begin(self, training: Training, steps: int = 0) -> None:
         """See `Program.begin`."""
-        self.program.begin(training)
+        self.program.begin(training, steps)
 
     def train_step(self, inputs: Array, targets: Array, rate: float, piece: Piece | None = None) -> float:
         """See `Program.train_step`."""
@@ -70,6 +70,10 @@ class Program64:
     def load(self, values: Mapping[str, Array]) -> None:
         """See `Program.load`."""
         self.program.load(values)
+
+    def use_average(self, on: bool) -> None:
+        """See `Program.use_average`."""
+        self.program.use_average(on)
 
     def memory(self) -> dict[str, Array]:
         """See `Program.memory`."""
