@@ -51,6 +51,7 @@ CODES: Final[dict[str, str]] = {
     "N405": "a setting is missing",
     "N406": "settings that contradict each other",
     "N407": "the augmentation does not fit the network",
+    "N408": "the metric does not fit the output",
     "N501": "the limit on the source's size",
     "N502": "the limit on words",
     "N503": "the limit on nesting",

@@ -7,7 +7,8 @@ Arrays cross this border in two layouts.  `predict` takes and gives examples as 
 everything that trains works on *prepared* arrays, channels first (N, C, H, W), made once by `channels_first`.
 
 Where a network has several inputs, a tuple of arrays stands for the one, in the order of `Net.inputs`; where it has
-several outputs, likewise in that of `Net.outputs`, and the loss is that of the last.
+several outputs, likewise in that of `Net.outputs`.  Targets are one array for all outputs that are trained
+(`Program.aims`), or a tuple with one for each of them, in their order.
 
 A step works on one batch, of which a program may be given a *piece*: several processes take one each, and what they
 find adds up to what one process finds on the whole.  `Group` is how they add up.
@@ -24,7 +25,7 @@ import numpy as np
 from netspec.diagnostics import did_you_mean, error
 from netspec.init import initial
 from netspec.ir.net import Net
-from netspec.ir.training import Training
+from netspec.ir.training import Aim, Training
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Arrays: TypeAlias = Array | tuple[Array, ...]
@@ -84,31 +85,37 @@ class Program(Protocol):
     net: Net
     device: str
     group: Group
+    aims: tuple[Aim, ...]
+    """The outputs that are trained with their losses, by the settings of the last `begin`."""
 
     def predict(self, inputs: Arrays) -> Any:
         """Outputs for a batch, both as the spec writes shapes, the example axis first; probabilities, not logits."""
 
     def begin(self, training: Training, steps: int = 0) -> None:
-        """Take what says how a step is made (loss, optimiser, augmentation, seed, ...) from the settings.
+        """Take what says how a step is made (losses, optimiser, augmentation, seed, ...) from the settings.
 
         All starts afresh: the optimiser, the average, the count of steps.  `steps` is how many there will be, 0 where
         that is not known: `average last=` then is of all.
         """
 
     def train_step(
-        self, inputs: Arrays, targets: Array, rate: float, piece: Piece | None = None
+        self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None
     ) -> SupportsFloat:
         """One step of the optimiser on a prepared batch; the loss before it, which a device may still be computing.
 
+        The loss is the sum of those of all trained outputs, each times its weight, with the penalty.
         Of a piece, the loss is its share in that of the whole batch: the sum of its examples' losses over `whole`.
         Where the settings `augment` the examples, that happens here, and nowhere else.
         """
 
-    def loss_and_gradients(self, inputs: Arrays, targets: Array) -> tuple[float, dict[str, Array]]:
+    def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """The loss of a prepared batch in training mode, and its gradients by parameter; nothing changes."""
 
-    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
-        """The loss of a prepared batch in prediction mode, and the outputs as `predict` gives them."""
+    def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
+        """The loss of each trained output on a prepared batch in prediction mode, without its weight; the outputs.
+
+        These are as `predict` gives them.
+        """
 
     def gradient_norms(self) -> dict[str, float]:
         """Euclidean norm of the last step's gradient for each layer with parameters."""
@@ -212,6 +219,12 @@ def as_given(arrays: Sequence[Array]) -> Arrays:
 def on_each(function: Callable[[Array], Array], arrays: Arrays) -> Arrays:
     """A function of one array, for one array or for each of several."""
     return as_given([function(array) for array in as_tuple(arrays)])
+
+
+def for_each(aims: Sequence[Aim], targets: Arrays) -> tuple[Array, ...]:
+    """The target of each trained output: its own, or the one that all read."""
+    given = as_tuple(targets)
+    return given * len(aims) if len(given) == 1 else given
 
 
 def channels_first(array: Array) -> Array:

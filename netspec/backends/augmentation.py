@@ -18,8 +18,8 @@ from netspec.backends import Array, Piece
 from netspec.backends.rules import Rules
 from netspec.init import generator
 from netspec.ir.net import Net
-from netspec.ir.training import Training
-from netspec.passes.check import loss_of
+from netspec.ir.training import Aim, Training
+from netspec.passes.objective import aims_of
 from netspec.settings.augment import Augment
 from netspec.settings.plain import Seed
 
@@ -73,17 +73,18 @@ class Augmentation(Generic[T]):
     """The setting `augment` at work in a program of some backend."""
 
     def __init__(
-        self, net: Net, augment: Augment, seed: int, classes: int | None, rule: AugmentRule[T]
+        self, net: Net, augment: Augment, seed: int, aims: Sequence[Aim], rule: AugmentRule[T]
     ) -> None:
         self.net, self.augment, self.seed = net, augment, seed
-        self.classes = classes
+        self.aims = aims
         self.rule = rule
 
     def batch(
-        self, inputs: tuple[T, ...], targets: T, step: int, piece: Piece | None = None
-    ) -> tuple[tuple[T, ...], T]:
+        self, inputs: tuple[T, ...], targets: T | tuple[T, ...], step: int, piece: Piece | None = None
+    ) -> tuple[tuple[T, ...], T | tuple[T, ...]]:
         """The prepared batch of a step (counted from 1), or a piece of it, as the network is to see it.
 
+        `targets` are one for all outputs that are trained, or a tuple with one for each.
         Raises ValueError where the piece parts two neighbours that `mixup` mixes.
         """
         shapes = [tuple(each.shape) for each in inputs]
@@ -100,11 +101,19 @@ class Augmentation(Generic[T]):
         shares = drawn[0].shares
         if shares is None:
             return changed, targets
-        if self.classes is not None:
-            rank = len(self.net.outputs[-1].shape.dims)
+        if not isinstance(targets, tuple):
+            return changed, self._mixed(targets, self.aims[0], shares, changed[0])
+        pairs = zip(targets, self.aims, strict=True)
+        return changed, tuple(self._mixed(target, aim, shares, changed[0]) for target, aim in pairs)
+
+    def _mixed(self, target: T, aim: Aim, shares: Array, like: T) -> T:
+        """The targets of an output, mixed as the examples are; classes become probabilities."""
+        if aim.targets == "classes":
+            shape = aim.output.shape
+            rank = len(shape.dims)
             axis = rank - 2 if rank > 2 else rank  # where backends hold the channels of a batch
-            targets = self.rule.probabilities(targets, self.classes, axis, changed[0])
-        return changed, self.rule.mixed(targets, shares)
+            target = self.rule.probabilities(target, shape.features, axis, like)
+        return self.rule.mixed(target, shares)
 
     def draw(self, step: int, whole: int, shapes: list[tuple[int, ...]]) -> list[Draws]:
         """What happens to the `whole` examples of a step, for each input of these channels-first shapes.
@@ -125,11 +134,8 @@ def augmentation_of(net: Net, training: Training, rules: Rules[Any]) -> Augmenta
     augment, seed = training.get("augment"), training.get("seed")
     if not isinstance(augment, Augment):
         return None
-    classes = None
-    if augment.mixup and loss_of(net, training).targets == "classes":
-        classes = net.outputs[-1].shape.features
     number = seed.value if isinstance(seed, Seed) else 0
-    return Augmentation(net, augment, number, classes, rules.find(type(augment))(augment))
+    return Augmentation(net, augment, number, aims_of(net, training), rules.find(type(augment))(augment))
 
 
 def _draws(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netspec.data import arrays, digits, idx, images, mnist, series, table, texts
-from netspec.data.dataset import Dataset, Loaded, Request, split
+from netspec.data.dataset import Dataset, Loaded, Request, Targets, every, split
 from netspec.data.files import MOST_BYTES, Place
 from netspec.data.fitting import fit
 from netspec.data.lazy import Examples, Lazy
@@ -25,7 +25,19 @@ from netspec.ir.shape import Shape
 from netspec.ir.training import Reader
 from netspec.source import Span
 
-__all__ = ["Dataset", "Examples", "Lazy", "Loaded", "Preprocessing", "fit", "load", "read_new", "split"]
+__all__ = [
+    "Dataset",
+    "Examples",
+    "Lazy",
+    "Loaded",
+    "Preprocessing",
+    "Targets",
+    "every",
+    "fit",
+    "load",
+    "read_new",
+    "split",
+]
 
 SOURCES: Final[dict[str, Callable[[Any, Request], Loaded]]] = {
     "mnist": mnist.load,

@@ -6,7 +6,7 @@ Knows nothing of files.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from netspec.data.files import MOST_BYTES, Place
 from netspec.data.lazy import Array, Examples, take
@@ -16,6 +16,13 @@ from netspec.diagnostics import error
 from netspec.ir.shape import Shape
 
 P = TypeVar("P", bound=Preprocessing)
+Targets: TypeAlias = Examples | tuple[Examples, ...]
+"""One target for each example, or several: a tuple with one for each output that is trained."""
+
+
+def every(targets: Targets) -> tuple[Examples, ...]:
+    """The targets, also where it is only one."""
+    return targets if isinstance(targets, tuple) else (targets,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,11 +31,12 @@ class Dataset:
 
     `inputs` is (n, *dims as the spec writes them), float32, or int64 where the input is `of` integers. `targets` is
     (n, *steps) int64 for classes, else float32 of (n, *dims); (n, 1) for a number or a yes (1) or no (0). Either is an
-    array, or `Lazy`, which gives arrays for slices and for arrays of indices.
+    array, or `Lazy`, which gives arrays for slices and for arrays of indices. Where several outputs are trained, the
+    targets may be a tuple with one for each of them, in their order.
     """
 
     inputs: Examples
-    targets: Examples
+    targets: Targets
     between: int | None = None
     """Of examples that follow one another in time: how many must be left out between two parts, since they overlap.
 
@@ -40,7 +48,10 @@ class Dataset:
 
     def take(self, which: Array) -> Dataset:
         """The examples of these indices."""
-        return Dataset(take(self.inputs, which), take(self.targets, which), self.between)
+        targets = self.targets
+        many = isinstance(targets, tuple)
+        some = tuple(take(each, which) for each in every(targets))
+        return Dataset(take(self.inputs, which), some if many else some[0], self.between)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,12 +97,13 @@ def split(dataset: Dataset, fraction: float, seed: int = 0) -> tuple[Dataset, Da
     """The examples that are kept and those that are held out, in their old order.
 
     Classes are held out in proportion (see `divide`), and of examples in time the last ones, no kept example
-    overlapping with them. Raises N404 where there are too few.
+    overlapping with them; of several targets the last one's count. Raises N404 where there are too few.
     """
+    targets = every(dataset.targets)[-1]
     if dataset.between is None:
-        kept, held = divide(dataset.targets, fraction, seed)
+        kept, held = divide(targets, fraction, seed)
     else:
-        kept, held = divide(dataset.targets, fraction, split="time")
+        kept, held = divide(targets, fraction, split="time")
         kept = kept[: max(len(kept) - dataset.between, 0)]
         if not len(kept):
             message = f"{len(dataset)} windows that overlap cannot be divided: {dataset.between} lie between two parts"

@@ -59,7 +59,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.settings.data": "mnist digits csv npz idx images series",
         "netspec.settings.text": "text pairs",
     },
-    "loss": {"netspec.settings.loss": "crossentropy bce mse"},
+    "loss": {"netspec.settings.loss": "crossentropy bce kl mse mae l1 huber hinge"},
     "optimizer": {
         "netspec.settings.optimizer": (
             "sgd momentum nesterov adagrad rmsprop adadelta adam adamw adamax nadam radam asgd rprop adafactor"
@@ -70,7 +70,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
             "constant exponential inverse step linear polynomial cosine warmup onecycle plateau"
         )
     },
-    "metric": {"netspec.settings.metric": "accuracy mae rmse"},
+    "metric": {"netspec.settings.metric": "accuracy top5 mae rmse r2 f1 auroc perplexity psnr ssim bleu"},
     "setting": {
         "netspec.settings.plain": "batch epochs steps seed regularize clip average stop",
         "netspec.settings.augment": "augment",
@@ -81,7 +81,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
 PLANNED: Final[dict[str, frozenset[str]]] = {
     "layer": frozenset(["unpool"]),
     "data": frozenset(),
-    "loss": frozenset("mae l1 huber hinge kl ctc".split()),
+    "loss": frozenset(["ctc"]),
     "schedule": frozenset(),
     "setting": frozenset("inputs target".split()),
     "metric": frozenset(),
@@ -164,3 +164,10 @@ def definitions(kind: str) -> Iterator[type[Definition]]:
 def is_planned(kind: str, word: str) -> bool:
     """The word belongs to the language but is not supported by this version."""
     return word in PLANNED[kind]
+
+
+def is_higher_better(figure: str) -> bool:
+    """Whether a figure such as `val.accuracy` is the better the higher it is; one that nothing is known of is not."""
+    _, _, name = figure.partition(".")
+    found = find("metric", name.partition(".")[0])
+    return found is not None and issubclass(found, Metric) and found.higher_is_better

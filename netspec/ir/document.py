@@ -17,7 +17,7 @@ from netspec.ir import catalog
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Layer, Operation, Origin
 from netspec.ir.net import VERSION, Net
-from netspec.ir.training import NAMED, Reader, Training
+from netspec.ir.training import NAMED, Reader, Training, key_of, kind_of, line_of
 from netspec.limits import Limits
 from netspec.source import Source
 
@@ -57,7 +57,9 @@ class NetDocument(BaseModel):
     outputs: list[str] = Field(
         default=[], description="layers that are outputs although something may read them"
     )
-    training: dict[str, SettingDocument] | None = None
+    training: dict[str, SettingDocument | list[SettingDocument]] | None = Field(
+        default=None, description="settings by kind; a list where there are several losses or metrics"
+    )
     fallback: SettingDocument | None = None
 
 
@@ -120,8 +122,10 @@ def to_document(net: Net) -> dict[str, Any]:
     if net.named_outputs:
         document["outputs"] = list(net.named_outputs)
     if net.training is not None:
-        settings = net.training.settings.items()
-        document["training"] = {name: _setting(use) for name, use in settings}
+        uses: dict[str, list[dict[str, Any]]] = {}
+        for name, use in net.training.settings.items():
+            uses.setdefault(kind_of(name), []).append(_setting(use))
+        document["training"] = {kind: each[0] if len(each) == 1 else each for kind, each in uses.items()}
         if net.training.fallback is not None:
             document["fallback"] = _setting(net.training.fallback)
     return document
@@ -158,9 +162,7 @@ def read_document(document: object, limits: Limits) -> Draft:
     training = _training(read)
     settings = training.settings if training else {}
     lines = [layer.operation.written() for layer in layers]
-    source = Source(
-        "\n".join([*lines, *(f"{name} {use.written()}" for name, use in settings.items())]), "<json>"
-    )
+    source = Source("\n".join([*lines, *(line_of(name, use) for name, use in settings.items())]), "<json>")
     spans = [source.line_span(line) for line in range(1, len(lines) + len(settings) + 1)]
     placed = tuple(
         replace(layer, origin=Origin(span, span, {})) for layer, span in zip(layers, spans, strict=False)
@@ -177,10 +179,14 @@ def read_document(document: object, limits: Limits) -> Draft:
 def _training(read: NetDocument) -> Training | None:
     if read.training is None:
         return None
-    settings = {
-        name: _use(name if name in NAMED else "setting", entry.word, entry.arguments, f"setting `{name}`")
-        for name, entry in read.training.items()
-    }
+    settings: dict[str, Definition] = {}
+    for kind, entries in read.training.items():
+        for entry in entries if isinstance(entries, list) else [entries]:
+            place = f"setting `{kind}`"
+            use = _use(kind if kind in NAMED else "setting", entry.word, entry.arguments, place)
+            if key_of(kind, use) in settings:
+                raise error("N402", f"`{key_of(kind, use)}` is set twice")
+            settings[key_of(kind, use)] = use
     fallback = read.fallback and _use("data", read.fallback.word, read.fallback.arguments, "the fallback")
     assert fallback is None or isinstance(fallback, Reader)
     return Training(settings, fallback)
@@ -262,7 +268,7 @@ def to_text(net: Net) -> str:
     if net.training is not None:
         lines += ["", "train:"]
         for name, use in net.training.settings.items():
-            text = f"{name} {use.written()}" if name in NAMED else use.written()
+            text = line_of(name, use)
             if name == "data" and net.training.fallback is not None:
                 text += f" else {net.training.fallback.written()}"
             lines.append(f"    {text}")

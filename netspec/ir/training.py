@@ -12,12 +12,16 @@ from dataclasses import field
 from typing import ClassVar, Final
 
 from netspec.frozen import frozen
-from netspec.ir.definition import Definition
+from netspec.ir.definition import Definition, option, shared
+from netspec.ir.layer import Layer
 from netspec.ir.shape import Shape
+from netspec.ir.values import Real, Word
 from netspec.source import Span
 
 NAMED: Final = ("data", "loss", "optimizer", "schedule", "metric")
 """Settings whose first word is looked up in a catalog of its own: `optimizer adam 0.003`."""
+
+OUTPUT: Final = Word("the name of an output")
 
 
 class Reader(Definition):
@@ -31,13 +35,35 @@ class Reader(Definition):
         return None
 
 
+@shared
 class Loss(Definition):
-    """What training makes small, the mean over examples (and steps)."""
+    """What training makes small, the mean over examples (and steps), of one output.
+
+    Several of them are added up, each times its weight.
+    """
+
+    on: str = option(OUTPUT, "the output, the last one unless named", default="")
+    weight: float = option(Real(0, open_low=True), "what it counts in the sum of all losses", default=1.0)
 
     fuses: ClassVar[str] = ""
     """The output word whose function the loss takes in: it then reads logits."""
+    raw: ClassVar[bool] = False
+    """It reads numbers without bounds, and no probabilities."""
     targets: ClassVar[str] = "numbers"
-    """What a target is: `numbers` like the output, a class for each place (`classes`), or yes and no (`answers`)."""
+    """What a target is: `numbers` like the output, a class for each place (`classes`), yes and no (`answers`), or a
+    probability for each class (`distributions`)."""
+    boundary: ClassVar[float] = 0.5
+    """The output from which on an answer is yes."""
+    examples: ClassVar[tuple[str, ...]] = ()
+    """Uses with arguments, on outputs of three entries, for the tests."""
+
+    def targets_for(self, shape: Shape) -> str:
+        """What a target of an output of this shape is: `targets` unless that depends on it."""
+        return self.targets
+
+    def misfit(self, shape: Shape) -> tuple[str, str] | None:
+        """An argument that does not fit an output of this shape, and why; None where all do."""
+        return None
 
 
 class Optimizer(Definition):
@@ -87,19 +113,86 @@ class Schedule(Definition):
         return tuple(names.sub(lambda found: texts[found[1]], line) for line in self.formulas())
 
 
+@frozen
+class Aim:
+    """An output that is trained, and its loss."""
+
+    output: Layer
+    loss: Loss
+
+    @property
+    def fused(self) -> bool:
+        """The loss takes in the output's function, and reads what that reads."""
+        return self.output.word == self.loss.fuses
+
+    @property
+    def result(self) -> str:
+        """The result that the loss reads."""
+        return self.output.inputs[0] if self.fused else self.output.name
+
+    @property
+    def targets(self) -> str:
+        """What a target is (see `Loss.targets`)."""
+        return self.loss.targets_for(self.output.shape)
+
+    @property
+    def compared(self) -> str:
+        """What metrics take the targets for: probabilities stay what they are where they are trained as numbers."""
+        meant = {"sigmoid": "answers", "softmax": "distributions"}
+        return meant.get(self.output.word, "numbers") if self.targets == "numbers" else self.targets
+
+
+@shared
 class Metric(Definition):
-    """A figure that is reported beside the loss."""
+    """A figure that is reported beside the loss, of one output."""
+
+    on: str = option(OUTPUT, "the output, the last one unless named", default="")
 
     higher_is_better: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ("classes", "answers", "distributions", "numbers")
+    """The kinds of target that it is made for (see `Loss.targets`)."""
+    needs: ClassVar[str] = ""
+    """The package that computes it, where netspec does not."""
+
+    def misfit(self, output: Layer, targets: str) -> str:
+        """Why it cannot be taken of an output whose targets are of a kind that it reads; empty where it can."""
+        return ""
+
+    @property
+    def name(self) -> str:
+        """What its figure is called: `accuracy`, of a named output `accuracy.aux`."""
+        return f"{self.word}.{self.on}" if self.on else self.word
 
 
 class Plain(Definition):
     """A setting that stands by itself: `batch 100`."""
 
 
+def key_of(kind: str, use: Definition) -> str:
+    """The name of a setting among those of a run, which has one of each name.
+
+    It is the kind (`batch`, `loss`) but for losses of named outputs (`loss on aux`) and metrics, of which there may be
+    several (`metric accuracy`, `metric top5 on aux`).
+    """
+    of = f" on {use.on}" if isinstance(use, Loss | Metric) and use.on else ""
+    return f"{kind} {use.word}{of}" if isinstance(use, Metric) else f"{kind}{of}"
+
+
+def kind_of(key: str) -> str:
+    """The kind of a setting by its name: `loss` of `loss on aux`."""
+    return key.partition(" ")[0]
+
+
+def line_of(key: str, use: Definition) -> str:
+    """A setting as the language writes it: `loss mse on aux`, `batch 100`."""
+    kind = kind_of(key)
+    return f"{kind} {use.written()}" if kind in NAMED else use.written()
+
+
 @frozen
 class Training:
-    """The settings of one training run by name (`optimizer`, `batch`, `stop`, ...), each a definition's instance.
+    """The settings of one training run by name (`optimizer`, `batch`, `loss on aux`, ...; see `key_of`), each a
+    definition's instance.
 
     `fallback` is the reader after `else`.
     """
@@ -107,7 +200,23 @@ class Training:
     settings: Mapping[str, Definition]
     fallback: Reader | None = None
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
+    places: Mapping[str, Mapping[str, Span]] = field(default_factory=dict, compare=False, repr=False)
+    """Where the arguments of a setting stand, by its name and theirs."""
 
     def get(self, name: str) -> Definition | None:
         """The setting of a name, or None."""
         return self.settings.get(name)
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """The losses that are set, of whichever outputs."""
+        return tuple(use for use in self.settings.values() if isinstance(use, Loss))
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that are set."""
+        return tuple(use for use in self.settings.values() if isinstance(use, Metric))
+
+    def place(self, name: str, argument: str) -> Span | None:
+        """Where an argument of a setting stands, else where the setting does; None where it is nowhere written."""
+        return self.places.get(name, {}).get(argument) or self.spans.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -16,6 +17,7 @@ from netspec.passes.bind import bind
 from netspec.passes.check import check_structure, check_training, check_used
 from netspec.passes.context import Context
 from netspec.passes.infer import infer
+from netspec.passes.objective import with_outputs
 from netspec.passes.scope import spliced
 from netspec.passes.telling import with_suggestions
 from netspec.source import Source
@@ -91,12 +93,16 @@ def _run(context: Context) -> Net | None:
     )
     if not diagnostics:
         check_used(context, bound)
+    if not diagnostics and bound.training:
+        given = {name: result for result, name in bound.given.items()}
+        training = with_outputs(context, bound.training, net, given, bound.train_span)
+        net = replace(net, training=training)
     if not diagnostics and bound.budgets:
         from netspec.passes.budget import check_budgets
 
         check_budgets(context, net, bound.budgets, bound.values)
-    if not diagnostics and bound.training:
-        check_training(context, net, bound.training)
+    if not diagnostics and net.training:
+        check_training(context, net, net.training)
     return net
 
 
@@ -118,7 +124,9 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
         if stated != str(layer.shape) and layer.origin:
             message = f"`{layer.name}` gives {layer.shape}, and the document says {stated}"
             context.diagnostics.report("N201", message, layer.origin.statement)
-    if draft.training:
-        check_training(context, net, draft.training)
+    if draft.training and not context.diagnostics:
+        net = replace(net, training=with_outputs(context, draft.training, net, {}))
+        context.diagnostics.raise_if_any()
+        check_training(context, net, net.training or draft.training)
     context.diagnostics.raise_if_any()
     return net

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
-from netspec.ir.training import Loss
+from netspec.ir.training import Aim
 from netspec.passes.context import Context
 from netspec.passes.settings import drops
 from netspec.settings.augment import MOVES, ON_IMAGES, ON_NUMBERS, Augment
@@ -19,13 +19,12 @@ IMAGE: Final = 3
 """Dimensions of an image; a sequence of images has one more."""
 
 
-def check_augment(context: Context, net: Net, augment: Augment, loss: Loss, span: Span) -> None:
+def check_augment(context: Context, net: Net, augment: Augment, aims: Sequence[Aim], span: Span) -> None:
     """Something is done; moves have an image to move, and leave the target right; what is mixed are numbers."""
     wanted = augment.operations
     if not wanted:
         _nothing(context, net, span)
         return
-    output = net.outputs[-1]
     numbers = [layer for layer in net.inputs if layer.shape.of is None]
     integers = [layer for layer in net.inputs if layer.shape.of is not None]
     first = " and ".join(layer.shape.described for layer in net.inputs)
@@ -41,11 +40,21 @@ def check_augment(context: Context, net: Net, augment: Augment, loss: Loss, span
             f"only numbers can be mixed, and the input `{integers[0].name}` is {integers[0].shape.described}"
         )
         _refuse(context, augment, ("mixup",), why, span, integers[0])
+    for aim in aims:
+        _check_target(context, augment, aim, span)
+
+
+def _check_target(context: Context, augment: Augment, aim: Aim, span: Span) -> None:
+    """The target of an output stays right where the examples move, and can be mixed where they are."""
+    output = aim.output
     if len(output.shape.dims) >= IMAGE:
         why = f"the output {output.shape} has a place for each pixel, and the target would not move with the input"
         _refuse(context, augment, MOVES, why, span, output)
-    if loss.targets == "classes" and not isinstance(output.shape.dims[-1], int):
+    if aim.targets == "classes" and not isinstance(output.shape.dims[-1], int):
         why = f"the number of classes is not known, as the output is {output.shape}"
+        _refuse(context, augment, ("mixup",), why, span, output)
+    elif aim.targets == "classes" and not aim.loss.fuses:
+        why = f"`{aim.loss.word}` takes one class for each place, and a mixture is of two"
         _refuse(context, augment, ("mixup",), why, span, output)
 
 

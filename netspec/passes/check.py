@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
-from netspec.diagnostics import Edit, Fix, Label
-from netspec.ir.catalog import find
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean
+from netspec.ir.catalog import definitions
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Layer, Origin
 from netspec.ir.net import Net
-from netspec.ir.training import Loss, Reader, Training
+from netspec.ir.training import Aim, Metric, Reader, Schedule, Training, key_of
 from netspec.passes.augment import check_augment
 from netspec.passes.bind import Bound
 from netspec.passes.context import Context
+from netspec.passes.objective import aims_of, figures_of, implied_loss
 from netspec.passes.settings import drops
 from netspec.settings.augment import Augment
+from netspec.settings.plain import Stop
 from netspec.source import Span
+
+WANTED: Final = {
+    "classes": "classes",
+    "answers": "yes or no",
+    "distributions": "probabilities of classes",
+    "numbers": "numbers",
+}
+"""The kinds of target in words."""
+ONE: Final = {
+    "classes": "a class",
+    "answers": "yes or no",
+    "distributions": "a probability for each class",
+    "numbers": "numbers",
+}
+"""One such target in words."""
 
 
 def check_structure(context: Context, bound: Bound) -> None:
@@ -112,18 +131,6 @@ def _first_word(layer: Layer) -> str:
     return layer.origin.word.text if layer.origin else layer.word
 
 
-def loss_of(net: Net, training: Training | None) -> Loss:
-    """The loss that is set, or the one that the output implies."""
-    loss = training.get("loss") if training else None
-    if isinstance(loss, Loss):
-        return loss
-    implied = find("loss", net.outputs[-1].operation.implies_loss)
-    assert implied is not None
-    made = implied()
-    assert isinstance(made, Loss)
-    return made
-
-
 def check_training(context: Context, net: Net, training: Training) -> None:
     """The settings agree with one another, the loss with the output, the data with both ends of the network."""
     settings, spans = training.settings, training.spans
@@ -135,14 +142,24 @@ def check_training(context: Context, net: Net, training: Training) -> None:
     for name, use in settings.items():
         if use.any_of:
             _check_choice(context, use, spans[name])
-    loss = loss_of(net, training)
-    _check_loss(context, net, loss, spans)
+    aims = aims_of(net, training)
+    for aim in aims:
+        _check_loss(context, aim, training)
+    for metric in training.metrics:
+        _check_metric(context, net, metric, aims, training)
     augment = settings.get("augment")
     if isinstance(augment, Augment):
-        check_augment(context, net, augment, loss, spans["augment"])
+        check_augment(context, net, augment, aims, spans["augment"])
+    stop, schedule = settings.get("stop"), settings.get("schedule")
+    watched = {"stop": stop.on if isinstance(stop, Stop) else ""}
+    watched["schedule"] = schedule.watches if isinstance(schedule, Schedule) else ""
+    for name, figure in watched.items():
+        if figure and not context.diagnostics:
+            _check_figure(context, net, figure, training, name)
     reader = settings.get("data")
     if isinstance(reader, Reader) and not context.diagnostics:
-        _check_reader(context, net, reader, loss, spans["data"])
+        for aim in aims:
+            _check_reader(context, net, reader, aim, training)
 
 
 def _check_choice(context: Context, use: Definition, span: Span) -> None:
@@ -162,24 +179,121 @@ def _check_choice(context: Context, use: Definition, span: Span) -> None:
         context.diagnostics.report("N406", message, Label(span, "both are given"), fixes=fixes)
 
 
-def _check_loss(context: Context, net: Net, loss: Loss, spans: Mapping[str, Span]) -> None:
-    """A loss that reads logits comes after the function that it takes in."""
-    output = net.outputs[-1]
-    if not loss.fuses or output.word == loss.fuses or "loss" not in spans or output.origin is None:
+def _check_loss(context: Context, aim: Aim, training: Training) -> None:
+    """A loss of probabilities comes after the function that it takes in, one of scores after none."""
+    output, loss = aim.output, aim.loss
+    key = key_of("loss", loss)
+    span = training.spans.get(key)
+    if span is None or output.origin is None:
         return
-    span, statement = spans["loss"], output.origin.statement
-    message = f"`{loss.word}` wants probabilities from `{loss.fuses}`, and the output is `{output.word}`"
-    labels = Label(span, f"needs `{loss.fuses}`"), Label(statement, f"gives {output.shape}")
-    end = statement.source.span(statement.end, statement.end)
-    added = Fix((Edit(end, f"; {loss.fuses}"),), f"`{statement.text}; {loss.fuses}`")
-    implied = loss_of(net, None)
-    dropped = Fix((Edit(span, ""),), f"drop line {span.line} (the output implies `loss {implied.word}`)")
-    fixes = (dropped,) if implied.fuses else (added, dropped)
-    context.diagnostics.report("N403", message, *labels, fixes=fixes)
+    statement, origin = output.origin.statement, output.origin
+    if loss.fuses and output.word != loss.fuses:
+        message = f"`{loss.word}` wants probabilities from `{loss.fuses}`, and the output is `{output.word}`"
+        labels = Label(span, f"needs `{loss.fuses}`"), Label(statement, f"gives {output.shape}")
+        end = statement.source.span(statement.end, statement.end)
+        added = Fix((Edit(end, f"; {loss.fuses}"),), f"`{statement.text}; {loss.fuses}`")
+        implied = _implied(aim, span, alone=len(training.losses) == 1)
+        fixes = (implied,) if implied_loss(output).fuses else (added, implied)
+        context.diagnostics.report("N403", message, *labels, fixes=fixes)
+    elif loss.raw and implied_loss(output).fuses:
+        message = f"`{loss.word}` wants scores without bounds, and the output is `{output.word}`"
+        labels = Label(span, "needs scores"), Label(origin.word, "gives probabilities")
+        scores = Fix((Edit(statement, ""),), f"line {statement.line} without `{output.word}`")
+        if "units" in origin.arguments:
+            scores = Fix((Edit(origin.word, "dense"),), f"`dense {origin.arguments['units'].text}`")
+        implied = _implied(aim, span, alone=len(training.losses) == 1)
+        context.diagnostics.report("N403", message, *labels, fixes=(scores, implied))
+    elif found := loss.misfit(output.shape):
+        argument, message = found
+        place = training.place(key, argument) or span
+        labels = Label(place), Label(statement, f"gives {output.shape}")
+        fix = Fix((Edit(place, ""),), f"without `{place.text}`")
+        context.diagnostics.report("N403", message, *labels, fixes=(fix,) if place != span else ())
 
 
-def _check_reader(context: Context, net: Net, reader: Reader, loss: Loss, span: Span) -> None:
+def _implied(aim: Aim, span: Span, *, alone: bool) -> Fix:
+    """The fix that gives an output the loss that it implies."""
+    implied = implied_loss(aim.output).word
+    if alone and not aim.loss.on:
+        return Fix((Edit(span, ""),), f"drop line {span.line} (the output implies `loss {implied}`)")
+    text = re.sub(rf"\b{aim.loss.word}\b", implied, span.text, count=1)
+    return Fix((Edit(span, text),), f"`{text}`")
+
+
+def _check_metric(
+    context: Context, net: Net, metric: Metric, aims: tuple[Aim, ...], training: Training
+) -> None:
+    """A metric is of an output that has a target, and of a kind that it is made for."""
+    name = metric.on or net.outputs[-1].name
+    aim = next((each for each in aims if each.output.name == name), None)
+    key = key_of("metric", metric)
+    span = training.spans.get(key)
+    labels = [Label(span)] if span else []
+    if aim is None:
+        trained = ", ".join(f"`{each.output.name}`" for each in aims)
+        message = f"`{name}` has no loss, and so no target that `{metric.word}` could compare it with"
+        fixes = (_with_losses(net, metric, span, training), *drops(span)) if span else ()
+        context.diagnostics.report("N408", message, *labels, fixes=fixes, notes=(f"trained: {trained}",))
+        return
+    reason = _reason(metric, aim)
+    if not reason:
+        return
+    if aim.output.origin:
+        labels.append(Label(aim.output.origin.statement, f"gives {aim.output.shape}"))
+    fixes = (*_others(metric, aim, span), *drops(span)) if span else ()
+    context.diagnostics.report("N408", f"`{metric.word}` does not fit: {reason}", *labels, fixes=fixes)
+
+
+def _with_losses(net: Net, metric: Metric, span: Span, training: Training) -> Fix:
+    """The fix that gives the output of a metric its loss, and the main one its own where none is written."""
+    main, other = net.outputs[-1], net.by_name[metric.on] if metric.on else net.outputs[-1]
+    lines = [
+        f"loss {implied_loss(other).word} on {other.name}" if metric.on else f"loss {implied_loss(main).word}"
+    ]
+    if not training.losses:
+        lines.insert(0, f"loss {implied_loss(main).word}")
+    start = span.source.span(span.start, span.start)
+    return Fix(
+        (Edit(start, "".join(f"{line}; " for line in lines)),), " and ".join(f"`{line}`" for line in lines)
+    )
+
+
+def _reason(metric: Metric, aim: Aim) -> str:
+    """Why a metric cannot be taken of an output; empty where it can."""
+    if aim.compared not in metric.reads:
+        kinds = ", ".join(WANTED[kind] for kind in metric.reads)
+        return f"it is for {kinds}; a target of `{aim.output.name}` is {ONE[aim.compared]}"
+    return metric.misfit(aim.output, aim.compared)
+
+
+def _others(metric: Metric, aim: Aim, span: Span) -> Iterator[Fix]:
+    """The first metrics that can be taken of the output."""
+    for definition in list(definitions("metric"))[:4]:
+        if issubclass(definition, Metric) and not _reason(definition(on=metric.on), aim):
+            text = re.sub(rf"\b{metric.word}\b", definition.word, span.text, count=1)
+            yield Fix((Edit(span, text),), f"`{text}`")
+
+
+def _check_figure(context: Context, net: Net, figure: str, training: Training, setting: str) -> None:
+    """The figure that a setting watches is one of the run's."""
+    known = figures_of(net, training)
+    if figure in known:
+        return
+    span = training.place(setting, "on")
+    tries = tuple(f"`on {each}`" for each in did_you_mean(figure, known))
+    fixes = tuple(Fix((Edit(span, each.strip("`")),), each) for each in tries if span)
+    notes = (
+        f"known here: {', '.join(known)}",
+        "the test data decide nothing: `val` is held out from the training data",
+    )
+    labels = [span] if span else []
+    message = f"there is no figure `{figure}` to watch"
+    context.diagnostics.report("N108", message, *labels, fixes=fixes, tries=tries, notes=notes)
+
+
+def _check_reader(context: Context, net: Net, reader: Reader, aim: Aim, training: Training) -> None:
     """One input for what the data give; as many probabilities as the data have classes, once for each example."""
+    span = training.spans["data"]
     if len(net.inputs) > 1:
         second = net.inputs[1].origin
         names = " and ".join(f"`{layer.name}`" for layer in net.inputs)
@@ -189,12 +303,18 @@ def _check_reader(context: Context, net: Net, reader: Reader, loss: Loss, span: 
         message = f"`{reader.word}` gives one input, and the network reads {len(net.inputs)}: {names}"
         context.diagnostics.report("N404", message, *places)
         return
-    target, output = reader.target_shape(), net.outputs[-1]
+    target, output = reader.target_shape(), aim.output
     classes = target.of if target else None
     if classes is None or output.origin is None:
         return
-    if loss.targets != "classes":
-        _no_classes(context, output, reader, classes, span)
+    if aim.targets != "classes" and output.word == "softmax":
+        message = f"`{reader.word}` has {classes} classes, and `{aim.loss.word}` compares with {WANTED[aim.targets]}"
+        set_by = training.spans.get(key_of("loss", aim.loss))
+        labels = Label(span, f"{classes} classes"), *([Label(set_by)] if set_by else [])
+        fixes = (_implied(aim, set_by, alone=len(training.losses) == 1),) if set_by else ()
+        context.diagnostics.report("N404", message, *labels, fixes=fixes)
+    elif aim.targets != "classes":
+        _no_classes(context, aim, reader, classes, span)
     elif len(output.shape.dims) > 1 and output.shape.dims[-1] == classes:
         statement = output.origin.statement
         before = statement.source.span(statement.start, statement.start)
@@ -208,7 +328,8 @@ def _check_reader(context: Context, net: Net, reader: Reader, loss: Loss, span: 
         _wrong_count(context, net, output, reader, classes, span)
 
 
-def _no_classes(context: Context, output: Layer, reader: Reader, classes: int, span: Span) -> None:
+def _no_classes(context: Context, aim: Aim, reader: Reader, classes: int, span: Span) -> None:
+    output = aim.output
     assert output.origin is not None
     statement = output.origin.statement
     word = "softmax" if output.shape.dims == (classes,) else f"softmax {classes}"

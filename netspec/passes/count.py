@@ -31,7 +31,7 @@ from netspec.frozen import frozen, record
 from netspec.ir.layer import Frame, Layer, Origin
 from netspec.ir.net import Net
 from netspec.ir.shape import Dim, Shape
-from netspec.passes.check import loss_of
+from netspec.passes.objective import aims_of
 
 BYTES: Final = 4
 """Bytes of one number in float32."""
@@ -169,7 +169,7 @@ class _Rows:
     def __init__(self, net: Net, convention: str) -> None:
         self.net = net
         self.convention = convention
-        self.fuses = loss_of(net, net.training).fuses
+        self.fused = {aim.output.name for aim in aims_of(net, net.training) if aim.fused}
         self.main = next((layer.origin.statement.source for layer in net.layers if layer.origin), None)
 
     def of(self, nodes: Sequence[_Node]) -> tuple[Row, ...]:
@@ -302,7 +302,7 @@ class _Rows:
             notes.append(f"weight of {', '.join(lenders)}")
         if layer.name in self.net.named_outputs:
             notes.append("output")
-        if layer is self.net.outputs[-1] and layer.word == self.fuses:
+        if layer.name in self.fused:
             notes.append("trained on logits")
         return notes
 

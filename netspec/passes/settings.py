@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir import catalog
 from netspec.ir.definition import Definition
-from netspec.ir.training import NAMED, Reader, Training
-from netspec.passes.arguments import bind_arguments
+from netspec.ir.training import NAMED, Reader, Training, key_of
+from netspec.passes.arguments import Use, bind_arguments
 from netspec.passes.context import Context
 from netspec.passes.line import not_yet
 from netspec.source import Span
 from netspec.syntax import tree
+
+SEVERAL: Final = ("loss", "metric")
+"""Settings of which there may be several, one of each name (`key_of`)."""
 
 
 def bind_training(context: Context, body: Sequence[tree.Statement]) -> Training:
@@ -25,11 +29,18 @@ def drops(*spans: Span) -> tuple[Fix, ...]:
     return tuple(Fix((Edit(span, ""),), f"drop line {span.line}") for span in spans)
 
 
+def report_twice(context: Context, key: str, again: Span, first: Span) -> None:
+    """Report a setting that stands twice."""
+    labels = Label(again, "again"), Label(first, "first")
+    context.diagnostics.report("N402", f"`{key}` is set twice", *labels, fixes=drops(again, first))
+
+
 class _Settings:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.settings: dict[str, Definition] = {}
         self.spans: dict[str, Span] = {}
+        self.places: dict[str, Mapping[str, Span]] = {}
         self.fallback: Reader | None = None
 
     def run(self, body: Sequence[tree.Statement]) -> Training:
@@ -45,29 +56,32 @@ class _Settings:
                     not_yet(self.context, head, f"a block `{short(head.text)}:` in `train:`")
                 case _:
                     not_yet(self.context, statement, "this setting")
-        return Training(self.settings, self.fallback, self.spans)
+        return Training(self.settings, self.fallback, self.spans, self.places)
 
     def setting(self, statement: tree.Command) -> None:
         name, span = statement.head.text, self.context.span(statement)
-        if name in self.spans:
-            first = self.spans[name]
-            labels = Label(span, "again"), Label(first, "first")
-            message = f"`{name}` is set twice"
-            self.context.diagnostics.report("N402", message, *labels, fixes=drops(span, first))
+        if name not in SEVERAL and name in self.spans:
+            report_twice(self.context, name, span, self.spans[name])
             return
-        found = self.named(statement) if name in NAMED else self.plain(statement)
+        use = self.named(statement) if name in NAMED else self.plain(statement)
+        found = use.instance if use else None
+        key = key_of(name, found) if found else name
+        if found and key in self.settings:
+            report_twice(self.context, key, span, self.spans[key])
+            return
         if name in NAMED or catalog.find("setting", name):
-            self.spans[name] = span
-        if found is not None:
-            self.settings[name] = found
+            self.spans[key] = span
+        if use and found:
+            self.settings[key] = found
+            self.places[key] = use.arguments
 
-    def plain(self, statement: tree.Command) -> Definition | None:
+    def plain(self, statement: tree.Command) -> Use | None:
         definition = self.find("setting", statement.head)
         if definition is None:
             return None
-        return bind_arguments(self.context, definition, statement.head, statement.items).instance
+        return bind_arguments(self.context, definition, statement.head, statement.items)
 
-    def named(self, statement: tree.Command) -> Definition | None:
+    def named(self, statement: tree.Command) -> Use | None:
         kind = statement.head.text
         items = list(statement.items)
         if kind == "data":
@@ -77,7 +91,7 @@ class _Settings:
                 definition = self.find(kind, head)
                 if definition is None:
                     return None
-                return bind_arguments(self.context, definition, head, rest).instance
+                return bind_arguments(self.context, definition, head, rest)
         known = catalog.words(kind)
         end = self.context.source.span(statement.head.end, statement.head.end)
         after = short(self.context.source.text[statement.head.end : statement.end])

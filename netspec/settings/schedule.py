@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import cos, exp, inf, pi
 from typing import Any, ClassVar
 
-from netspec.ir import catalog
+from netspec.ir.catalog import is_higher_better
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.training import Metric, Schedule
+from netspec.ir.training import Schedule
 from netspec.ir.values import Real, Whole, Word
 
 END = Real(0)
@@ -219,8 +219,7 @@ class Plateau(Warmed):
         return self.validation if self.on.startswith("val.") else None
 
     def after(self, base: float, step: int, steps: int, history: tuple[float, ...]) -> float:
-        metric = catalog.find("metric", self.on.rpartition(".")[2])
-        higher = metric is not None and issubclass(metric, Metric) and metric.higher_is_better
+        higher = is_higher_better(self.on)
         best, bad, rate = -inf if higher else inf, 0, base
         for figure in history:
             if figure > best * (1 + self.threshold) if higher else figure < best * (1 - self.threshold):

@@ -19,9 +19,9 @@ from netspec.ir.catalog import definitions, find
 from netspec.ir.layer import Constant, Example, Operation
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
-from netspec.ir.training import Training
+from netspec.ir.training import Aim, Loss, Training
 from netspec.passes import analyse, run
-from netspec.passes.check import loss_of
+from netspec.passes.objective import aims_of
 from netspec.source import Source
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -42,6 +42,21 @@ _PLAIN_SETTINGS: Final = (
     "average ema=0.5",
     "average last=1",
 )
+
+_SEVERAL: Final = """
+input 4
+dense 5 tanh as trunk
+softmax 3 as aux
+dense 4 tanh from trunk as middle
+sigmoid 2 as answers
+dense 2 from middle
+output aux answers
+
+train:
+    loss mse weight=0.5
+    loss crossentropy on aux weight=0.3
+    loss bce on answers
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +88,29 @@ class Case:
         given = zip(self.net.inputs, dims, strict=True)
         return as_given([_drawn(layer.shape, each, dtype, random) for layer, each in given])
 
-    def targets(self, batch: int, dtype: str, steps: int = SOME_STEPS) -> Array:
-        """Targets for a batch, prepared: classes, probabilities or numbers, as the loss wants them."""
-        net = self.net
-        shape = net.shapes_for(*sized(net, steps))[net.outputs[-1].name]
-        random = generator(batch, f"{self.name}/targets")
-        wanted = loss_of(net, net.training).targets
-        if wanted == "classes":
+    def targets(self, batch: int, dtype: str, steps: int = SOME_STEPS) -> Arrays:
+        """Targets for a batch, prepared: classes, probabilities or numbers, as each loss wants them."""
+        shapes = self.net.shapes_for(*sized(self.net, steps))
+        return as_given(
+            [
+                self._target(aim, shapes[aim.output.name], batch, dtype)
+                for aim in aims_of(self.net, self.net.training)
+            ]
+        )
+
+    def _target(self, aim: Aim, shape: Shape, batch: int, dtype: str) -> Array:
+        purpose = "/targets" if aim.output is self.net.outputs[-1] else f"/targets/{aim.output.name}"
+        random = generator(batch, f"{self.name}{purpose}")
+        if aim.targets == "classes":
             *places, classes = shape.known
             return random.integers(0, classes, (batch, *places))
         dims = (batch, *Shape(shape.channels_first).known)
-        drawn = random.random(dims) if wanted == "answers" else random.normal(size=dims)
+        drawn = random.normal(size=dims) if aim.targets == "numbers" else random.random(dims)
+        if aim.targets == "distributions":
+            axis = len(dims) - 3 if len(dims) > 3 else len(dims) - 1
+            drawn[0] = np.floor(drawn[0] + 0.5)  # some classes that cannot be
+            drawn += 1e-3 * (drawn.sum(axis=axis, keepdims=True) == 0)
+            drawn /= drawn.sum(axis=axis, keepdims=True)
         return drawn.astype(dtype)
 
     def start(self, dtype: str) -> dict[str, Array]:
@@ -186,11 +213,20 @@ def _settings() -> Iterator[Case]:
     for settings in _PLAIN_SETTINGS:
         yield Case(" ".join(settings.split()), _net(f"{body}    {settings}"))
     for definition in definitions("loss"):
-        fuses = getattr(definition, "fuses", "")
+        assert issubclass(definition, Loss)
         for shape in ("3", "4x3", "2x3x2"):
-            layer = "conv 3 1x1" if shape.count("x") == 2 else "dense 3"
-            text = f"input {shape}\n{layer}\n{fuses or 'identity'}\n\ntrain:\n    loss {definition.word}"
-            yield Case(f"loss {definition.word} of {shape}", _net(text))
+            for use in (definition.word, *definition.examples):
+                yield Case(f"loss {use} of {shape}", _net(_loss_text(use, shape, 3, definition.fuses)))
+        if definition().targets_for(Shape((1,))) != definition().targets_for(Shape((3,))):
+            name = f"loss {definition.word} of one number"
+            yield Case(name, _net(_loss_text(definition.word, "2x3x2", 1, definition.fuses)))
+    yield Case("several losses", _net(_SEVERAL))
+
+
+def _loss_text(use: str, shape: str, entries: int, fuses: str) -> str:
+    """A small network that ends in so many entries, and is trained with a loss."""
+    layer = f"conv {entries} 1x1" if shape.count("x") == 2 else f"dense {entries}"
+    return f"input {shape}\n{layer}\n{fuses or 'identity'}\n\ntrain:\n    loss {use}"
 
 
 def _net(text: str) -> Net:

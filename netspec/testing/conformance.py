@@ -22,7 +22,7 @@ from netspec.backends import Arrays, Program, as_tuple, available, channels_firs
 from netspec.diagnostics import SpecError
 from netspec.init import initial
 from netspec.ir.net import Net
-from netspec.testing.cases import Array, Case, cases, quiet
+from netspec.testing.cases import Case, cases, quiet
 from netspec.testing.chance import chance
 
 __all__ = ["Case", "Finding", "cases", "main", "run"]
@@ -90,12 +90,12 @@ class Bench:
             program.begin(case.training)
         return program
 
-    def batches(self, dtype: str = "float64") -> Iterator[tuple[Arrays, Array]]:
+    def batches(self, dtype: str = "float64") -> Iterator[tuple[Arrays, Arrays]]:
         """Prepared batches to train on."""
         for size in BATCHES if self.case.batch == BATCHES[0] else (self.case.batch, self.case.batch):
             yield on_each(channels_first, self.case.inputs(size, dtype)), self.case.targets(size, dtype)
 
-    def batch(self, dtype: str = "float64") -> tuple[Arrays, Array]:
+    def batch(self, dtype: str = "float64") -> tuple[Arrays, Arrays]:
         """The first of them."""
         return next(self.batches(dtype))
 
@@ -263,8 +263,10 @@ def evaluation(bench: Bench) -> Iterator[Difference]:
     """Loss and outputs in prediction mode."""
     if not bench.case.trains:
         return
-    batch = bench.batch()
-    found, wanted = bench.tested().evaluate(*batch), bench.wanted().evaluate(*batch)
+    programs = bench.tested(), bench.wanted()
+    for program in programs:
+        program.begin(bench.case.training)
+    found, wanted = (program.evaluate(*bench.batch()) for program in programs)
     yield from _compare("the loss in prediction mode", found[0], wanted[0], GRADIENT)
     yield from _compare("the evaluated output", found[1], wanted[1], FLOAT64)
 

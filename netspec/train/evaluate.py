@@ -3,86 +3,126 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from netspec.backends import Program, as_tuple, channels_first, compile_net
-from netspec.data import Dataset, Examples, Lazy, Loaded, Preprocessing, load
+from netspec.backends import (
+    Arrays,
+    Program,
+    as_given,
+    as_tuple,
+    channels_first,
+    channels_last,
+    compile_net,
+    for_each,
+    on_each,
+)
+from netspec.data import Dataset, Examples, Loaded, Preprocessing, every, load
 from netspec.diagnostics import SpecError
 from netspec.ir.net import Net
-from netspec.ir.shape import Shape
-from netspec.ir.training import Loss, Metric
+from netspec.ir.training import Metric
 from netspec.limits import DEFAULT, Limits
-from netspec.settings.loss import Crossentropy
 from netspec.train.checkpoint import restore
-from netspec.train.metrics import Means
+from netspec.train.metrics import Tally
 from netspec.train.options import Options, resolve
+from netspec.train.targets import balanced, check_targets, target_shape
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """Examples as programs take them: channels first, made once unless they are `Lazy`, cut into batches by index."""
+    """Examples as programs take them, channels first, cut into batches by index.
 
-    inputs: Examples
-    targets: Examples
-    written: Examples
-    """The targets as the spec writes them, for metrics."""
+    What lies in memory is turned once, what is mapped or made when it is asked for (`Lazy`) batch by batch.
+    """
+
+    size: int
+    inputs: _Turned
+    targets: tuple[_Turned, ...]
 
     @classmethod
     def of(cls, dataset: Dataset) -> Prepared:
         """Prepare a data set; arrays that have one channel or no channels are not copied."""
-        targets = dataset.targets if dataset.targets.dtype.kind in "iu" else _prepared(dataset.targets)
-        return cls(_prepared(dataset.inputs), targets, dataset.targets)
+        targets = tuple(_Turned(each, whole=True) for each in every(dataset.targets))
+        return cls(len(dataset), _Turned(dataset.inputs, whole=False), targets)
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return self.size
 
-    def batch(self, which: Array) -> tuple[Array, Array]:
-        """Inputs and targets of the examples of these indices."""
-        return self.inputs[which], self.targets[which]
+    def batch(self, which: Array | slice) -> tuple[Array, Arrays]:
+        """Inputs and targets of some examples."""
+        return self.inputs[which], as_given([each[which] for each in self.targets])
 
 
-def _prepared(examples: Examples) -> Examples:
-    return examples.through(channels_first) if isinstance(examples, Lazy) else channels_first(examples)
+class _Turned:
+    """Examples, channels first; `whole`: integers are a class a place, and stay."""
+
+    def __init__(self, array: Examples, *, whole: bool) -> None:
+        self.stays = whole and array.dtype.kind in "iu"
+        self.turned = type(array) is np.ndarray or self.stays
+        self.array = channels_first(np.asarray(array)) if self.turned and not self.stays else array
+
+    def __getitem__(self, which: Array | slice) -> Array:
+        part = np.asarray(self.array[which])
+        return part if self.turned else channels_first(part)
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What an evaluation finds: the mean loss over the examples (without regularisation) and the metrics by name."""
+    """What an evaluation finds: the mean loss over the examples (without regularisation) and the metrics by name.
+
+    `losses` are those of the outputs by name where several are trained, `loss` is their sum by weight.
+    """
 
     loss: float
     metrics: dict[str, float]
     examples: int
+    losses: dict[str, float] = field(default_factory=dict)
+
+    def named(self) -> dict[str, float]:
+        """All figures by name: `loss`, `loss.aux`, `accuracy`."""
+        losses = {f"loss.{name}": loss for name, loss in self.losses.items()}
+        return {"loss": self.loss, **losses, **self.metrics}
 
     def to_json(self) -> dict[str, Any]:
         """One flat object."""
-        return {"loss": self.loss, **self.metrics, "examples": self.examples}
+        return {**self.named(), "examples": self.examples}
 
 
 def evaluate(program: Program, data: Prepared, metrics: Sequence[Metric], batch: int) -> Figures:
-    """The figures over all examples, `batch` of them at a time."""
-    means, total = Means(metrics), 0.0
-    for start in range(0, len(data), batch):
-        part = slice(start, start + batch)
-        loss, output = program.evaluate(data.inputs[part], data.targets[part])
-        main = as_tuple(output)[-1]
-        total += loss * len(main)
-        means.add(main, data.written[part])
-    return Figures(total / max(len(data), 1), means.result(), len(data))
+    """The figures over all examples, `batch` of them at a time.
+
+    Every process of the program's group takes its share, one stretch of the examples each, and all of them get the
+    figures over all.
+    """
+    group, aims = program.group, program.aims
+    names = [layer.name for layer in program.net.outputs]
+    places = [names.index(aim.output.name) for aim in aims]
+    tally, sums = Tally(metrics, aims), np.zeros(len(aims))
+    first, end = (len(data) * rank // group.size for rank in (group.rank, group.rank + 1))
+    for start in range(first, end, batch):
+        part = slice(start, min(start + batch, end))
+        inputs, targets = data.batch(part)
+        losses, found = program.evaluate(inputs, targets)
+        sums += np.array(losses) * (part.stop - part.start)
+        outputs = as_tuple(found)
+        written = for_each(aims, on_each(_as_written, targets))
+        tally.add([outputs[place] for place in places], written)
+    tally.gather(group)
+    means = (group.total(sums) / max(len(data), 1)).tolist()
+    total = sum(aim.loss.weight * mean for aim, mean in zip(aims, means, strict=True))
+    several = {aim.output.name: mean for aim, mean in zip(aims, means, strict=True)} if len(aims) > 1 else {}
+    return Figures(total, tally.result(), len(data), several)
 
 
-def target_shape(net: Net, loss: Loss) -> Shape:
-    """What the output is made for, as `netspec.data.load` wants it: a class at each place, or numbers of its shape."""
-    shape = net.outputs[-1].shape
-    if isinstance(loss, Crossentropy) and shape.dims and isinstance(shape.dims[-1], int):
-        return Shape(shape.dims[:-1], of=shape.dims[-1])
-    return shape
+def _as_written(target: Array) -> Array:
+    """A prepared target as the spec writes it."""
+    return target if target.dtype.kind in "iu" else channels_last(target)
 
 
 def load_data(
@@ -96,17 +136,20 @@ def load_data(
 ) -> Loaded:
     """The data of a run, or of trained weights with what was fitted to theirs; raises N405, N701, N702 or N404."""
     training = options.training
-    return load(
+    span = training.spans.get("data")
+    loaded = load(
         options.reader,
         training.fallback,
         net.inputs[0].shape,
-        target_shape(net, options.loss),
+        target_shape(options.aims[-1]),
         folder=folder,
         allow_outside=allow_outside,
         fitted=fitted,
         classes=classes,
-        span=training.spans.get("data"),
+        span=span,
     )
+    check_targets(loaded, options.aims, span)
+    return loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +189,7 @@ def evaluate_file(
         classes=restored.classes,
     )
     program = compile_net(restored.net, backend, device=device, parameters=restored.arrays)
+    options = balanced(options, loaded.train.targets)
     program.begin(options.training)
     figures = evaluate(program, Prepared.of(loaded.test), options.metrics, 2 * options.batch)
     note = loaded.note

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, Literal
 
 from netspec.ir.net import Net
+from netspec.ir.training import Aim
 from netspec.train.evaluate import Figures
 
 Part = Literal["val", "test"]
@@ -28,6 +29,8 @@ class Start:
     epochs: int
     steps: int
     steps_per_epoch: int
+    aims: tuple[Aim, ...]
+    """The outputs that are trained."""
     done: int = 0
     """Steps that were done before, in a run that is resumed."""
 
@@ -67,8 +70,8 @@ class Row:
 
     def figures(self) -> dict[str, float]:
         """The figures by the names that `stop` and `plateau` know: `train.loss`, `val.loss`, `val.accuracy`."""
-        new = {"loss": self.new.loss, **self.new.metrics}
-        return {"train.loss": self.loss, **{f"{self.part}.{name}": value for name, value in new.items()}}
+        new = {f"{self.part}.{name}": value for name, value in self.new.named().items()}
+        return {"train.loss": self.loss, **new}
 
     def to_json(self) -> dict[str, float]:
         """One flat row with stable names."""

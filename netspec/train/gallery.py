@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from netspec.backends import Piece, channels_first, channels_last
+from netspec.backends import Piece, as_given, channels_first, channels_last
 from netspec.backends.augmentation import augmentation_of
 from netspec.backends.numpy.kernel import rules
-from netspec.data import Loaded, split
+from netspec.data import Loaded, every, split
 from netspec.diagnostics import error
 from netspec.init import generator
 from netspec.ir.net import Net
@@ -61,16 +61,16 @@ def gallery(net: Net, options: Options, loaded: Loaded, rows: int, columns: int)
     order = generator(options.seed, "order/1").permutation(len(learnt))
     whole = min(max(options.batch, rows), len(learnt))
     shown = learnt.take(order[: min(rows + rows % 2, whole)])  # mixup wants whole pairs
-    inputs, targets = shown.inputs[:], shown.targets[:]
+    inputs, targets = shown.inputs[:], tuple(each[:] for each in every(shown.targets))
     prepared = channels_first(inputs)
     piece = Piece(0, whole)
     made = [inputs]
     for step in range(1, columns + 1):
-        (changed,), _ = augmentation.batch((prepared,), targets, step, piece)
+        (changed,), _ = augmentation.batch((prepared,), as_given(targets), step, piece)
         made.append(channels_last(changed))
     images = np.stack(made, axis=1)[:rows]
     title = f"{net.name}: {augment.written()}"
-    return Gallery(title, images, _names(targets[:rows], loaded.classes))
+    return Gallery(title, images, _names(targets[-1][:rows], loaded.classes))
 
 
 def check_images(net: Net, options: Options) -> None:

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from netspec.diagnostics import SpecError, did_you_mean, error
+from netspec.ir.catalog import is_higher_better
 from netspec.ir.net import Net
 from netspec.limits import Limits
 from netspec.passes import analyse
@@ -17,7 +18,6 @@ from netspec.render import printable
 from netspec.source import Source
 from netspec.syntax.files import Folder
 from netspec.syntax.parser import read_source
-from netspec.train.metrics import is_higher_better
 from netspec.train.progress import duration
 from netspec.train.runs import PARTS, UNFINISHED, Run
 from netspec.views.compare import Comparison, compare

@@ -24,12 +24,13 @@ from netspec.data import Loaded, split
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.init import generator
 from netspec.ir.net import Net
+from netspec.passes.objective import figures_of
 from netspec.train import fits
 from netspec.train.evaluate import Figures, Prepared, evaluate
 from netspec.train.events import Ended, Observer, Part, Result, Row, Start, Step
-from netspec.train.metrics import FORMULAS
 from netspec.train.options import Options
 from netspec.train.position import Moment, Position
+from netspec.train.targets import balanced
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -103,7 +104,8 @@ class _Run:
         should_stop: Callable[[], bool],
         saving: Saving,
     ) -> None:
-        self.net, self.program, self.options = net, program, options
+        self.net, self.program = net, program
+        self.options = balanced(options, loaded.train.targets)
         self.observers, self.should_stop, self.saving = observers, should_stop, saving
         learnt, held = loaded.train, loaded.validation
         if held is None and options.validation is not None:
@@ -117,9 +119,7 @@ class _Run:
         self.steps = options.steps or (options.epochs or 1) * self.per_epoch
         self.epochs = ceil(self.steps / self.per_epoch)
         figure = options.stop.on if options.stop else "val.loss"
-        metrics = {metric.word: FORMULAS.get(type(metric)) for metric in options.metrics}
-        formula = metrics.get(figure.partition(".")[2])
-        self.best = _Best(figure, bool(formula and formula.higher_is_better))
+        self.best = _Best(figure, figures_of(net, options.training)[figure])
         self.at = Position()
         self.watched: tuple[float, ...] = ()
         self.pending: list[tuple[int, int, SupportsFloat]] = []
@@ -147,8 +147,9 @@ class _Run:
 
     def tell_start(self) -> None:
         counts = len(self.data), len(self.new)
-        length = self.epochs, self.steps, self.per_epoch, self.at.step
-        start = Start(self.net, self.program.device, *counts, self.part, *length)
+        length = self.epochs, self.steps, self.per_epoch
+        aims = self.options.aims
+        start = Start(self.net, self.program.device, *counts, self.part, *length, aims, self.at.step)
         for observer in self.observers:
             observer.started(start)
 

@@ -10,16 +10,29 @@ from netspec.diagnostics import Diagnostic, Diagnostics, Label, SpecError, did_y
 from netspec.ir import catalog
 from netspec.ir.definition import Definition
 from netspec.ir.net import Net
-from netspec.ir.training import NAMED, Loss, Metric, Optimizer, Reader, Schedule, Training
-from netspec.passes.check import check_training, loss_of
+from netspec.ir.training import (
+    NAMED,
+    Aim,
+    Loss,
+    Metric,
+    Optimizer,
+    Reader,
+    Schedule,
+    Training,
+    key_of,
+    kind_of,
+    line_of,
+)
+from netspec.passes.check import check_training
 from netspec.passes.context import Context
+from netspec.passes.objective import aims_of, metrics_of, with_outputs
 from netspec.passes.settings import bind_training
 from netspec.passes.suggest import suggest
 from netspec.settings.defaults import DEFAULTS
-from netspec.settings.metric import Accuracy, Mae, Rmse
 from netspec.settings.plain import Batch, Epochs, Seed, Steps, Stop
-from netspec.source import Source, Span
+from netspec.source import Source
 from netspec.syntax.parser import parse
+from netspec.train.metrics import check_package
 
 EXCLUDES: Final = {"epochs": "steps", "steps": "epochs"}
 """Settings of which a run has one: setting the one takes the other away."""
@@ -35,7 +48,8 @@ class Options:
     """The settings of one run, complete; `training` holds the same for the backend."""
 
     training: Training
-    loss: Loss
+    aims: tuple[Aim, ...]
+    """The outputs that are trained with their losses, the main one last."""
     optimizer: Optimizer
     schedule: Schedule
     metrics: tuple[Metric, ...]
@@ -49,6 +63,11 @@ class Options:
     """What the user changed, as typed: `train.batch=64`."""
     defaults: tuple[str, ...] = ()
     """Names of the settings that nobody stated."""
+
+    @property
+    def loss(self) -> Loss:
+        """The loss of the main output, or of the last that is trained."""
+        return self.aims[-1].loss
 
     @property
     def reader(self) -> Reader:
@@ -69,50 +88,53 @@ class Options:
 
     def to_json(self) -> dict[str, Any]:
         """Every setting by name, as a line and with all its arguments, and which are defaults or overrides."""
-        uses = {**self.training.settings, "metric": self.metrics[0]}
+        uses = {name: use for name, use in self.training.settings.items() if not isinstance(use, Metric)}
         settings = {name: _described(name, use) for name, use in uses.items()}
-        settings["metric"]["words"] = [metric.word for metric in self.metrics]
+        settings["metric"] = _described("metric", self.metrics[0])
+        settings["metric"]["words"] = [metric.name for metric in self.metrics]
         if self.training.fallback is not None:
             settings["data"]["line"] += f" else {self.training.fallback.written()}"
         return {"settings": settings, "overrides": list(self.overrides), "defaults": list(self.defaults)}
 
 
 def _described(name: str, use: Definition) -> dict[str, Any]:
-    line = f"{name} {use.written()}" if name in NAMED else use.written()
-    return {"line": line, **{each.name: getattr(use, each.name) for each in use.arguments()}}
+    return {"line": line_of(name, use), **{each.name: getattr(use, each.name) for each in use.arguments()}}
 
 
 def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
     """The settings of a run of `net`; `overrides` are texts such as `train.optimizer.rate=0.01`.
 
-    Raises `SpecError`: N401 unknown setting, N102 and N105 from the changed line, N403, N404 and N406 where the
-    changed settings do not agree, N108 for a figure that `stop` or the schedule cannot watch.
+    Raises `SpecError`: N401 unknown setting, N102 and N105 from the changed line, N403, N404, N406 to N408 where the
+    changed settings do not agree, N108 for an output or a figure that there is not, N604 for a metric whose package is
+    missing.
     """
     training = net.training or Training({})
     for text in overrides:
         training = override(training, text)
     if overrides:
         context = Context(Source(net.text, net.name))
+        training = with_outputs(context, training, net, {})
+        context.diagnostics.raise_if_any()
         check_training(context, net, training)
         context.diagnostics.raise_if_any()
     silent = [name for name in DEFAULTS if name not in training.settings]
     if "steps" in training.settings:
         silent.remove("epochs")
     settings = {**training.settings, **{name: DEFAULTS[name] for name in silent}}
-    loss = loss_of(net, training)
-    stated = _setting(settings, "metric", Metric)
-    metrics = (stated,) if stated else _metrics_of(loss)
-    silent += [name for name in ("loss", "metric") if name not in settings]
-    settings |= {"loss": loss}
+    aims = aims_of(net, training)
+    if not training.losses:
+        silent.append("loss")
+        settings |= {key_of("loss", aim.loss): aim.loss for aim in aims}
+    silent += [] if training.metrics else ["metric"]
+    metrics = metrics_of(net, training)
+    for metric in metrics:
+        check_package(metric)
     epochs, steps = (_setting(settings, "epochs", Epochs), _setting(settings, "steps", Steps))
     stop = _setting(settings, "stop", Stop)
     schedule = _needed(settings, "schedule", Schedule)
-    for setting, figure in (("stop", stop.on if stop else ""), ("schedule", schedule.watches)):
-        if figure:
-            _check_figure(figure, metrics, training.spans.get(setting))
     return Options(
         replace(training, settings=settings),
-        loss,
+        aims,
         _needed(settings, "optimizer", Optimizer),
         schedule,
         metrics,
@@ -135,24 +157,6 @@ def _needed(settings: Mapping[str, Definition], name: str, kind: type[D]) -> D:
     found = settings[name]
     assert isinstance(found, kind), name
     return found
-
-
-def _metrics_of(loss: Loss) -> tuple[Metric, ...]:
-    """Accuracy for classes and for yes and no, which losses on logits are made for; else two errors."""
-    return (Accuracy(),) if loss.fuses else (Mae(), Rmse())
-
-
-def _check_figure(figure: str, metrics: tuple[Metric, ...], span: Span | None) -> None:
-    known = ["val.loss", *(f"val.{metric.word}" for metric in metrics), "train.loss"]
-    if figure in known:
-        return
-    tries = tuple(f"`on {near}`" for near in did_you_mean(figure, known))
-    notes = (
-        f"known here: {', '.join(known)}",
-        "the test data decide nothing: `val` is held out from the training data",
-    )
-    spans = [span] if span else []
-    raise error("N108", f"there is no figure `{figure}` to watch", *spans, tries=tries, notes=notes)
 
 
 # --- changes on the command line
@@ -180,13 +184,23 @@ def override(training: Training, text: str) -> Training:
         use = training.get(setting) or DEFAULTS.get(setting)
         line = _line(setting, use, argument[0], value)
     changed = _bind(Source(line, "--set"))
-    settings = {each: use for each, use in training.settings.items() if each != EXCLUDES.get(setting)}
+    settings = {
+        each: use for each, use in training.settings.items() if not _gives_way(each, use, setting, changed)
+    }
     new_fallback = setting == "data" and not argument
     return Training(
         {**settings, **changed.settings},
         changed.fallback if new_fallback else training.fallback,
         {**training.spans, **changed.spans},
+        {**training.places, **changed.places},
     )
+
+
+def _gives_way(key: str, use: Definition, setting: str, changed: Training) -> bool:
+    """A setting is taken away by a changed one: the other measure of length, the metrics of the same output."""
+    if isinstance(use, Metric) and setting == "metric":
+        return any(use.on == metric.on for metric in changed.metrics)
+    return kind_of(key) == EXCLUDES.get(setting)
 
 
 def _names(training: Training) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +13,10 @@ from netspec.backends import Program, as_tuple, compile_net
 from netspec.data.preprocessing import Windows
 from netspec.diagnostics import error
 from netspec.ir.net import Net
+from netspec.ir.training import Aim
+from netspec.layers.output import Probability
 from netspec.limits import DEFAULT, Limits
-from netspec.passes.check import loss_of
+from netspec.passes.objective import aims_of, implied_loss
 from netspec.train.checkpoint import Restored, restore
 from netspec.train.inputs import read_inputs
 
@@ -26,10 +28,11 @@ YES_OR_NO: Final = ("no", "yes")
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What is said of one example of a file (`index` counts from 0).
+    """What is said of one example of a file (`index` counts from 0), by the main output.
 
     `classes` is a name and `probabilities` the figure for each place where the network tells classes apart: one of
-    each for a picture, several for a sequence.  Both are empty where the network gives numbers: `values` then.
+    each for a picture, several for a sequence.  Both are empty where the network gives numbers: `values` then; of
+    scores, which are no probabilities, only the latter.
     """
 
     file: str
@@ -38,19 +41,22 @@ class Prediction:
     probabilities: tuple[float, ...]
     values: list[Any]
     """The output itself, as the spec writes its shape."""
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """All outputs by name, where there are several."""
 
     def to_json(self) -> dict[str, Any]:
-        """`class` and `probability` (lists for a sequence), `output`."""
+        """`class` and `probability` (lists for a sequence), `output`, and `outputs` where there are several."""
         found: dict[str, Any] = {"file": self.file, "index": self.index}
-        if len(self.classes) == 1:
-            found |= {"class": self.classes[0], "probability": self.probabilities[0]}
-        elif self.classes:
-            found |= {"class": list(self.classes), "probability": list(self.probabilities)}
-        return found | {"output": self.values}
+        for name, each in (("class", self.classes), ("probability", self.probabilities)):
+            if each:
+                found[name] = each[0] if len(each) == 1 else list(each)
+        return found | {"output": self.values} | ({"outputs": self.outputs} if self.outputs else {})
 
     def __str__(self) -> str:
         if not self.classes:
             return " ".join(f"{value:.6g}" for value in np.ravel(self.values))
+        if not self.probabilities:
+            return " ".join(self.classes)
         pairs = zip(self.classes, self.probabilities, strict=True)
         return " ".join(f"{name} {probability:.4f}" for name, probability in pairs)
 
@@ -61,7 +67,9 @@ class Predictor:
     def __init__(self, restored: Restored, program: Program) -> None:
         self.net: Net = restored.net
         self.restored, self.program = restored, program
-        self.targets = loss_of(self.net, self.net.training).targets
+        main = self.net.outputs[-1]
+        trained = {aim.output.name: aim for aim in aims_of(self.net, self.net.training)}
+        self.aim = trained.get(main.name) or Aim(main, implied_loss(main))
 
     @classmethod
     def load(
@@ -83,16 +91,23 @@ class Predictor:
         for start in range(0, len(inputs), BATCH):
             outputs = as_tuple(self.program.predict(inputs[start : start + BATCH]))
             for place, output in enumerate(outputs[-1]):
-                yield self.read(np.asarray(output, np.float64), name, start + place)
+                found = self.read(np.asarray(output, np.float64), name, start + place)
+                if len(outputs) > 1:
+                    by_name = zip(self.net.outputs, outputs, strict=True)
+                    every = {layer.name: np.float64(each[place]).tolist() for layer, each in by_name}
+                    found = replace(found, outputs=every)
+                yield found
 
     def read(self, output: Array, file: str, index: int) -> Prediction:
-        """What an output means; numbers of a series are in the units of its columns."""
+        """What the main output means; numbers of a series are in the units of its columns."""
         prepared = self.restored.preprocessing
         if isinstance(prepared, Windows):
             output = self._original(output, prepared)
         chosen, probabilities = self._choose(output)
-        names = self.restored.classes or (YES_OR_NO if self.targets == "answers" else ())
+        names = self.restored.classes or (YES_OR_NO if self.aim.targets == "answers" else ())
         classes = tuple(names[each] if each < len(names) else str(each) for each in chosen)
+        if not isinstance(self.aim.output.operation, Probability):
+            probabilities = ()
         return Prediction(file, index, classes, probabilities, output.tolist())
 
     def _original(self, output: Array, prepared: Windows) -> Array:
@@ -106,13 +121,14 @@ class Predictor:
 
     def _choose(self, output: Array) -> tuple[tuple[int, ...], tuple[float, ...]]:
         """The number of the class at each place, and its probability."""
-        if self.targets == "classes":
+        if self.aim.targets in ("classes", "distributions"):
             flat = output.reshape(-1, output.shape[-1])
             best = flat.argmax(axis=1)
             return tuple(map(int, best)), tuple(map(float, flat[np.arange(len(best)), best]))
-        if self.targets == "answers":
+        if self.aim.targets == "answers":
             yes = output.reshape(-1)
-            return tuple(map(int, yes >= 0.5)), tuple(map(float, np.where(yes >= 0.5, yes, 1 - yes)))
+            said = yes >= self.aim.loss.boundary
+            return tuple(map(int, said)), tuple(map(float, np.where(said, yes, 1 - yes)))
         return (), ()
 
 

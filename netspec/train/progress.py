@@ -52,17 +52,26 @@ def speed(examples: int, seconds: float) -> str:
 
 
 def heading(start: Start) -> str:
-    """What is trained on what; which output the loss is of where there are several."""
-    *others, main = (layer.name for layer in start.net.outputs)
-    names = ", ".join(f"`{name}`" for name in others)
-    of = f"\nthe loss is that of `{main}`; of {names} only shared layers are trained" if others else ""
+    """What is trained on what; which outputs are trained where there are several."""
     length = f"{start.epochs} epoch{'s' * (start.epochs != 1)} of {start.steps_per_epoch:,} steps"
     if start.steps < start.epochs * start.steps_per_epoch:
         length = f"{start.steps:,} steps of {start.steps_per_epoch:,} an epoch"
     return (
         f"{start.net.name}: {start.net.parameter_count:,} parameters, {start.examples:,} examples, "
-        f"{length}, on {start.device}{of}"
+        f"{length}, on {start.device}{_objective(start)}"
     )
+
+
+def _objective(start: Start) -> str:
+    """The outputs that the loss is made of, and those that it leaves out; empty where there is only one."""
+    trained = {aim.output.name: aim.loss.weight for aim in start.aims}
+    others = [layer.name for layer in start.net.outputs if layer.name not in trained]
+    terms = " + ".join(f"{weight:g} * " * (weight != 1) + f"`{name}`" for name, weight in trained.items())
+    text = f"\nthe loss is that of {terms}" if others or len(trained) > 1 else ""
+    if others:
+        names = ", ".join(f"`{name}`" for name in others)
+        text += f"; of {names} only shared layers are trained"
+    return text
 
 
 def summary(start: Start, row: Row) -> str:

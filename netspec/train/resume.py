@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.backends import Program
-from netspec.data import Dataset, Loaded
+from netspec.data import Dataset, Loaded, every
 from netspec.diagnostics import error
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
@@ -122,7 +122,7 @@ def sample(dataset: Dataset) -> str:
     """SHA-256 of some examples, spread evenly, with their targets."""
     chosen = np.unique(np.linspace(0, len(dataset) - 1, SAMPLE).astype(int))
     digest = sha256()
-    for array in (dataset.inputs[chosen], dataset.targets[chosen]):
+    for array in (dataset.inputs[chosen], *(each[chosen] for each in every(dataset.targets))):
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

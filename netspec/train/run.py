@@ -21,6 +21,7 @@ from netspec.train.loop import Saving, train
 from netspec.train.options import Options
 from netspec.train.record import Record, new_folder
 from netspec.train.resume import Resumed, compare, notes_of
+from netspec.train.targets import balanced
 from netspec.train.watch import check_log, watched
 
 
@@ -93,6 +94,7 @@ def run(
     check_log(setup.log)
     load_backend(setup.backend)  # a backend that is not there is told before any data are fetched
     loaded = load_from(net, options, setup.folders)
+    options = balanced(options, loaded.train.targets)
     if loaded.note:
         tell(f"warning: {loaded.note}")
     program = compile_for(net, setup, options.seed)

@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from netspec.diagnostics import did_you_mean, error
+from netspec.ir.catalog import is_higher_better
 from netspec.train.documents import Environment, Model, Result, Settings, row, what_is_wrong
-from netspec.train.metrics import is_higher_better
 from netspec.train.record import LOCK
 
 MOST_DOCUMENT: Final = 1 << 22

@@ -15,16 +15,17 @@ from time import perf_counter
 from typing import Final
 
 from netspec.diagnostics import SpecError, did_you_mean, error
+from netspec.ir.catalog import is_higher_better
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
 from netspec.passes.library import SHIPPED
+from netspec.passes.objective import figures_of
 from netspec.source import Source
 from netspec.train.curves import can_draw
 from netspec.train.durable import replace_file
 from netspec.train.events import Observer
 from netspec.train.listing import figure as shown
-from netspec.train.metrics import is_higher_better
 from netspec.train.options import Options, resolve
 from netspec.train.progress import WORTH_SAYING, duration
 from netspec.train.resume import Resumed, reopen
@@ -102,7 +103,7 @@ def plan(wanted: Wanted) -> Plan:
         sets={name: tuple(values) for name, values in sets.items()},
         method=method,
         trials=trials,
-        figure=_figure(wanted.figure, options),
+        figure=_figure(wanted.figure, net, options),
         values=dict(wanted.values),
         sizes=dict(wanted.sizes),
         changes=tuple(wanted.changes),
@@ -137,10 +138,10 @@ def _sets(net: Net, wanted: Wanted) -> dict[str, Sequence[str]]:
     return sets
 
 
-def _figure(name: str | None, options: Options) -> str:
+def _figure(name: str | None, net: Net, options: Options) -> str:
     watched = options.stop.on if options.stop else ""
     found = name or (watched if watched.startswith(VALIDATION) else "val.loss")
-    known = ["val.loss", *(f"val.{metric.word}" for metric in options.metrics)]
+    known = [each for each in figures_of(net, options.training) if each.startswith(VALIDATION)]
     if found not in known:
         tries = tuple(f"`{near}`" for near in did_you_mean(found, known))
         notes = (f"known here: {', '.join(known)}", "the test data decide nothing")

@@ -17,9 +17,9 @@ from filelock import FileLock, Timeout
 from pydantic import ConfigDict, Field, ValidationError
 
 from netspec.diagnostics import error, short
+from netspec.ir.catalog import is_higher_better
 from netspec.train.documents import Count, Model, what_is_wrong
 from netspec.train.durable import replace_file
-from netspec.train.metrics import is_higher_better
 from netspec.train.record import LOCK
 from netspec.train.sampling import Sets
 

@@ -11,7 +11,7 @@ from netspec.ir.definition import Definition
 from netspec.ir.layer import Operation
 from netspec.ir.net import Net
 from netspec.ir.symbolic import Dim
-from netspec.ir.training import NAMED, Training
+from netspec.ir.training import Training, line_of
 from netspec.passes.count import Row, Table, count
 from netspec.passes.table import as_json
 from netspec.views.align import align, signature
@@ -259,7 +259,7 @@ def _setting(name: str, definition: Definition | None, training: Training | None
     """A setting as the language writes it; empty where there is none."""
     if definition is None:
         return ""
-    text = f"{name} {definition.written()}" if name in NAMED else definition.written()
+    text = line_of(name, definition)
     fallback = training.fallback if training and name == "data" else None
     return f"{text} else {fallback.written()}" if fallback else text
 

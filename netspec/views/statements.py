@@ -87,7 +87,8 @@ def _setting(net: Net, source: Source, statement: tree.Statement) -> Said | None
     if training is None or not isinstance(statement, tree.Command):
         return None
     name = statement.head.text
-    definition = training.get(name)
+    here = (key for key, span in training.spans.items() if span.start == statement.start)
+    definition = training.get(next(here, name))
     if definition is None:
         return None
     text = definition.summary()

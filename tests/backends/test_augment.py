@@ -370,7 +370,7 @@ def stepped(backend: str, act: Callable[[Any], None], steps: int = 4) -> tuple[l
 def test_only_steps_augment(backend: str) -> None:
     def look(program: Any) -> None:
         x, y = images(), np.arange(7) % 3
-        losses = {program.loss_and_gradients(x, y)[0] for _ in range(2)} | {program.evaluate(x, y)[0]}
+        losses = {program.loss_and_gradients(x, y)[0] for _ in range(2)} | set(program.evaluate(x, y)[0])
         assert max(losses) - min(losses) < 1e-12
         program.predict(np.moveaxis(x, 1, -1))
 

@@ -403,7 +403,7 @@ def test_evaluation_agrees_with_prediction(name: str) -> None:
     program = compiled(NETS[name], dtype="float64")
     batch = inputs(program.net)
     wanted = targets(program, batch)
-    loss, output = program.evaluate(on_each(channels_first, batch), wanted)
+    (loss,), output = program.evaluate(on_each(channels_first, batch), wanted)
     np.testing.assert_array_equal(output, program.predict(batch))
     if name == "lecture_cnn":
         assert loss == pytest.approx(-np.log(output[:, 1]).mean())

@@ -5,11 +5,13 @@ from io import StringIO
 import pytest
 
 import netspec
+from netspec.passes.objective import aims_of
 from netspec.train.evaluate import Figures
 from netspec.train.events import Observer, Row, Start, Step
 from netspec.train.progress import Clock, Plain, duration, is_lively, observer, speed
 
-START = Start(netspec.parse("input 3\nsoftmax 2", name="tiny.net"), "cpu", 320, 40, "val", 12, 120, 10)
+NET = netspec.parse("input 3\nsoftmax 2", name="tiny.net")
+START = Start(NET, "cpu", 320, 40, "val", 12, 120, 10, aims_of(NET, None))
 
 
 class Terminal(StringIO):

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from netspec.backends import as_given
 from netspec.backends.numpy.kernel import Array, Site, rules
 from netspec.backends.numpy.store import Store
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net, Weight
+from netspec.layers.output import Probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,23 @@ class Step:
     """What the kernel fills, and where that is added up."""
 
 
+def _needed(net: Net, results: Sequence[str]) -> list[Layer]:
+    """The layers of a plan: all but the functions of outputs that losses take in."""
+    read = {name.partition(".")[0] for layer in net.layers for name in layer.inputs}
+    return [
+        layer
+        for layer in net.layers
+        if not isinstance(layer.operation, Probability)
+        or layer.name in {*read, *results}
+        or layer.inputs[0] not in results
+    ]
+
+
 class Plan:
     """The kernels of a network in order, for inputs of the given shapes, batch first.
 
-    `result` is what gradients come from: the last layer, or what that reads where it is fused with the loss; the
-    last layer then is left out.
+    `results` are what gradients come from: outputs, or what they read where they are fused with a loss; the function
+    of such an output is left out unless something else reads it.
     """
 
     def __init__(
@@ -39,11 +53,11 @@ class Plan:
         input_shapes: Sequence[tuple[int, ...]],
         store: Store,
         random: np.random.Generator,
-        result: str,
+        *results: str,
     ) -> None:
-        layers = net.layers if result == net.layers[-1].name else net.layers[:-1]
+        layers = _needed(net, results)
         self.sources = [layer.name for layer in net.inputs]
-        self.result = result
+        self.results = results
         self.values: dict[str, Array] = {}
         self.steps: list[Step] = []
         self._users = Counter(
@@ -83,7 +97,7 @@ class Plan:
 
     def _cleared(self, net: Net, layers: Sequence[Layer], store: Store) -> list[Array]:
         """The gradients that no kernel overwrites: those that are added up, and those that nothing reaches."""
-        reached = {self.result}
+        reached = set(self.results)
         filled: Counter[str] = Counter()
         for layer in reversed(layers):
             if layer.name in reached:
@@ -93,8 +107,8 @@ class Plan:
             view for name, view in store.gradient_views.items() if filled[name] == 0 or self._users[name] > 1
         ]
 
-    def forward(self, inputs: Sequence[Array], training: bool) -> Array:
-        """The result for a batch, channels first; `values` holds all results."""
+    def forward(self, inputs: Sequence[Array], training: bool) -> Any:
+        """The result for a batch, channels first, or a tuple of several; `values` holds those of all layers."""
         values = self.values = dict(zip(self.sources, inputs, strict=True))
         for step in self.steps:
             found = step.kernel.forward(*(values[name] for name in step.inputs), training=training)
@@ -102,18 +116,20 @@ class Plan:
                 values[step.results[0]] = found
             else:
                 values.update(zip(step.results, found, strict=True))
-        return values[self.result]
+        return as_given([values[name] for name in self.results])
 
-    def backward(self, gradient: Array) -> None:
-        """Fill the gradients of all parameters and keep those of the inputs, given that of the result."""
+    def backward(self, *given: Array) -> None:
+        """Fill the gradients of all parameters and keep those of the inputs, given those of the results."""
         for view in self.cleared:
             view.fill(0)
-        gradients: dict[str, Array] = {self.result: gradient}
+        gradients: dict[str, Array] = {}
+        for name, gradient in zip(self.results, given, strict=True):
+            gradients[name] = gradients[name] + gradient if name in gradients else gradient
         for step in reversed(self.steps):
-            given = [gradients.pop(name, None) for name in step.results]
-            if all(each is None for each in given):
+            own_given = [gradients.pop(name, None) for name in step.results]
+            if all(each is None for each in own_given):
                 continue
-            found = step.kernel.backward(*given)
+            found = step.kernel.backward(*own_given)
             for name, value in zip(step.inputs, found if isinstance(found, tuple) else (found,), strict=True):
                 gradients[name] = gradients[name] + value if name in gradients else value
             for own, total in step.shared:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +20,7 @@ from netspec.backends import (
     channels_last,
     check_memory,
     check_values,
+    for_each,
     inside,
     on_each,
     under,
@@ -33,8 +34,8 @@ from netspec.backends.room import free_memory
 from netspec.diagnostics import error
 from netspec.init import generator
 from netspec.ir.net import Net
-from netspec.ir.training import Loss, Training
-from netspec.passes.check import loss_of
+from netspec.ir.training import Training
+from netspec.passes.objective import aims_of
 from netspec.settings.optimizer import Sgd
 from netspec.settings.plain import Average, Clip, Regularize, Seed
 
@@ -67,11 +68,10 @@ class NumpyProgram:
 
     def _prepare(self, steps: int = 0) -> None:
         settings = self.settings
-        loss: Loss = loss_of(self.net, settings)
-        self.loss = rules.find(type(loss))(loss)
-        output = self.net.outputs[-1]
-        self.fused = output.word == loss.fuses
-        self.trained = output.inputs[0] if self.fused else output.name
+        self.aims = aims_of(self.net, settings)
+        self.losses = [rules.find(type(aim.loss))(aim.loss) for aim in self.aims]
+        self.trained = tuple(aim.result for aim in self.aims)
+        self.outputs = tuple(output.name for output in self.net.outputs)
         optimizer = settings.get("optimizer") or Sgd()
         self.optimizer = rules.find(type(optimizer))(optimizer, self.store.values, self.store.shapes)
         regularize, clip, seed = (settings.get(name) for name in ("regularize", "clip", "seed"))
@@ -88,14 +88,14 @@ class NumpyProgram:
         self.steps = 0
         self.plans.clear()
 
-    def plan(self, inputs: tuple[Array, ...], result: str) -> Plan:
+    def plan(self, inputs: tuple[Array, ...], *results: str) -> Plan:
         """The plan for prepared inputs of these shapes, made when first wanted."""
         shapes = tuple(written_shape(array.shape) for array in inputs)
-        key = (shapes, result)
+        key = (shapes, results)
         if key not in self.plans:
             if len(self.plans) >= MOST_PLANS:
                 del self.plans[next(iter(self.plans))]
-            self.plans[key] = Plan(self.net, shapes, self.store, self.random, result)
+            self.plans[key] = Plan(self.net, shapes, self.store, self.random, *results)
         return self.plans[key]
 
     def predict(self, inputs: Arrays) -> Any:
@@ -103,7 +103,7 @@ class NumpyProgram:
         return self._predict(self._in(on_each(channels_first, inputs)))
 
     def _predict(self, prepared: tuple[Array, ...]) -> Arrays:
-        plan = self.plan(prepared, self.net.outputs[-1].name)
+        plan = self.plan(prepared, *self.outputs)
         plan.forward(prepared, training=False)
         return self._outputs(plan)
 
@@ -118,35 +118,45 @@ class NumpyProgram:
             for layer, array in zip(self.net.inputs, as_tuple(inputs), strict=True)
         )
 
-    def _loss(self, inputs: Arrays, targets: Array) -> tuple[float, Plan, Array]:
+    def _loss(self, inputs: Arrays, targets: Arrays) -> tuple[float, Plan, list[Array]]:
+        """The sum of the losses by weight, and its gradients for what is trained."""
         prepared = self._in(inputs)
-        plan = self.plan(prepared, self.trained)
-        loss, gradient = self.loss.value_and_gradient(plan.forward(prepared, training=True), targets)
-        return loss, plan, gradient
+        plan = self.plan(prepared, *self.trained)
+        total, gradients = 0.0, []
+        found = self._each(as_tuple(plan.forward(prepared, training=True)), targets)
+        for aim, (loss, gradient) in zip(self.aims, found, strict=True):
+            total += aim.loss.weight * loss
+            gradients.append(gradient if aim.loss.weight == 1 else aim.loss.weight * gradient)
+        return total, plan, gradients
 
-    def loss_and_gradients(self, inputs: Arrays, targets: Array) -> tuple[float, dict[str, Array]]:
+    def _each(self, raw: Iterable[Array], targets: Arrays) -> Iterator[tuple[float, Array]]:
+        """Each loss with its gradient."""
+        for loss, output, target in zip(self.losses, raw, for_each(self.aims, targets), strict=True):
+            yield loss.value_and_gradient(output, target)
+
+    def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; states and the random generator are put back."""
         views, drawn = self.store.views, self.random.bit_generator.state
         states = {
             name: views[name].copy() for name, param in self.net.parameters.items() if not param.trainable
         }
-        loss, plan, gradient = self._loss(inputs, targets)
-        plan.backward(gradient)
+        loss, plan, gradients = self._loss(inputs, targets)
+        plan.backward(*gradients)
         loss += self._penalty()
         self.random.bit_generator.state = drawn
         for name, value in states.items():
             views[name][...] = value
         return loss, {name: view.copy() for name, view in self.store.gradient_views.items()}
 
-    def train_step(self, inputs: Arrays, targets: Array, rate: float, piece: Piece | None = None) -> float:
+    def train_step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None) -> float:
         """See `Program.train_step`; it is always the whole batch, as this backend works in one process."""
-        assert piece is None or piece == (0, len(targets)), piece
+        assert piece is None or piece == (0, len(as_tuple(targets)[0])), piece
         self.steps += 1
-        given: Arrays = inputs
+        batch: tuple[Arrays, Arrays] = (inputs, targets)
         if self.augmentation:
-            given, targets = self.augmentation.batch(self._in(inputs), targets, self.steps, piece)
-        loss, plan, gradient = self._loss(given, targets)
-        plan.backward(gradient)
+            batch = self.augmentation.batch(self._in(inputs), targets, self.steps, piece)
+        loss, plan, given = self._loss(*batch)
+        plan.backward(*given)
         loss += self._penalty()
         if self.clip is not None:
             self._clip(self.clip)
@@ -177,14 +187,13 @@ class NumpyProgram:
         self.store.gradients += l2 * weights + l1 * np.sign(weights)
         return float(l2 / 2 * (weights @ weights) + l1 * np.abs(weights).sum())
 
-    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
+    def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
         """See `Program.evaluate`."""
         prepared = self._in(inputs)
-        plan = self.plan(prepared, self.net.outputs[-1].name)
+        plan = self.plan(prepared, *self.outputs)
         plan.forward(prepared, training=False)
-        raw = plan.values[self.trained]
-        loss, _ = self.loss.value_and_gradient(raw, targets)
-        return loss, self._outputs(plan)
+        raw = [plan.values[name] for name in self.trained]
+        return tuple(loss for loss, _ in self._each(raw, targets)), self._outputs(plan)
 
     def gradient_norms(self) -> dict[str, float]:
         """See `Program.gradient_norms`."""

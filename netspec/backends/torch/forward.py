@@ -39,8 +39,9 @@ def _is_last(statement: _Statement, value: str) -> bool:
 class Forward:
     """Writes a forward pass.
 
-    A value that only the next layer reads is `x`; one that is read later bears its layer's name.  A function is
-    written around the call that it follows: `x = F.relu(self.conv1(x))`.
+    It goes from the inputs through the layers of `body` to `results`.  A value that only the next layer reads is `x`;
+    one that is read later bears its layer's name.  A function is written around the call that it follows:
+    `x = F.relu(self.conv1(x))`.
     """
 
     def __init__(
@@ -49,8 +50,13 @@ class Forward:
         code: Mapping[str, Code],
         modules: Mapping[str, str],
         weights: Mapping[str, Mapping[str, str]],
+        body: Sequence[Layer],
+        results: Sequence[str],
     ) -> None:
         self.net, self.code, self.modules, self.weights = net, code, modules, weights
+        self.body, self.results = body, results
+        self.within = {layer.name for layer in body}
+        self.taken = set(_TAKEN)
         self.given = [layer.name for layer in net.inputs]
         self.same = {layer.name: layer.name for layer in net}
         """The value that a result is: that of its input, where a layer hands this on."""
@@ -66,65 +72,66 @@ class Forward:
         return self.same[layer.name] == layer.name
 
     def _readers(self) -> dict[str, list[int]]:
-        """For every value the places of the layers that read it; the end reads the outputs."""
+        """For every value the places of the layers that read it; the end reads the results."""
         readers: dict[str, list[int]] = {}
         for place, layer in enumerate(self.net):
-            if self._is_real(layer):
+            if layer.name in self.within and self._is_real(layer):
                 for name in layer.inputs:
                     readers.setdefault(self.same.get(name, name), []).append(place)
-        for output in self.net.outputs:
-            readers.setdefault(self.same[output.name], []).append(len(self.net.layers))
+        for name in self.results:
+            readers.setdefault(self.same.get(name, name), []).append(len(self.net.layers))
         return readers
 
+    def own(self, name: str) -> str:
+        """A variable that is called like a result, as nearly as can be."""
+        found = name.replace(".", "_")
+        found = f"layer{found}" if found.startswith("__") else found
+        while found in self.taken or keyword.iskeyword(found):
+            found += "_"
+        self.taken.add(found)
+        return found
+
     def _names(self) -> dict[str, str]:
-        """The variable of every result."""
+        """The variable of every result that the lines make."""
         names: dict[str, str] = {}
-        taken = set(_TAKEN)
-
-        def own(name: str) -> str:
-            found = name.replace(".", "_")
-            found = f"layer{found}" if found.startswith("__") else found
-            while found in taken or keyword.iskeyword(found):
-                found += "_"
-            taken.add(found)
-            return found
-
         alone = len(self.given) == 1
         until = max(self.readers.get(self.given[0], [0])) if alone else 0
         """The place up to which `x` is the input."""
-        real = [place for place, layer in enumerate(self.net) if layer.inputs and self._is_real(layer)]
+        real = [place for place, layer in enumerate(self.net) if self._is_made(layer)]
         following = dict(pairwise([*real, len(self.net.layers)]))
         for place, layer in enumerate(self.net):
-            if not self._is_real(layer):
-                continue
             if not layer.inputs:
-                names[layer.name] = "x" if alone else own(layer.name)
+                names[layer.name] = "x" if alone else self.own(layer.name)
+            if not self._is_made(layer):
                 continue
             passes = set(self.readers.get(layer.name, [])) <= {following[place]} and until <= place
-            names[layer.name] = "x" if passes else own(layer.name)
+            names[layer.name] = "x" if passes else self.own(layer.name)
             for extra in layer.operation.extras(self.net.shapes_into(layer)):
-                names[f"{layer.name}.{extra}"] = own(f"{layer.name}.{extra}")
-        return names | {name: names[value] for name, value in self.same.items()}
+                names[f"{layer.name}.{extra}"] = self.own(f"{layer.name}.{extra}")
+        return names | {name: names[value] for name, value in self.same.items() if value in names}
 
-    def lines(self, body: Sequence[Layer], ends_in: str = "") -> list[str]:
-        """The lines from the inputs to `return`, which gives all outputs, `ends_in` in the place of the last."""
-        statements = self._statements(body)
+    def _is_made(self, layer: Layer) -> bool:
+        """The lines work out its value."""
+        return bool(layer.inputs) and layer.name in self.within and self._is_real(layer)
+
+    def lines(self) -> list[str]:
+        """The lines from the inputs to `return`, which gives the results."""
+        statements = self._statements()
         lines: list[str] = []
         for statement in statements:
             line = f"{statement.target} = {statement.expression}  # {statement.layer.shape}"
             lines += [*statement.before, line, *statement.after]
-        *before, last = [layer.name for layer in self.net.outputs]
-        results = [self.values[name] for name in (*before, ends_in or last)]
-        if statements and _is_last(statements[-1], results[-1]):
-            others = "".join(f"{result}, " for result in results[:-1])
-            lines[-1] = f"return {others}" + lines[-1].removeprefix(f"{results[-1]} = ")
+        *others, last = results = [self.values[name] for name in self.results]
+        if statements and _is_last(statements[-1], last) and last not in others:
+            before = "".join(f"{result}, " for result in others)
+            lines[-1] = f"return {before}" + lines[-1].removeprefix(f"{last} = ")
         else:
             lines.append(f"return {', '.join(results)}")
         return [f"        {line}" for line in lines]
 
-    def _statements(self, body: Sequence[Layer]) -> list[_Statement]:
+    def _statements(self) -> list[_Statement]:
         statements: list[_Statement] = []
-        for layer in body:
+        for layer in self.body:
             code = self.code[layer.name]
             if not self._is_real(layer):
                 continue

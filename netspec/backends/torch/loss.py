@@ -1,4 +1,4 @@
-"""Losses; those that take in the output's function work on logits."""
+"""Losses; those that take in the output's function work on logits.  PyTorch wants classes in axis 1."""
 
 from __future__ import annotations
 
@@ -6,25 +6,68 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from netspec.backends.torch.code import rule
-from netspec.settings.loss import Bce, Crossentropy, Mse
+from netspec.settings.loss import L1, Bce, Crossentropy, Hinge, Huber, Kl, Mae, Mse
+
+
+def class_axis(output: Tensor) -> int:
+    """The axis of classes: that of channels, the last one but of images."""
+    return output.ndim - 3 if output.ndim > 3 else output.ndim - 1
 
 
 @rule(Crossentropy)
-def crossentropy(output: Tensor, target: Tensor) -> Tensor:
-    """-log softmax(logits)[target], or with probabilities for targets; PyTorch wants the classes in axis 1."""
-    axis = output.ndim - 3 if output.ndim > 3 else output.ndim - 1
-    return F.cross_entropy(
-        output.movedim(axis, 1), target.movedim(axis, 1) if target.is_floating_point() else target
-    )
+def crossentropy(loss: Crossentropy, output: Tensor, target: Tensor) -> Tensor:
+    """-log softmax(logits)[target], or with probabilities for targets.
+
+    The mean is that over all places, where PyTorch's own would be one by weight.
+    """
+    axis = class_axis(output)
+    classes = output.movedim(axis, 1)
+    target = target.movedim(axis, 1) if target.is_floating_point() else target
+    if loss.numbers is None:
+        return F.cross_entropy(classes, target, label_smoothing=loss.smoothing)
+    weights = output.new_tensor(loss.numbers)
+    losses = F.cross_entropy(classes, target, weights, reduction="none", label_smoothing=loss.smoothing)
+    return losses.mean()
+
+
+@rule(Kl)
+def kl(loss: Kl, output: Tensor, target: Tensor) -> Tensor:
+    """sum_c t_c (log t_c - log softmax(logits)_c) at each place."""
+    axis = class_axis(output)
+    losses = F.kl_div(F.log_softmax(output, axis), target.to(output.dtype), reduction="none")
+    return losses.sum(axis).mean()
 
 
 @rule(Bce)
-def bce(output: Tensor, target: Tensor) -> Tensor:
+def bce(loss: Bce, output: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy on logits."""
-    return F.binary_cross_entropy_with_logits(output, target.to(output.dtype))
+    positive = None if loss.positive == 1 else output.new_tensor(loss.positive)
+    return F.binary_cross_entropy_with_logits(output, target.to(output.dtype), pos_weight=positive)
 
 
 @rule(Mse)
-def mse(output: Tensor, target: Tensor) -> Tensor:
+def mse(loss: Mse, output: Tensor, target: Tensor) -> Tensor:
     """The mean squared error."""
     return F.mse_loss(output, target.to(output.dtype))
+
+
+@rule(Mae, L1)
+def mae(loss: Mae, output: Tensor, target: Tensor) -> Tensor:
+    """The mean absolute error."""
+    return F.l1_loss(output, target.to(output.dtype))
+
+
+@rule(Huber)
+def huber(loss: Huber, output: Tensor, target: Tensor) -> Tensor:
+    """A parabola up to delta, a line from there on."""
+    return F.huber_loss(output, target.to(output.dtype), delta=loss.delta)
+
+
+@rule(Hinge)
+def hinge(loss: Hinge, output: Tensor, target: Tensor) -> Tensor:
+    """The margin on scores: of yes and no where the output is one number, else of classes."""
+    axis = class_axis(output)
+    if output.shape[axis] == 1:
+        return F.relu(loss.margin - (2 * target.to(output.dtype) - 1) * output).mean()
+    scores = output.movedim(axis, -1).flatten(0, -2)
+    return F.multi_margin_loss(scores, target.flatten(), margin=loss.margin)

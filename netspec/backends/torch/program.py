@@ -33,11 +33,11 @@ from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.device import find_device
 from netspec.backends.torch.optimizer import memory_of, set_memory
-from netspec.backends.torch.source import attributes, class_name, is_fused, module_source, output_expression
+from netspec.backends.torch.source import attributes, class_name, function_of, fused, module_source
 from netspec.diagnostics import error
 from netspec.ir.net import Net
-from netspec.ir.training import Loss, Training
-from netspec.passes.check import loss_of
+from netspec.ir.training import Training
+from netspec.passes.objective import aims_of
 from netspec.settings.optimizer import Sgd
 from netspec.settings.plain import Average, Clip, Regularize, Seed
 
@@ -58,12 +58,12 @@ def build(net: Net) -> nn.Module:
     return module
 
 
-def output_function(net: Net) -> Callable[[Tensor], Tensor]:
-    """The function from logits to what the network predicts."""
-    function: Callable[[Tensor], Tensor] = eval(
-        f"lambda x: {output_expression(net, 'x')}", {"torch": torch, "F": F}
-    )
-    return function
+def output_functions(net: Net) -> dict[str, Callable[[Tensor], Tensor]]:
+    """For outputs that are probabilities the functions that make them of what `logits` gives."""
+    return {
+        layer.name: eval(f"lambda x: {function_of(net, layer, 'x')}", {"torch": torch, "F": F})
+        for layer in fused(net)
+    }
 
 
 def _tensors(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -92,6 +92,8 @@ class TorchProgram:
         names = attributes(net)
         split = {name: name.partition(".") for name in net.parameters}
         self._keys = {name: f"{names[layer]}.{short}" for name, (layer, _, short) in split.items()}
+        self._functions = output_functions(net)
+        self._raw: Any = self.module.logits if self._functions else self.module
         self._fitting: set[tuple[int, ...]] = set()
         self._prepare(Training({}))
 
@@ -106,11 +108,8 @@ class TorchProgram:
         torch.manual_seed(seed.value if isinstance(seed, Seed) else 0)
 
     def _prepare(self, training: Training, steps: int = 0) -> None:
-        loss: Loss = loss_of(self.net, training)
-        self.fused = is_fused(self.net) and self.net.outputs[-1].word == loss.fuses
-        self._trained: Any = self.module.logits if self.fused else self.module
-        self._finish = output_function(self.net) if self.fused else None
-        self._loss = rules.find(type(loss))
+        self.aims = aims_of(self.net, training)
+        self._losses = [rules.find(type(aim.loss)) for aim in self.aims]
         optimizer = training.get("optimizer") or Sgd()
         self._optimized = self._named(dict(self.module.named_parameters()))
         parameters = list(self._optimized.values())
@@ -142,9 +141,15 @@ class TorchProgram:
             for layer, array in zip(self.net.inputs, given, strict=True)
         )
 
-    def _targets(self, array: Array) -> Tensor:
-        tensor = to_tensor(array)
-        return tensor.to(self.torch_device, self.dtype if tensor.is_floating_point() else torch.int64)
+    def _targets(self, arrays: Arrays) -> Tensor | tuple[Tensor, ...]:
+        """Prepared targets on the device, one or a tuple as they are given."""
+        found = []
+        for array in as_tuple(arrays):
+            tensor = to_tensor(array)
+            found.append(
+                tensor.to(self.torch_device, self.dtype if tensor.is_floating_point() else torch.int64)
+            )
+        return tuple(found) if isinstance(arrays, tuple) else found[0]
 
     @staticmethod
     def _array(tensor: Tensor) -> Array:
@@ -162,12 +167,31 @@ class TorchProgram:
         """The outputs as the spec writes them."""
         return as_given([channels_last(self._array(output)) for output in outputs])
 
-    def _objective(self, inputs: Sequence[Tensor], targets: Tensor) -> Tensor:
-        """The loss of tensors on the device with its penalty, in training mode."""
+    def _objective(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """The sum of the losses of tensors on the device by weight, with its penalty, in training mode."""
         self.module.train()
-        *_, raw = _tensors(self._trained(*inputs))
-        loss: Tensor = self._loss(raw, targets)
+        losses = self._each(_tensors(self._raw(*inputs)), targets)
+        weights = [aim.loss.weight for aim in self.aims]
+        first, *others = [
+            each if weight == 1 else weight * each for weight, each in zip(weights, losses, strict=True)
+        ]
+        loss = sum(others, first)
         return loss if self.regularize is None else loss + self._penalty(self.regularize)
+
+    def _each(self, raw: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
+        """The loss of each trained output, which reads it before its function where it takes that in."""
+        by_name = dict(zip((layer.name for layer in self.net.outputs), raw, strict=True))
+        tensors = targets if isinstance(targets, tuple) else (targets,) * len(self.aims)
+        losses = []
+        for aim, loss, target in zip(self.aims, self._losses, tensors, strict=True):
+            name = aim.output.name
+            output = by_name[name] if aim.fused else self._finished(name, by_name[name])
+            losses.append(loss(aim.loss, output, target))
+        return losses
+
+    def _finished(self, name: str, raw: Tensor) -> Tensor:
+        """An output with its function applied."""
+        return self._functions[name](raw) if name in self._functions else raw
 
     def _penalty(self, regularize: Regularize) -> Tensor:
         penalty = torch.zeros((), dtype=self.dtype, device=self.torch_device)
@@ -178,7 +202,7 @@ class TorchProgram:
                 penalty = penalty + regularize.l1 * weight.abs().sum()
         return penalty
 
-    def loss_and_gradients(self, inputs: Arrays, targets: Array) -> tuple[float, dict[str, Array]]:
+    def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; running means and the random generator are put back."""
         buffers = {name: value.clone() for name, value in self.module.named_buffers()}
         named = self._named(dict(self.module.named_parameters()))
@@ -193,9 +217,9 @@ class TorchProgram:
         arrays = {name: self._array(value).copy() for name, value in zip(named, gradients, strict=True)}
         return loss.detach().item(), arrays
 
-    def train_step(self, inputs: Arrays, targets: Array, rate: float, piece: Piece | None = None) -> Tensor:
+    def train_step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None) -> Tensor:
         """See `Program.train_step`."""
-        assert piece is None or piece == (0, len(targets)), piece
+        assert piece is None or piece == (0, len(as_tuple(targets)[0])), piece
         self.module.zero_grad()
         self.steps += 1
         batch = self._inputs(inputs), self._targets(targets)
@@ -235,14 +259,15 @@ class TorchProgram:
         """What is regularised: vectors are biases, scales and shifts."""
         return [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
 
-    def evaluate(self, inputs: Arrays, targets: Array) -> tuple[float, Any]:
+    def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
         """See `Program.evaluate`."""
         self.module.eval()
         with torch.inference_mode():
-            *others, raw = _tensors(self._trained(*self._inputs(inputs)))
-            loss: Tensor = self._loss(raw, self._targets(targets))
-            output = raw if self._finish is None else self._finish(raw)
-        return loss.item(), self._outputs([*others, output])
+            raw = _tensors(self._raw(*self._inputs(inputs)))
+            losses = tuple(loss.item() for loss in self._each(raw, self._targets(targets)))
+            names = (layer.name for layer in self.net.outputs)
+            outputs = [self._finished(name, each) for name, each in zip(names, raw, strict=True)]
+        return losses, self._outputs(outputs)
 
     def gradient_norms(self) -> dict[str, float]:
         """See `Program.gradient_norms`."""

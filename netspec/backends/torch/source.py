@@ -85,14 +85,16 @@ def weights(net: Net, layer: Layer) -> dict[str, str]:
     return {name: f"self.{names[owner]}.{short}" for name, (owner, _, short) in split.items()}
 
 
-def is_fused(net: Net) -> bool:
-    """The output is a probability, so that the module has `logits`, the network without it, which losses take."""
-    return isinstance(net.outputs[-1].operation, Probability)
+def fused(net: Net) -> list[Layer]:
+    """The outputs that are probabilities; where there are some, the module has `logits`.
+
+    These are the outputs with what such a function reads in the place of its result, for losses that take it in.
+    """
+    return [layer for layer in net.outputs if isinstance(layer.operation, Probability)]
 
 
-def output_expression(net: Net, x: str) -> str:
-    """The last layer's result as an expression of its input `x`."""
-    output = net.outputs[-1]
+def function_of(net: Net, output: Layer, x: str) -> str:
+    """The result of an output that is fused as an expression of its input `x`."""
     (line,) = _code(net, output, set()).lines
     return line.format(x=x, y="", module="").removeprefix(" = ")
 
@@ -100,7 +102,8 @@ def output_expression(net: Net, x: str) -> str:
 def module_source(net: Net) -> str:
     """The source of one file with one class, below the classes that it needs.
 
-    `forward` gives what the network predicts; `logits`, where there is one, is the network without its last function.
+    `forward` gives what the network predicts; `logits`, where there is one, is the network without the functions that
+    make probabilities of its outputs.
     """
     code = codes(net)
     methods = "\n".join(_methods(net, code))
@@ -113,20 +116,39 @@ def module_source(net: Net) -> str:
 
 
 def _methods(net: Net, code: dict[str, Code]) -> list[str]:
-    forward = Forward(net, code, modules(net), {layer.name: weights(net, layer) for layer in net.layers})
-    lines = _init(net, code)
-    given = ", ".join(["self", *forward.arguments])
-    body = [layer for layer in net.layers if layer.inputs]
-    if not is_fused(net):
-        return [*lines, f"    def forward({given}):", *forward.lines(body)]
-    lines += [f"    def logits({given}):", *forward.lines(body[:-1], ends_in=body[-1].inputs[0]), ""]
+    functions = {layer.name: layer for layer in fused(net)}
+    read = {name.partition(".")[0] for layer in net.layers for name in layer.inputs}
+    apart = functions.keys() - read
+    body = [layer for layer in net.layers if layer.inputs and layer.name not in apart]
+    results = [layer.inputs[0] if layer.name in functions else layer.name for layer in net.outputs]
+    given = {layer.name: weights(net, layer) for layer in net.layers}
+    forward = Forward(net, code, modules(net), given, body, results)
+    arguments = ", ".join(["self", *forward.arguments])
+    lines = [
+        *_init(net, code),
+        f"    def {'logits' if functions else 'forward'}({arguments}):",
+        *forward.lines(),
+    ]
+    if not functions:
+        return lines
+    lines += ["", f"    def forward({arguments}):"]
     raw = f"self.logits({', '.join(forward.arguments)})"
-    lines.append(f"    def forward({given}):")
-    others = ", ".join(forward.values[layer.name] for layer in net.outputs[:-1])
-    if not others:
-        return [*lines, f"        return {output_expression(net, raw)}"]
-    lines.append(f"        {others}, logits = {raw}")
-    return [*lines, f"        return {others}, {output_expression(net, 'logits')}"]
+    if len(net.outputs) == 1:
+        return [*lines, f"        return {function_of(net, net.outputs[0], raw)}"]
+    names = [_raw_name(net, layer, forward) for layer in net.outputs]
+    made = [
+        function_of(net, layer, name) if layer.name in functions else name
+        for layer, name in zip(net.outputs, names, strict=True)
+    ]
+    return [*lines, f"        {', '.join(names)} = {raw}", f"        return {', '.join(made)}"]
+
+
+def _raw_name(net: Net, output: Layer, forward: Forward) -> str:
+    """The variable that holds what `logits` gives for an output."""
+    if output is net.outputs[-1] and isinstance(output.operation, Probability):
+        return "logits"
+    name = forward.values.get(output.name, "x")
+    return forward.own(output.name) if name == "x" else name
 
 
 def _init(net: Net, code: dict[str, Code]) -> list[str]:
@@ -148,8 +170,8 @@ def _docstring(net: Net) -> list[str]:
     title = re.sub(r"[^\w .+-]", "_", net.name)  # a file's name may hold anything
     given, made = (_named(net, layers) for layers in (net.inputs, net.outputs))
     reads = "integers" if net.inputs[0].shape.of is not None else "batches"
-    gives = "probabilities" if is_fused(net) else "results"
-    losses = " Losses take `logits`." if is_fused(net) else ""
+    gives = "probabilities" if fused(net) else "results"
+    losses = " Losses take `logits`." if fused(net) else ""
     shapes = [", ".join(str(layer.shape) for layer in layers) for layers in (net.inputs, net.outputs)]
     lines = [f'    """{title}: {shapes[0]} to {shapes[1]}, {net.parameter_count:,} parameters.', ""]
     if len(net.inputs) == len(net.outputs) == 1:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from netspec.backends import Alone, Piece
+from netspec.backends import Alone, Arrays, Piece, on_each
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.ir.net import Net
-from netspec.ir.training import Training
+from netspec.ir.training import Aim, Training
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -34,10 +34,18 @@ class Program64:
         self.dtype = dtype
         self.program = NumpyProgram(net, "float64")
 
-    def _out(self, array: Array) -> Array:
+    @property
+    def aims(self) -> tuple[Aim, ...]:
+        """See `Program.aims`."""
+        return self.program.aims
+
+    def _out(self, arrays: Arrays) -> Any:
+        return on_each(self._as_asked, arrays)
+
+    def _as_asked(self, array: Array) -> Array:
         return array.astype(self.dtype) if np.issubdtype(array.dtype, np.floating) else array
 
-    def predict(self, inputs: Array) -> Array:
+    def predict(self, inputs: Arrays) -> Any:
         """See `Program.predict`."""
         return self._out(self.program.predict(inputs))
 
@@ -45,19 +53,19 @@ class Program64:
         """See `Program.begin`."""
         self.program.begin(training, steps)
 
-    def train_step(self, inputs: Array, targets: Array, rate: float, piece: Piece | None = None) -> float:
+    def train_step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None) -> float:
         """See `Program.train_step`."""
         return float(self.program.train_step(inputs, targets, rate, piece))
 
-    def loss_and_gradients(self, inputs: Array, targets: Array) -> tuple[float, dict[str, Array]]:
+    def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`."""
         loss, gradients = self.program.loss_and_gradients(inputs, targets)
         return loss, {name: self._out(value) for name, value in gradients.items()}
 
-    def evaluate(self, inputs: Array, targets: Array) -> tuple[float, Array]:
+    def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
         """See `Program.evaluate`."""
-        loss, outputs = self.program.evaluate(inputs, targets)
-        return loss, self._out(outputs)
+        losses, outputs = self.program.evaluate(inputs, targets)
+        return losses, self._out(outputs)
 
     def gradient_norms(self) -> dict[str, float]:
         """See `Program.gradient_norms`."""
