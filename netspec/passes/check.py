@@ -192,6 +192,9 @@ def _check_loss(context: Context, aim: Aim, training: Training) -> None:
         labels = Label(span, f"needs `{loss.fuses}`"), Label(statement, f"gives {output.shape}")
         end = statement.source.span(statement.end, statement.end)
         added = Fix((Edit(end, f"; {loss.fuses}"),), f"`{statement.text}; {loss.fuses}`")
+        if loss.on and "units" in origin.arguments:
+            text = f"{loss.fuses} {origin.arguments['units'].text}"
+            added = Fix((Edit(origin.word, loss.fuses),), f"`{text}`")
         implied = _implied(aim, span, alone=len(training.losses) == 1)
         fixes = (implied,) if implied_loss(output).fuses else (added, implied)
         context.diagnostics.report("N403", message, *labels, fixes=fixes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from netspec.diagnostics import Edit, Fix, did_you_mean, error, short
 from netspec.ir.catalog import find
@@ -114,7 +115,8 @@ class _Names:
             full = self.given.get(name, name)
             full = "" if word != "loss" and full == outputs[-1] else full
             found = ".".join(filter(None, (part, word, full)))
-            return use if found == on else replace(use, **{"on": found})
+            watching: Any = use
+            return use if found == on else replace(watching, on=found)  # type: ignore[no-any-return]
         if not isinstance(use, Loss | Metric) or not use.on:
             return use
         full = self.given.get(use.on, use.on)

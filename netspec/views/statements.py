@@ -127,7 +127,7 @@ def _arguments(definition: Definition) -> Iterator[Value]:
         value = getattr(definition, each.name)
         if isinstance(value, bool):
             yield Value(each.name, "yes" if value else "no", each.meaning)
-        elif value is not None:
+        elif value not in (None, ""):
             yield Value(each.name, each.kind.write(value), each.meaning)
 
 
