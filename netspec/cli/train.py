@@ -263,7 +263,7 @@ def backend_of(name: str | None) -> str:
 
 def _figures(figures: Any) -> str:
     """`test accuracy 0.9889, loss 0.0352 (10,000 examples)`."""
-    named = {**figures.metrics, "loss": figures.loss}
+    named = {**figures.metrics, **figures.named()}  # the metrics first
     return f"test {', '.join(f'{name} {value:.4f}' for name, value in named.items())} ({figures.examples:,} examples)"
 
 

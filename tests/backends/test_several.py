@@ -20,14 +20,14 @@ from netspec.layers.dense import Dense
 from netspec.layers.input import Input
 from netspec.layers.join import Add, Concat, Mean, Mul
 from netspec.layers.norm import Batchnorm
-from netspec.layers.output import Softmax
+from netspec.layers.output import Sigmoid, Softmax
 from netspec.settings.optimizer import Adamw
 from netspec.settings.plain import Regularize
 from netspec.testing.conformance import Case, run
 from netspec.testing.gradcheck import check_gradients
 
 
-def net(*layers: Layer, name: str = "several") -> Net:
+def net(*layers: Layer, name: str = "several", outputs: tuple[str, ...] = ()) -> Net:
     """The network with its shapes."""
     shapes: dict[str, Shape] = {}
     done = []
@@ -36,7 +36,7 @@ def net(*layers: Layer, name: str = "several") -> Net:
         shape = layer.operation.result(inputs)
         done.append(replace(layer, shape=shape))
         add_results(shapes, layer, inputs, shape)
-    return Net(name, tuple(done))
+    return Net(name, tuple(done), None, outputs)
 
 
 def shared() -> Net:
@@ -65,7 +65,23 @@ def aside() -> Net:
     )
 
 
-NETS = {"shared": shared(), "aside": aside()}
+def sides() -> Net:
+    """Probabilities at the side, one of them read on; what they are made of is given to losses as it is."""
+    return net(
+        Layer("given", Input((4,))),
+        Layer("trunk", Dense(3), ("given",)),
+        Layer("scores", Dense(3), ("trunk",)),
+        Layer("first", Softmax(None), ("scores",)),
+        Layer("numbers", Dense(2), ("first",)),
+        Layer("answer", Dense(1), ("trunk",)),
+        Layer("second", Sigmoid(None), ("answer",)),
+        Layer("dense1", Dense(2), ("numbers",)),
+        Layer("last", Softmax(None), ("dense1",)),
+        outputs=("first", "numbers"),
+    )
+
+
+NETS = {"shared": shared(), "aside": aside(), "sides": sides()}
 
 
 @pytest.mark.parametrize("name", NETS)

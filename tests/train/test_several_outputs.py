@@ -1,6 +1,7 @@
 """Several trained outputs, class weights and metrics by output: from the text to the figures of a run."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,10 @@ from netspec.passes.objective import aims_of, figures_of
 from netspec.settings.loss import Crossentropy
 from netspec.train.checkpoint import metadata_of, save
 from netspec.train.evaluate import evaluate_file
-from netspec.train.loop import Start, train
+from netspec.train.events import Start
+from netspec.train.loop import train
 from netspec.train.options import Options, resolve
+from netspec.train.position import Position
 from netspec.train.predict import Predictor
 from netspec.train.progress import heading
 from netspec.train.targets import balanced, check_targets
@@ -127,7 +130,7 @@ def test_the_main_loss_is_changed_and_others_stay() -> None:
     assert described["metric"]["words"] == ["top5.aux"]
     for change, code in (
         ("train.loss=mse on nowhere", "N108"),
-        ("train.metric=r2", "N407"),
+        ("train.metric=r2", "N408"),
         ("train.stop=patience=2 on val.top5", "N108"),
         ("train.loss.weights=1,2", "N403"),
     ):
@@ -190,6 +193,15 @@ def test_rows_have_the_total_and_each_loss(points: Loaded) -> None:
         assert mine == pytest.approx(theirs, rel=1e-9)
     _, _, alone = trained(points, "loss crossentropy")
     assert list(alone[0]) == ["train.loss", "test.loss", "test.accuracy"]
+
+
+def test_a_run_that_goes_on_has_had_its_rows(points: Loaded) -> None:
+    net = net_of(
+        "loss crossentropy", "loss crossentropy on aux", "metric auroc", "metric f1 on aux", "epochs 1"
+    )
+    result = train(net, library.compile(net, "numpy"), points, resolve(net))
+    at = Position(rows=result.rows)
+    assert Position.from_json(at.to_json()) == at
 
 
 def test_a_run_with_two_targets(points: Loaded) -> None:
@@ -297,7 +309,10 @@ def test_eval_and_predict_serve_several_outputs(
     settings = json.loads((folder / "settings.json").read_text())["settings"]
     assert len(settings["loss"]["weights"]) == 3
     assert list(result["test"]) == ["loss", "loss.aux", "loss.main", "f1", "f1.aux", "examples"]
-    capsys.readouterr()
+    assert re.match(
+        r"test f1 0\.\d+, f1\.aux 0\.\d+, loss \d\.\d+, loss\.aux .*\(30 examples\)\n",
+        capsys.readouterr().out,
+    )
     assert netspec("eval", folder / "best.safetensors", "--backend", "numpy", "--json") == 0
     found = json.loads(capsys.readouterr().out)["test"]
     assert found == pytest.approx(result["test"], rel=1e-6)
