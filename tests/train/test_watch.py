@@ -10,6 +10,7 @@ import pytest
 
 import netspec as library
 from netspec.backends import compile_net
+from netspec.passes.objective import aims_of
 from netspec.train import curves, tensorboard
 from netspec.train.evaluate import Figures
 from netspec.train.events import Observer, Row, Start, Step
@@ -18,7 +19,7 @@ from netspec.train.watch import SHARE, Drawing, Several
 
 Run = Callable[..., int]
 NET = library.parse("input 3\nsoftmax 2", name="tiny.net")
-START = Start(NET, "cpu", 320, 40, "val", 3, 30, 10)
+START = Start(NET, "cpu", 320, 40, "val", 3, 30, 10, aims_of(NET, None))
 
 
 def row(epoch: int) -> Row:
