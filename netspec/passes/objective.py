@@ -116,7 +116,7 @@ class _Names:
             full = "" if word != "loss" and full == outputs[-1] else full
             found = ".".join(filter(None, (part, word, full)))
             watching: Any = use
-            return use if found == on else replace(watching, on=found)  # type: ignore[no-any-return]
+            return use if found == on else replace(watching, on=found)
         if not isinstance(use, Loss | Metric) or not use.on:
             return use
         full = self.given.get(use.on, use.on)

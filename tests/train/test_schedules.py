@@ -16,7 +16,7 @@ import netspec
 from netspec.data import Loaded
 from netspec.diagnostics import SpecError
 from netspec.ir import catalog
-from netspec.ir.training import Metric, Schedule
+from netspec.ir.training import Schedule
 from netspec.settings.schedule import Plateau
 from netspec.train.loop import train
 from netspec.train.metrics import FORMULAS
@@ -125,10 +125,11 @@ def test_a_plateau_is_pytorchs(patience: int, floor_: float, on: str) -> None:
     assert mine.rate(0.01, 0, 500, figures) <= 0.01  # a floor above the rate raises nothing
 
 
-def test_metrics_agree_on_what_is_better() -> None:
-    for metric in catalog.definitions("metric"):
-        assert issubclass(metric, Metric)
-        assert FORMULAS[metric].higher_is_better == metric.higher_is_better, metric.word
+def test_every_metric_says_what_is_better() -> None:
+    assert set(catalog.definitions("metric")) == set(FORMULAS)
+    lower = {metric.word for metric in FORMULAS if not metric.higher_is_better}
+    assert lower == {"mae", "rmse", "perplexity"}
+    assert catalog.is_higher_better("val.f1.aux") and not catalog.is_higher_better("val.loss.aux")
 
 
 def test_a_plateau_follows_the_figure_of_a_run(points: Loaded) -> None:
@@ -152,9 +153,9 @@ def test_a_plateau_follows_the_figure_of_a_run(points: Loaded) -> None:
 
 
 def test_a_figure_that_there_is_not_is_refused() -> None:
-    net = netspec.parse("input 4\nsoftmax 3\ntrain:\n    schedule plateau on val.los\n")
     with pytest.raises(SpecError) as caught:
-        resolve(net)
+        netspec.parse("input 4\nsoftmax 3\ntrain:\n    schedule plateau on val.los\n")
+    net = netspec.parse("input 4\nsoftmax 3\ntrain:\n    schedule plateau on val.loss\n")
     (found,) = caught.value.diagnostics
     assert found.code == "N108" and found.tries == ("`on val.loss`",)
     with pytest.raises(SpecError, match=r"N108: there is no figure `test.loss` to watch"):

@@ -142,6 +142,17 @@ def wide() -> str:
     return BODY.replace("softmax 3", "softmax 7")
 
 
+def test_plateau_watches_a_figure_by_the_name_of_its_output() -> None:
+    losses = ("loss crossentropy", "loss crossentropy on aux", "metric f1 on aux")
+    net = net_of(*losses, "schedule plateau patience=0 on val.f1.aux", body=BLOCK)
+    assert net.training is not None
+    schedule = resolve(net).schedule
+    assert schedule.watches == "val.f1.side1_softmax1"
+    assert [schedule.after(1.0, 9, 99, history) for history in ((0.5, 0.6), (0.6, 0.5))] == [1.0, 0.1]
+    with pytest.raises(SpecError, match=r"N108: there is no figure `val\.auroc\.aux` to watch"):
+        net_of(*losses, "schedule plateau on val.auroc.aux")
+
+
 def test_what_stop_may_watch() -> None:
     net = net_of("loss crossentropy", "loss crossentropy on aux", "metric f1 on aux", "metric mae")
     assert figures_of(net, net.training) == {
