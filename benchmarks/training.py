@@ -40,8 +40,8 @@ from netspec.train.options import resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH, RATE = 100, 0.003
-EXAMPLES = 6_000
-ROUNDS = 3
+EXAMPLES = 12_000
+ROUNDS = 7
 TARGETS = {"PyTorch, in memory, fused Adam": 1.0, "PyTorch, DataLoader": 1.1, "Keras 3 on torch": 1.6}
 """How many times as fast as a peer netspec has to be."""
 
@@ -156,7 +156,7 @@ def contenders() -> dict[str, Epoch]:
     if find_spec("keras"):
         found["Keras 3 on torch"] = with_keras(data)
     else:
-        print("Keras is not installed: pip install keras", file=sys.stderr)
+        print('Keras is not installed: pip install "netspec[benchmark]"', file=sys.stderr)
     return found
 
 
