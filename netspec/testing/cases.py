@@ -39,6 +39,7 @@ _PLAIN_SETTINGS: Final = (
     "regularize decay=0.5",
     "clip value=0.02",
     "clip norm=0.05 value=0.02",
+    "accumulate 2",
     "average ema=0.5",
     "average last=1",
 )

@@ -28,6 +28,7 @@ from netspec.backends import (
     under,
 )
 from netspec.backends.augmentation import augmentation_of
+from netspec.backends.parts import Parts
 from netspec.backends.room import free_memory
 from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.code import rules
@@ -121,6 +122,7 @@ class TorchProgram:
         self.augmentation = augmentation_of(self.net, training, rules)
         self.steps = 0
         self.clip = clip if isinstance(clip, Clip) else None
+        self.parts = Parts(training)
         average, changing = training.get("average"), self._named(self.module.state_dict())
         self.average = (
             Averaged(average, changing, average.before(steps)) if isinstance(average, Average) else None
@@ -168,15 +170,43 @@ class TorchProgram:
         return as_given([channels_last(self._array(output)) for output in outputs])
 
     def _objective(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
-        """The sum of the losses of tensors on the device by weight, with its penalty, in training mode."""
+        """The loss of tensors on the device with its penalty, in training mode."""
+        loss = self._training_loss(inputs, targets)
+        return loss if self.regularize is None else loss + self._penalty(self.regularize)
+
+    def _training_loss(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """The sum of the losses by weight, in training mode."""
         self.module.train()
         losses = self._each(_tensors(self._raw(*inputs)), targets)
         weights = [aim.loss.weight for aim in self.aims]
         first, *others = [
             each if weight == 1 else weight * each for weight, each in zip(weights, losses, strict=True)
         ]
-        loss = sum(others, first)
-        return loss if self.regularize is None else loss + self._penalty(self.regularize)
+        return sum(others, first)
+
+    def _add_up(
+        self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...], piece: Piece | None
+    ) -> Tensor:
+        """Gather the gradients, a part of the batch at a time, and give the loss: of a piece, its share in the whole.
+
+        The penalty is added once.
+        """
+        total, count = torch.zeros((), dtype=self.dtype, device=self.torch_device), len(inputs[0])
+        for part in self.parts.of(count):
+            share = (part.stop - part.start) / (piece.whole if piece else count)
+            cut = tuple(target[part] for target in targets) if isinstance(targets, tuple) else targets[part]
+            loss = self._training_loss([tensor[part] for tensor in inputs], cut)
+            total += self._backward(loss if share == 1 else loss * share)
+        if self.regularize is not None:
+            total += self._backward(self._penalty(self.regularize))
+        return total
+
+    @staticmethod
+    def _backward(loss: Tensor) -> Tensor:
+        """Add the gradients of a loss to those that are there; its value."""
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     def _each(self, raw: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
         """The loss of each trained output, which reads it before its function where it takes that in."""
@@ -225,10 +255,9 @@ class TorchProgram:
         batch = self._inputs(inputs), self._targets(targets)
         if self.augmentation:
             batch = self.augmentation.batch(*batch, self.steps, piece)
-        loss = self._objective(*batch)
+        loss = self._add_up(*batch, piece)
         if self.optimizer is None:
-            return loss.detach()
-        loss.backward()  # type: ignore[no-untyped-call]
+            return loss
         for parameter in self._apart:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -239,7 +268,7 @@ class TorchProgram:
         self.optimizer.step()
         if self.average is not None:
             self.average.step()
-        return loss.detach()
+        return loss
 
     def _clip(self) -> None:
         """Make the gradient smaller, entries before the norm."""
