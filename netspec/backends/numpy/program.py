@@ -140,9 +140,7 @@ class NumpyProgram:
     def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; states and the random generator are put back."""
         views, drawn = self.store.views, self.random.bit_generator.state
-        states = {
-            name: views[name].copy() for name, param in self.net.parameters.items() if not param.trainable
-        }
+        states = {name: views[name].copy() for name in self.store.states}
         loss, plan, gradients = self._loss(inputs, targets)
         plan.backward(*gradients)
         loss += self._penalty()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ from netspec.settings.optimizer import Sgd
 from netspec.settings.plain import Average, Clip, Regularize, Seed
 
 Array = np.ndarray[Any, np.dtype[Any]]
+T = TypeVar("T", bound=Tensor)
 
 
 def build(net: Net) -> nn.Module:
@@ -112,7 +113,7 @@ class TorchProgram:
         self.aims = aims_of(self.net, training)
         self._losses = [rules.find(type(aim.loss)) for aim in self.aims]
         optimizer = training.get("optimizer") or Sgd()
-        self._optimized = self._named(dict(self.module.named_parameters()))
+        self._optimized = self._trained_parameters()
         parameters = list(self._optimized.values())
         self.optimizer = rules.find(type(optimizer))(optimizer, parameters) if parameters else None
         # those of other outputs have a gradient of 0, which is not the same to an optimiser as none at all
@@ -123,7 +124,8 @@ class TorchProgram:
         self.steps = 0
         self.clip = clip if isinstance(clip, Clip) else None
         self.parts = Parts(training)
-        average, changing = training.get("average"), self._named(self.module.state_dict())
+        average, state = training.get("average"), self._named(self.module.state_dict())
+        changing = {name: tensor for name, tensor in state.items() if not self.net.parameters[name].frozen}
         self.average = (
             Averaged(average, changing, average.before(steps)) if isinstance(average, Average) else None
         )
@@ -235,7 +237,7 @@ class TorchProgram:
     def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; running means and the random generator are put back."""
         buffers = {name: value.clone() for name, value in self.module.named_buffers()}
-        named = self._named(dict(self.module.named_parameters()))
+        named = self._trained_parameters()
         with torch.random.fork_rng(devices=[self.torch_device] if self.torch_device.type == "cuda" else []):
             loss = self._objective(self._inputs(inputs), self._targets(targets))
             gradients = (
@@ -286,7 +288,7 @@ class TorchProgram:
 
     def _weights(self) -> list[nn.Parameter]:
         """What is regularised: vectors are biases, scales and shifts."""
-        return [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
+        return [parameter for parameter in self._optimized.values() if parameter.ndim > 1]
 
     def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
         """See `Program.evaluate`."""
@@ -301,13 +303,18 @@ class TorchProgram:
     def gradient_norms(self) -> dict[str, float]:
         """See `Program.gradient_norms`."""
         norms: dict[str, float] = {}
-        for name, parameter in self._named(dict(self.module.named_parameters())).items():
+        for name, parameter in self._trained_parameters().items():
             layer = name.partition(".")[0]
             squares = 0.0 if parameter.grad is None else float(parameter.grad.square().sum())
             norms[layer] = norms.get(layer, 0.0) + squares
         return {layer: norm**0.5 for layer, norm in norms.items()}
 
-    def _named(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _trained_parameters(self) -> dict[str, nn.Parameter]:
+        """The parameters under the network's names, without those that are frozen."""
+        named = self._named(dict(self.module.named_parameters()))
+        return {name: parameter for name, parameter in named.items() if parameter.requires_grad}
+
+    def _named(self, tensors: Mapping[str, T]) -> dict[str, T]:
         """Tensors of the module under the network's names, in the network's order."""
         return {name: tensors[key] for name, key in self._keys.items() if key in tensors}
 
