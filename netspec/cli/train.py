@@ -33,6 +33,7 @@ POSITIVE: Final = click.IntRange(min=1)
 CHANGES: Final = {
     "epochs": "train.epochs",
     "batch": "train.batch",
+    "accumulate": "train.accumulate",
     "lr": "train.optimizer.rate",
     "seed": "train.seed",
     "patience": "train.stop.patience",
@@ -59,6 +60,9 @@ def machine(command: Command) -> Command:
 )
 @click.option("--epochs", type=POSITIVE, help="Passes over the training data.")
 @click.option("--batch", type=POSITIVE, help="Examples in one step.")
+@click.option(
+    "--accumulate", type=POSITIVE, help="Parts in which a step works on its batch, for less memory."
+)
 @click.option("--lr", type=float, metavar="RATE", help="Step size.")
 @click.option("--seed", type=click.IntRange(min=0), help="What everything random follows from.")
 @click.option("--patience", type=POSITIVE, help="Epochs without improvement after which to stop.")

@@ -72,7 +72,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
     },
     "metric": {"netspec.settings.metric": "accuracy top5 mae rmse r2 f1 auroc perplexity psnr ssim bleu"},
     "setting": {
-        "netspec.settings.plain": "batch epochs steps seed regularize clip average stop",
+        "netspec.settings.plain": "batch accumulate epochs steps seed regularize clip average stop",
         "netspec.settings.augment": "augment",
     },
 }

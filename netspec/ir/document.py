@@ -36,6 +36,7 @@ class LayerDocument(BaseModel):
     inputs: list[str] = []
     shape: str | None = None
     shares: str | None = Field(default=None, description="the layer whose parameters this one uses")
+    frozen: bool = Field(default=False, description="its parameters and states are not trained")
 
 
 class SettingDocument(BaseModel):
@@ -116,6 +117,7 @@ def to_document(net: Net) -> dict[str, Any]:
             "shape": str(layer.shape),
         }
         | ({"shares": layer.shares} if layer.shares else {})
+        | ({"frozen": True} if _says_frozen(layer) else {})
         for layer in net.layers
     ]
     document: dict[str, Any] = {"schema": SCHEMA, "version": VERSION, "name": net.name, "layers": layers}
@@ -158,10 +160,12 @@ def read_document(document: object, limits: Limits) -> Draft:
                 f"layer `{entry.name}`: `{entry.word}` stands for several layers; a document has these",
             )
         names.add(entry.name)
-        layers.append(Layer(entry.name, operation, tuple(entry.inputs), shares=entry.shares or ""))
+        layers.append(
+            Layer(entry.name, operation, tuple(entry.inputs), shares=entry.shares or "", frozen=entry.frozen)
+        )
     training = _training(read)
     settings = training.settings if training else {}
-    lines = [layer.operation.written() for layer in layers]
+    lines = [layer.operation.written() + " frozen" * layer.frozen for layer in layers]
     source = Source("\n".join([*lines, *(line_of(name, use) for name, use in settings.items())]), "<json>")
     spans = [source.line_span(line) for line in range(1, len(lines) + len(settings) + 1)]
     placed = tuple(
@@ -253,7 +257,7 @@ def to_text(net: Net) -> str:
             counts[layer.word] -= 1
             above = layer.name
             continue
-        parts = [layer.operation.written()]
+        parts = [layer.operation.written(), *(["frozen"] if _says_frozen(layer) else [])]
         inputs = layer.inputs[: len(layer.inputs) - len(layer.operation.references())]
         if layer.shares:
             parts.append(f"weights={layer.shares}")
@@ -273,6 +277,11 @@ def to_text(net: Net) -> str:
                 text += f" else {net.training.fallback.written()}"
             lines.append(f"    {text}")
     return "\n".join(lines) + "\n"
+
+
+def _says_frozen(layer: Layer) -> bool:
+    """A further use of a layer is frozen because that one is."""
+    return layer.frozen and not layer.shares
 
 
 def _is_implicit(net: Net, layer: Layer) -> bool:

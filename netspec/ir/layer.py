@@ -51,7 +51,8 @@ Initialiser: TypeAlias = Uniform | Normal | Constant
 class Param:
     """A parameter of a layer, in PyTorch's name (dotted in a layer with inner parts), order of axes and gate order.
 
-    A parameter that is not `trainable` is state (a running mean), saved with the weights and not counted among them.
+    One that is not `trainable` is `frozen`, or else state (a running mean), saved with the weights and not counted
+    among them.
     Its shape is made of numbers: one that depends on a symbol raises `Unbound`.
     """
 
@@ -59,6 +60,8 @@ class Param:
     shape: tuple[int, ...]
     initial: Initialiser
     trainable: bool = True
+    frozen: bool = False
+    """It would be trained, were its layer not frozen."""
 
     def __post_init__(self) -> None:
         _ = Shape(self.shape).known
@@ -67,6 +70,11 @@ class Param:
     def size(self) -> int:
         """Number of entries."""
         return prod(self.shape)
+
+    @property
+    def is_state(self) -> bool:
+        """It is a running mean or the like, and no parameter."""
+        return not self.trainable and not self.frozen
 
 
 @frozen
@@ -264,6 +272,8 @@ class Layer:
     shares: str = ""
     stated: Pattern | None = field(default=None, compare=False)
     origin: Origin | None = field(default=None, compare=False, repr=False)
+    frozen: bool = False
+    """Its parameters and states stay as they are; of a further use, that those of the layer that it shares with do."""
 
     @property
     def word(self) -> str:

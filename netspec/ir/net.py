@@ -139,7 +139,12 @@ class Net:
 
     def parameters_of(self, layer: Layer) -> tuple[Param, ...]:
         """The parameters that a layer has of its own, under their short names; a further use of a layer has none."""
-        return () if layer.shares or not layer.inputs else layer.operation.parameters(self.shapes_into(layer))
+        if layer.shares or not layer.inputs:
+            return ()
+        own = layer.operation.parameters(self.shapes_into(layer))
+        if not layer.frozen:
+            return own
+        return tuple(replace(param, trainable=False, frozen=param.trainable) for param in own)
 
     def weights_of(self, layer: Layer) -> dict[str, Weight]:
         """All parameters that a layer works with under their short names, those of other layers included."""
@@ -165,8 +170,23 @@ class Net:
 
     @cached_property
     def parameter_count(self) -> int:
-        """Number of trainable parameters."""
+        """Number of parameters, frozen ones included and states left out."""
+        return sum(param.size for param in self.parameters.values() if not param.is_state)
+
+    @cached_property
+    def trained_count(self) -> int:
+        """Number of those that are trained."""
         return sum(param.size for param in self.parameters.values() if param.trainable)
+
+    @cached_property
+    def keeping_states(self) -> frozenset[str]:
+        """The layers whose running statistics stay: they work with these in training too."""
+        return frozenset(
+            layer.name
+            for layer in self.layers
+            if layer.frozen
+            and any(param.is_state for param in layer.operation.parameters(self.shapes_into(layer)))
+        )
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

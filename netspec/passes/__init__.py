@@ -119,6 +119,11 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
     layers = infer(context, draft.layers)
     context.diagnostics.raise_if_any()
     net = Net(draft.name, layers, draft.training, draft.outputs)
+    frozen = {layer.name for layer in layers if layer.frozen}
+    for layer in draft.layers:
+        if layer.frozen and layer.name not in frozen and layer.origin:
+            message = f"nothing is frozen here: `{layer.word}` has no parameters of its own"
+            context.diagnostics.report("N110", message, layer.origin.statement)
     for layer in layers:
         stated = draft.shapes.get(layer.name, str(layer.shape))
         if stated != str(layer.shape) and layer.origin:

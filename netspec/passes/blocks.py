@@ -115,7 +115,8 @@ class Blocks:
         kind = "network" if defined.is_network else "block"
         frame = self.unfolding.frame(kind, text, read.statement, place)
         room = self.room(defined, place)
-        inner = Place(room, Scope(values, reads), place.above, frame)
+        frozen = place.frozen or read.clauses.frozen is not None
+        inner = Place(room, Scope(values, reads), place.above, frame, frozen)
         known = [f"in = {reads}"] if reads else []
         known += [f"{each.name.text} = {shown(values[each.name.text])}" for each in defined.parameters]
         with self.within(defined, Label(self.context.span(read.statement), f"`{text}`, " + ", ".join(known))):

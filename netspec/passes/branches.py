@@ -40,7 +40,10 @@ class Branches:
             start = sources[0] if sources else start
         text = read.text or " ".join(self.context.text(statement).split())
         frame = self.unfold.frame("join", text, statement, place)
-        ends = list(self.branches(body, Place(place.room, place.scope, start, frame)))
+        before = self.unfold.mark()
+        frozen = place.frozen or read.clauses.frozen is not None
+        ends = list(self.branches(body, Place(place.room, place.scope, start, frame, frozen)))
+        self.unfold.check_frozen(read.clauses.frozen, before)
         if len(ends) < 2:
             if body:  # else its lines are missing, which has been reported
                 self.too_few(statement, len(ends))

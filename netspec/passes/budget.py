@@ -16,7 +16,7 @@ from netspec.passes.scope import Replacement, Scope
 from netspec.syntax import tree
 
 QUANTITIES: Final[dict[str, tuple[Callable[[Net], Dim | None], str]]] = {
-    "params": (lambda net: net.parameter_count, "parameters that are trained"),
+    "params": (lambda net: net.parameter_count, "parameters"),
     "macs": (multiply_adds_of, "multiply-adds of one example"),
     "memory": (lambda net: memory_of(net).training, "bytes for one example in training, in float32"),
     "layers": (lambda net: len(net.layers), "core layers, followers and parts counted"),

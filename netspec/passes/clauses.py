@@ -1,9 +1,10 @@
-"""What may stand in any layer line beside the arguments: `from`, `as`, `->`, `state as` and `weights=`."""
+"""What may stand in any layer line beside the arguments: `from`, `as`, `->`, `state as`, `weights=` and `frozen`."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import field
+from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label, short
 from netspec.frozen import record
@@ -12,6 +13,9 @@ from netspec.ir.symbolic import Expression
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, amount
 from netspec.syntax import tree
+
+FROZEN: Final = "frozen"
+"""The word that says that what a line makes is not trained."""
 
 
 @record
@@ -26,14 +30,18 @@ class Clauses:
     """The name after `state as`."""
     weights: tree.Name | None = None
     """The layer after `weights=`, whose parameters this one uses."""
+    frozen: tree.Name | None = None
+    """The word that says that what the line makes is not trained."""
 
 
 def _clause(item: tree.Item) -> str:
     """Which of the clauses an item is; empty where it is none."""
     kind = item.__class__
-    if kind is tree.Number or kind is tree.Name or kind is tree.Size:
+    if kind is tree.Number or kind is tree.Size:
         return ""
     match item:
+        case tree.Name(text=text):
+            return text if text == FROZEN else ""
         case tree.Clause(word=tree.Name(text="from" | "as" as name)):
             return name
         case tree.Result():
@@ -66,9 +74,9 @@ def read_clauses(context: Context, statement: tree.Command) -> Clauses:
 
 
 def ends_line(item: tree.Item) -> bool:
-    """It is a clause that belongs to what a line ends with: `as`, `->`."""
+    """It is a clause that belongs to what a line ends with too: `as`, `->`, `frozen`."""
     match item:
-        case tree.Result() | tree.Clause(word=tree.Name(text="as")):
+        case tree.Result() | tree.Clause(word=tree.Name(text="as")) | tree.Name(text="frozen"):
             return True
     return False
 
@@ -85,6 +93,8 @@ def _keep(context: Context, found: Clauses, clause: tree.Item) -> None:
     match clause:
         case tree.Result():
             found.stated = clause
+        case tree.Name():
+            found.frozen = clause
         case tree.Clause(word=tree.Name(text="from")):
             strangers = [value for value in clause.values if not isinstance(value, tree.Name)]
             for stranger in strangers:

@@ -41,7 +41,7 @@ CONVENTIONS: Final = ("torch", "keras", "paper")
 
 @frozen
 class Row:
-    """One statement as written, followers included; `parameters` are those that are trained.
+    """One statement as written, followers included; `parameters` are without states, those that are frozen included.
 
     `rows` are the lines that it stands for: of a block, of the branches of a join, of the turns of a repetition.
     """
@@ -94,10 +94,12 @@ class Table:
     """What their sizes have to meet."""
     convention: str = "torch"
     """How parameters were counted."""
+    trained: int = 0
+    """Number of parameters that are not frozen."""
 
     @cached_property
     def parameters(self) -> int:
-        """Number of parameters that are trained."""
+        """Number of parameters, those that are frozen included."""
         return sum(row.parameters for row in self.rows)
 
     @cached_property
@@ -108,9 +110,11 @@ class Table:
 
 def count(net: Net, convention: str = "torch") -> Table:
     """The table of a network."""
-    rows = _Rows(net, convention).of(_tree(net.layers))
+    counted = _Rows(net, convention)
+    rows = counted.of(_tree(net.layers))
     constraints = tuple(net.constraints.texts()) if net.symbols else ()
-    return Table(net.name, rows, memory_of(net), net.symbols, constraints, convention)
+    trained = sum(counted.parameters(layer) for layer in net.layers if not layer.frozen)
+    return Table(net.name, rows, memory_of(net), net.symbols, constraints, convention, trained)
 
 
 # --- the tree of statements
@@ -203,7 +207,7 @@ class _Rows:
             str(result.shape),
             sum(self.parameters(layer) for layer in node.layers),
             added(self.products(layer) for layer in node.layers),
-            tuple(note for layer in node.layers for note in self.notes(layer)),
+            tuple(dict.fromkeys(note for layer in node.layers for note in self.notes(layer))),
             file=self.file(origin),
             layers=tuple(layer.name for layer in node.layers),
         )
@@ -272,7 +276,7 @@ class _Rows:
         return "" if source is self.main or source is None else source.name
 
     def parameters(self, layer: Layer) -> int:
-        own = sum(param.size for param in self.net.parameters_of(layer) if param.trainable)
+        own = sum(param.size for param in self.net.parameters_of(layer) if not param.is_state)
         if self.convention == "torch" or not own:
             return own
         return own - layer.operation.uncounted(self.net.shapes_into(layer), self.convention)
@@ -300,6 +304,8 @@ class _Rows:
         if layer.inputs and layer.operation.borrows(inputs):
             lenders = dict.fromkeys(lender for lender, _ in layer.operation.borrows(inputs).values())
             notes.append(f"weight of {', '.join(lenders)}")
+        if layer.frozen:
+            notes.append("frozen")
         if layer.name in self.net.named_outputs:
             notes.append("output")
         if layer.name in self.fused:

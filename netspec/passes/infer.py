@@ -112,7 +112,14 @@ class Graph:
             return
         # not `replace`, which takes several times as long
         layer = Layer(
-            layer.name, layer.operation, layer.inputs, shape, layer.shares, layer.stated, layer.origin
+            layer.name,
+            layer.operation,
+            layer.inputs,
+            shape,
+            layer.shares,
+            layer.stated,
+            layer.origin,
+            layer.frozen and own > 0,
         )
         self.done[layer.name] = layer
         add_results(self.results, layer, inputs, shape)
@@ -258,7 +265,7 @@ class Graph:
         except Unbound:
             return layer  # which is reported when it is added
         if first.operation == layer.operation and mine == theirs:
-            return replace(layer, shares=first.name)
+            return replace(layer, shares=first.name, frozen=first.frozen)
         assert layer.origin is not None and first.origin is not None
         pairs = [(a.shape, b.shape) for a, b in zip(mine, theirs, strict=False) if a != b]
         numbers = [" and ".join("x".join(map(str, shape)) for shape in pair) for pair in pairs[:1]]

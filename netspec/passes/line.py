@@ -13,6 +13,7 @@ from netspec.ir.definition import Definition
 from netspec.ir.layer import Operation
 from netspec.ir.training import NAMED
 from netspec.passes.arguments import Around, Binder, Use
+from netspec.passes.clauses import FROZEN
 from netspec.passes.context import Context
 from netspec.passes.library import blocks
 from netspec.passes.place import Defined
@@ -53,7 +54,7 @@ def bind_line(
         if not items and not definition.lookup().required:
             use = Use(_bare(definition), {}, ())
         else:
-            binder = Binder(context, definition, head, Around(starts, followers, names, tuple(binders)))
+            binder = Binder(context, definition, head, Around(starts, _following, names, tuple(binders)))
             binders.append(binder)
             use = binder.run(items)
         uses.append((head, use))
@@ -105,6 +106,11 @@ def follows(word: str) -> bool:
 def followers() -> list[str]:
     """The layers that may follow another: those that need no argument."""
     return [word for word in catalog.words("layer") if _is_follower(word)]
+
+
+def _following() -> list[str]:
+    """What may follow the arguments of a word, beside the clauses that join another word to the line."""
+    return [*followers(), FROZEN]
 
 
 def _is_follower(word: str) -> bool:

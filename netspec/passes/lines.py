@@ -129,7 +129,7 @@ class Lines:
         if rest is not None:  # the clauses that end a line belong to its last word
             tail: list[tree.Item] = [each for each in statement.items if ends_line(each)]
             rest = replace(rest, items=(*rest.items, *tail))
-            clauses = Clauses(clauses.items, clauses.sources)
+            clauses = Clauses(clauses.items, clauses.sources, frozen=clauses.frozen)
         self.add(place, read, parts, clauses, clauses.name or own_name)
         return rest
 
@@ -156,7 +156,7 @@ class Lines:
             return
         pattern = read_pattern(self.context, clauses.stated) if clauses.stated else None
         stated = self.context.span(clauses.stated.size) if clauses.stated else None
-        last = len(parts) - 1
+        last, frozen = len(parts) - 1, place.frozen or clauses.frozen is not None
         for index, (operation, (start, end), ranges) in enumerate(parts):
             arguments: Mapping[str, Span] = Places(source, base, ranges)
             if clauses.sources:
@@ -167,7 +167,9 @@ class Lines:
                 statement, word, arguments, stated if ends else None, False, place.frame, read.text
             )
             given = self.name(place, operation.word, name if ends else None)
-            layer = Layer(given, operation, inputs, stated=pattern if ends else None, origin=origin)
+            layer = Layer(
+                given, operation, inputs, stated=pattern if ends else None, origin=origin, frozen=frozen
+            )
             self.graph.add(self.shared(place, clauses, layer))
             inputs = (given,)
         place.above = given

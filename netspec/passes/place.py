@@ -77,10 +77,12 @@ class Place:
     scope: Scope
     above: str | None = None
     frame: Frame | None = None
+    frozen: bool = False
+    """What is made here is not trained."""
 
     def inside(self, frame: Frame, scope: Scope | None = None) -> Place:
         """A place in the same room, one frame further in."""
-        return Place(self.room, scope or self.scope, self.above, frame)
+        return Place(self.room, scope or self.scope, self.above, frame, self.frozen)
 
     @property
     def repeats(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from netspec.ir.symbolic import Dim, Expression
-from netspec.passes.count import Memory, Row, Table
+from netspec.passes.count import Row, Table
 
 EVERYTHING: Final = 1 << 20
 """The depth that opens every row."""
@@ -22,6 +22,7 @@ def as_data(table: Table) -> dict[str, Any]:
         "name": table.name,
         "rows": [_row_data(row) for row in table.rows],
         "parameters": table.parameters,
+        "trained": table.trained,
         "multiply_adds": as_json(table.multiply_adds),
         "symbols": list(table.symbols),
         "constraints": list(table.constraints),
@@ -100,8 +101,11 @@ def as_text(
     rows = list(shown(table.rows, depth))
     cells = [(_line(row), before + _text(row), *_cells(row, opened)) for before, row, opened in rows]
     total = ("", "total", "", f"{table.parameters:,}", shortened(table.multiply_adds))
-    memory = _memory_cells(table.memory)
-    widths = [max(len(cell) for cell in column) for column in zip(_HEAD, total, *cells, strict=True)]
+    sums = {total: COUNTED}
+    if table.trained != table.parameters:
+        sums[("", "trained", "", f"{table.trained:,}", "")] = "the others are frozen"
+    memory = _memory_cells(table)
+    widths = [max(len(cell) for cell in column) for column in zip(_HEAD, *sums, *cells, strict=True)]
     widths[1] = max(widths[1], *(len(label) - widths[2] - 2 for label, _, _ in memory))
     widths[3] = max(widths[3], *(len(size) for _, size, _ in memory))
 
@@ -112,11 +116,11 @@ def as_text(
         a, b, c, d, e = widths
         return f"{line:>{a}}  {layer:<{b}}  {output:<{c}}  {parameters:>{d}}  {products:>{e}}".rstrip()
 
-    notes = [*(", ".join(row.notes) for _, row, _ in rows), COUNTED]
+    notes = [*(", ".join(row.notes) for _, row, _ in rows), *sums.values()]
     whole = sum(widths) + 2 * len(widths)
     beside = width is None or whole + max(map(len, notes), default=0) <= width
     lines = [paint(title or table.name, _BOLD), "", paint(line(*_HEAD), _DIM)]
-    for row, note in zip([*cells, total], notes, strict=True):
+    for row, note in zip([*cells, *sums], notes, strict=True):
         style = _BOLD if row is total else ""
         text = line(*row)
         if note and beside:
@@ -172,12 +176,15 @@ def shortened(value: Dim | None) -> str:
     return "?" if value is None or len(text := f"{value:,}") > _WIDEST else text
 
 
-def _memory_cells(memory: Memory) -> list[tuple[str, str, str]]:
+def _memory_cells(table: Table) -> list[tuple[str, str, str]]:
+    memory = table.memory
+    all_trained = table.trained == table.parameters
+    gradients = "their gradients" if all_trained else "the gradients of those that are trained"
     return [
         (
             "parameters",
             shortened(memory.parameters),
-            "as much again for their gradients, more for the optimizer",
+            f"as much again for {gradients}, more for the optimizer",
         ),
         (
             "one example, predicting",

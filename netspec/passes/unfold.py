@@ -129,12 +129,37 @@ class Unfold:
             self.lines.fail(place, statement)
             return
         rest: tree.Command | None = read.statement
+        before, frozen = self.mark(), read.clauses.frozen
         while rest is not None:
             read = read if rest is read.statement else self.lines.part(read, rest)
             if is_block(rest.head.text, place.room.words):
                 rest = self.blocks.use(rest.head, read, place)
             else:
                 rest = self.lines.line(place, read)
+        self.check_frozen(frozen, before)
+
+    def mark(self) -> tuple[int, int]:
+        """How much there is: layers, and findings."""
+        return len(self.graph.done), len(self.context.diagnostics)
+
+    def check_frozen(self, word: tree.Name | None, before: tuple[int, int]) -> None:
+        """The layers made since have parameters of their own, where a word says that these are frozen."""
+        layers, findings = before
+        if word is None or len(self.context.diagnostics) > findings:
+            return
+        made = list(self.graph.done.values())[layers:]
+        if not made or any(layer.frozen for layer in made):
+            return
+        span = self.context.span(word)
+        lenders = [layer.shares for layer in made if layer.shares]
+        words = [f"`{each}`" for each in dict.fromkeys(layer.word for layer in made)]
+        has = "has" if len(words) == 1 else "have"
+        why = f"{' and '.join(words)} {has} no parameters"
+        if lenders:
+            why = f"the weights are those of `{lenders[0]}`"
+        notes = ("`frozen` stands where the weights are made",) if lenders else ()
+        fix = Fix((Edit(span, ""),), "without `frozen`")
+        self.report("N110", f"nothing is frozen here: {why}", word, notes=notes, fixes=(fix,))
 
     def input(self, statement: tree.Command, place: Place) -> None:
         """An `input` line in a network says what the network reads, which is checked."""

@@ -17,6 +17,17 @@ class Batch(Plain):
     size: int = argument(Whole(1, example=100), "number of examples")
 
 
+@word("accumulate")
+class Accumulate(Plain):
+    """Works on the batch of a step in parts, one after the other, and adds the gradients up.
+
+    Memory is that of a part, and the step that of the whole batch: the loss is the mean over all its examples.  Batch
+    normalisation alone sees no more than a part at a time.
+    """
+
+    parts: int = argument(Whole(1, example=4), "number of parts")
+
+
 @word("epochs")
 class Epochs(Plain):
     """Passes over the training data."""

@@ -12,7 +12,7 @@ from netspec.frozen import frozen
 
 CLAUSES: Final = ("from", "as", "of", "on", "else", "in")
 """The words that join a clause to what stands before it."""
-KEYWORDS: Final = frozenset((*CLAUSES, "if", "for", "and", "or", "not", "over", "state", "weights"))
+KEYWORDS: Final = frozenset((*CLAUSES, "if", "for", "and", "or", "not", "over", "state", "weights", "frozen"))
 """Words that cannot be names."""
 
 

@@ -39,6 +39,7 @@ _PLAIN_SETTINGS: Final = (
     "regularize decay=0.5",
     "clip value=0.02",
     "clip norm=0.05 value=0.02",
+    "accumulate 2",
     "average ema=0.5",
     "average last=1",
 )
@@ -57,6 +58,18 @@ train:
     loss crossentropy on aux weight=0.3
     loss bce on answers
 """
+
+
+_FROZEN: Final = (
+    "input 4\ndense 5 tanh frozen\nbatchnorm frozen\ndense 3",
+    "input 3x4x2\nconv 3 1x1\nbatchnorm noaffine frozen\nconv 2 1x1 frozen batchnorm\ndense 3 frozen",
+    "input 4x3\ndense 3\nbatchnorm frozen\nlstm 3 frozen\nlast\ndense 2",
+    "input 4 of 7\nembed 3 frozen as words\nrnn 3\ndense 7 tied=words",
+    "input 4 of 7\nembed 3 as words\nrnn 3\ndense 7 tied=words frozen",
+    "network t:\n    dense 4; batchnorm; tanh\ninput 4\nt frozen\nt\ndense 3",
+    "input 4\ndense 3 frozen",
+)
+"""Parameters and running statistics that are not trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +225,9 @@ def _settings() -> Iterator[Case]:
         yield Case(f"optimizer {definition.word}", _net(f"{body}    optimizer {definition.word} 0.05"))
     for settings in _PLAIN_SETTINGS:
         yield Case(" ".join(settings.split()), _net(f"{body}    {settings}"))
+    for body in _FROZEN:
+        name = " ".join(body.replace("\n", "; ").split())
+        yield Case(name, _net(f"{body}\n\ntrain:\n    regularize l2=0.1 decay=0.2\n    average ema=0.5"))
     for definition in definitions("loss"):
         assert issubclass(definition, Loss)
         for shape in ("3", "4x3", "2x3x2"):

@@ -166,7 +166,7 @@ def parameters(bench: Bench) -> Iterator[Difference]:
                 f"{name} is {found[name].dtype} {found[name].shape}, not float32 {param.shape}",
             )
     count = sum(
-        found[name].size for name, param in net.parameters.items() if param.trainable and name in found
+        found[name].size for name, param in net.parameters.items() if not param.is_state and name in found
     )
     if count != net.parameter_count:
         yield abs(count - net.parameter_count), f"{count} parameters, not {net.parameter_count}"
@@ -321,7 +321,9 @@ def averages(bench: Bench) -> Iterator[Difference]:
     yield from _compare(
         "the output of the averaged weights", tested.predict(inputs), wanted.predict(inputs), AFTER_STEPS
     )
-    if not any(_compare_all("the averaged value", values[0], trained, AFTER_STEPS)):
+    if bench.case.net.trained_count and not any(
+        _compare_all("the averaged value", values[0], trained, AFTER_STEPS)
+    ):
         yield float("inf"), "the averaged weights are the trained ones"
     for program in (tested, wanted):
         program.use_average(False)

@@ -29,7 +29,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Weights:
-    """One parameter; state (a running mean) is not trained."""
+    """One parameter; state (a running mean) is not trained, nor is what is frozen."""
 
     name: str
     shape: tuple[int, ...]
@@ -83,7 +83,7 @@ def facts(net: Net, layer: Layer, fields: Mapping[str, Field], main: Source | No
     readers = [each for each in net.layers if layer.name in {_base(name) for name in each.inputs}]
     return Facts(
         layer.name,
-        operation.written(),
+        operation.written() + " frozen" * layer.frozen,
         operation.summary(),
         operation.formula,
         operation.explain(inputs) if inputs and layer.shape.is_known else "",
@@ -95,7 +95,7 @@ def facts(net: Net, layer: Layer, fields: Mapping[str, Field], main: Source | No
         str(layer.shape),
         prod(layer.shape.known) * BYTES if layer.shape.is_known else None,
         tuple(map(as_json, sides)) if sides else None,
-        tuple(Weights(param.name, param.shape, param.trainable) for param in params),
+        tuple(Weights(param.name, param.shape, param.trainable and not layer.frozen) for param in params),
         layer.shares,
         own,
         counted(params) if own else "",

@@ -113,13 +113,14 @@ def test_json(run: Run) -> None:
         "name",
         "rows",
         "parameters",
+        "trained",
         "multiply_adds",
         "symbols",
         "constraints",
         "convention",
         "memory",
     ]
-    assert net["parameters"] == 122_270
+    assert net["parameters"] == net["trained"] == 122_270
     keys = ["line", "layer", "name", "output", "parameters", "multiply_adds", "notes"]
     assert all(list(row) == keys for row in net["rows"])
     assert net["rows"][2]["notes"] == ["pad 1,2,1,2 (top,bottom,left,right)"]

@@ -39,6 +39,10 @@ class Normalising(Kernel[Batchnorm | Layernorm]):
             np.sum(self.product, axis=self.others, out=self.site.gradients["weight"])
             np.sum(dy, axis=self.others, out=self.site.gradients["bias"])
             dy = np.multiply(dy, self.site.parameters["weight"].reshape(self.broadcast), out=self.dx)
+        return self.through(dy)
+
+    def through(self, dy: Array) -> Array:
+        """The gradient of the input, from that of the normalised numbers."""
         np.multiply(dy, self.normal, out=self.product)
         inner = np.mean(self.product, axis=self.axes, keepdims=True)
         np.subtract(dy, np.mean(dy, axis=self.axes, keepdims=True), out=self.dx)
@@ -70,16 +74,23 @@ class BatchnormKernel(Normalising):
 
     def forward(self, x: Array, training: bool) -> Array:
         state, momentum = self.site.parameters, self.operation.momentum
+        self.is_training = training
         if training:
             mean, variance = self.normalise(x)
             unbiased = variance.ravel() * (self.count / max(self.count - 1, 1))
             state["running_mean"] += momentum * (mean.ravel() - state["running_mean"])
             state["running_var"] += momentum * (unbiased - state["running_var"])
         else:
-            deviation = np.sqrt(state["running_var"] + self.operation.eps).reshape(self.broadcast)
+            self.deviation = np.sqrt(state["running_var"] + self.operation.eps).reshape(self.broadcast)
             np.subtract(x, state["running_mean"].reshape(self.broadcast), out=self.normal)
-            self.normal /= deviation
+            self.normal /= self.deviation
         return self.scaled()
+
+    def through(self, dy: Array) -> Array:
+        if self.is_training:
+            return super().through(dy)
+        # of a frozen layer, whose mean and deviation do not depend on the input
+        return np.divide(dy, self.deviation, out=self.dx)
 
 
 @rule(Layernorm)

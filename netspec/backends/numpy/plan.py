@@ -26,6 +26,8 @@ class Step:
     kernel: Any
     shared: list[tuple[Array, Array]] = field(default_factory=list)
     """What the kernel fills, and where that is added up."""
+    keeps_state: bool = False
+    """It does what it does at prediction, in training too."""
 
 
 def _needed(net: Net, results: Sequence[str]) -> list[Layer]:
@@ -81,18 +83,25 @@ class Plan:
                 )
                 extras = (f"{layer.name}.{extra}" for extra in layer.operation.extras(inputs))
                 kernel = rules.find(type(layer.operation))(site)
-                self.steps.append(Step(layer.inputs, (layer.name, *extras), kernel, shared))
+                keeps_state = layer.name in net.keeping_states
+                self.steps.append(Step(layer.inputs, (layer.name, *extras), kernel, shared, keeps_state))
         self.cleared = self._cleared(net, layers, store)
 
     def _gradients(
         self, store: Store, weights: dict[str, Weight]
     ) -> tuple[dict[str, Array], list[tuple[Array, Array]]]:
-        """Where a kernel puts its gradients: where they belong, or apart if other layers use the same weight."""
+        """Where a kernel puts its gradients: where they belong, or apart if other layers use the same weight.
+
+        Those of frozen weights, which a kernel works out all the same, go nowhere.
+        """
         gradients, shared = store.gradients_of(weights), []
         for name, view in gradients.items():
             if self._users[weights[name].name] > 1:
                 gradients[name] = np.empty(view.shape, store.dtype)
                 shared.append((gradients[name], view))
+        for name, view in store.values_of(weights).items():
+            if weights[name].name in store.frozen:
+                gradients[name] = np.empty(view.shape, store.dtype)
         return gradients, shared
 
     def _cleared(self, net: Net, layers: Sequence[Layer], store: Store) -> list[Array]:
@@ -111,7 +120,8 @@ class Plan:
         """The result for a batch, channels first, or a tuple of several; `values` holds those of all layers."""
         values = self.values = dict(zip(self.sources, inputs, strict=True))
         for step in self.steps:
-            found = step.kernel.forward(*(values[name] for name in step.inputs), training=training)
+            given = (values[name] for name in step.inputs)
+            found = step.kernel.forward(*given, training=training and not step.keeps_state)
             if len(step.results) == 1:
                 values[step.results[0]] = found
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +31,7 @@ from netspec.backends.numpy.average import Averaged
 from netspec.backends.numpy.kernel import Array, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
+from netspec.backends.parts import Parts
 from netspec.backends.room import free_memory
 from netspec.diagnostics import error
 from netspec.init import generator
@@ -43,7 +45,7 @@ THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """What says how many threads a product of matrices takes; all processors otherwise."""
 
 MOST_PLANS: Final = 4
-"""Plans kept at a time: the batch, the last smaller batch, and the same for evaluation."""
+"""Plans kept at a time: the batch, the last smaller batch, and the same for evaluation; of parts, twice as many."""
 
 
 class NumpyProgram:
@@ -77,6 +79,7 @@ class NumpyProgram:
         regularize, clip, seed = (settings.get(name) for name in ("regularize", "clip", "seed"))
         self.regularize = regularize if isinstance(regularize, Regularize) else None
         self.clip = clip if isinstance(clip, Clip) else None
+        self.parts = Parts(settings)
         average = settings.get("average")
         self.average = (
             Averaged(average, self.store.changing, average.before(steps))
@@ -93,7 +96,7 @@ class NumpyProgram:
         shapes = tuple(written_shape(array.shape) for array in inputs)
         key = (shapes, results)
         if key not in self.plans:
-            if len(self.plans) >= MOST_PLANS:
+            if len(self.plans) >= (MOST_PLANS if self.parts.count == 1 else 2 * MOST_PLANS):
                 del self.plans[next(iter(self.plans))]
             self.plans[key] = Plan(self.net, shapes, self.store, self.random, *results)
         return self.plans[key]
@@ -137,9 +140,7 @@ class NumpyProgram:
     def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; states and the random generator are put back."""
         views, drawn = self.store.views, self.random.bit_generator.state
-        states = {
-            name: views[name].copy() for name, param in self.net.parameters.items() if not param.trainable
-        }
+        states = {name: views[name].copy() for name in self.store.states}
         loss, plan, gradients = self._loss(inputs, targets)
         plan.backward(*gradients)
         loss += self._penalty()
@@ -155,8 +156,7 @@ class NumpyProgram:
         batch: tuple[Arrays, Arrays] = (inputs, targets)
         if self.augmentation:
             batch = self.augmentation.batch(self._in(inputs), targets, self.steps, piece)
-        loss, plan, given = self._loss(*batch)
-        plan.backward(*given)
+        loss = self._add_up(*batch, piece)
         loss += self._penalty()
         if self.clip is not None:
             self._clip(self.clip)
@@ -167,6 +167,20 @@ class NumpyProgram:
         if self.average is not None:
             self.average.step()
         return loss
+
+    def _add_up(self, inputs: Arrays, targets: Arrays, piece: Piece | None) -> float:
+        """Fill the gradients, a part of the batch at a time, and give the loss: of a piece, its share in the whole."""
+        gathered, total, count = None, 0.0, len(as_tuple(targets)[0])
+        for part in self.parts.of(count):
+            cut, share = itemgetter(part), (part.stop - part.start) / (piece.whole if piece else count)
+            loss, plan, given = self._loss(on_each(cut, inputs), on_each(cut, targets))
+            if part.start:
+                gathered = self.store.gradients + (0 if gathered is None else gathered)
+            plan.backward(*(given if share == 1 else [gradient * share for gradient in given]))
+            total += loss * share
+        if gathered is not None:
+            self.store.gradients += gathered
+        return total
 
     def _clip(self, clip: Clip) -> None:
         """Make the gradient smaller, entries before the norm."""

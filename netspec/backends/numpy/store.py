@@ -24,6 +24,8 @@ class Store:
         self.gradients = np.zeros(size, self.dtype)
         self.penalised = np.zeros(size, bool)
         """Where weights stand: matrices and kernels, not biases, scales and shifts."""
+        self.frozen = {name for name, param in net.parameters.items() if param.frozen}
+        self.states = [name for name, param in net.parameters.items() if param.is_state]
         self.views: dict[str, Array] = {}
         self.gradient_views: dict[str, Array] = {}
         start = 0
@@ -40,8 +42,7 @@ class Store:
     @property
     def changing(self) -> dict[str, Array]:
         """What training changes: `values`, and the states by name."""
-        states = {name: view for name, view in self.views.items() if name not in self.gradient_views}
-        return {"values": self.values, **states}
+        return {"values": self.values, **{name: self.views[name] for name in self.states}}
 
     def load(self, values: Mapping[str, Array]) -> None:
         """Overwrite all parameters and states."""

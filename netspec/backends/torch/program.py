@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from netspec.backends import (
     under,
 )
 from netspec.backends.augmentation import augmentation_of
+from netspec.backends.parts import Parts
 from netspec.backends.room import free_memory
 from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.code import rules
@@ -42,6 +43,7 @@ from netspec.settings.optimizer import Sgd
 from netspec.settings.plain import Average, Clip, Regularize, Seed
 
 Array = np.ndarray[Any, np.dtype[Any]]
+T = TypeVar("T", bound=Tensor)
 
 
 def build(net: Net) -> nn.Module:
@@ -111,7 +113,7 @@ class TorchProgram:
         self.aims = aims_of(self.net, training)
         self._losses = [rules.find(type(aim.loss)) for aim in self.aims]
         optimizer = training.get("optimizer") or Sgd()
-        self._optimized = self._named(dict(self.module.named_parameters()))
+        self._optimized = self._trained_parameters()
         parameters = list(self._optimized.values())
         self.optimizer = rules.find(type(optimizer))(optimizer, parameters) if parameters else None
         # those of other outputs have a gradient of 0, which is not the same to an optimiser as none at all
@@ -121,7 +123,9 @@ class TorchProgram:
         self.augmentation = augmentation_of(self.net, training, rules)
         self.steps = 0
         self.clip = clip if isinstance(clip, Clip) else None
-        average, changing = training.get("average"), self._named(self.module.state_dict())
+        self.parts = Parts(training)
+        average, state = training.get("average"), self._named(self.module.state_dict())
+        changing = {name: tensor for name, tensor in state.items() if not self.net.parameters[name].frozen}
         self.average = (
             Averaged(average, changing, average.before(steps)) if isinstance(average, Average) else None
         )
@@ -168,15 +172,43 @@ class TorchProgram:
         return as_given([channels_last(self._array(output)) for output in outputs])
 
     def _objective(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
-        """The sum of the losses of tensors on the device by weight, with its penalty, in training mode."""
+        """The loss of tensors on the device with its penalty, in training mode."""
+        loss = self._training_loss(inputs, targets)
+        return loss if self.regularize is None else loss + self._penalty(self.regularize)
+
+    def _training_loss(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """The sum of the losses by weight, in training mode."""
         self.module.train()
         losses = self._each(_tensors(self._raw(*inputs)), targets)
         weights = [aim.loss.weight for aim in self.aims]
         first, *others = [
             each if weight == 1 else weight * each for weight, each in zip(weights, losses, strict=True)
         ]
-        loss = sum(others, first)
-        return loss if self.regularize is None else loss + self._penalty(self.regularize)
+        return sum(others, first)
+
+    def _add_up(
+        self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...], piece: Piece | None
+    ) -> Tensor:
+        """Gather the gradients, a part of the batch at a time, and give the loss: of a piece, its share in the whole.
+
+        The penalty is added once.
+        """
+        total, count = torch.zeros((), dtype=self.dtype, device=self.torch_device), len(inputs[0])
+        for part in self.parts.of(count):
+            share = (part.stop - part.start) / (piece.whole if piece else count)
+            cut = tuple(target[part] for target in targets) if isinstance(targets, tuple) else targets[part]
+            loss = self._training_loss([tensor[part] for tensor in inputs], cut)
+            total += self._backward(loss if share == 1 else loss * share)
+        if self.regularize is not None:
+            total += self._backward(self._penalty(self.regularize))
+        return total
+
+    @staticmethod
+    def _backward(loss: Tensor) -> Tensor:
+        """Add the gradients of a loss to those that are there; its value."""
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
 
     def _each(self, raw: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
         """The loss of each trained output, which reads it before its function where it takes that in."""
@@ -205,7 +237,7 @@ class TorchProgram:
     def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; running means and the random generator are put back."""
         buffers = {name: value.clone() for name, value in self.module.named_buffers()}
-        named = self._named(dict(self.module.named_parameters()))
+        named = self._trained_parameters()
         with torch.random.fork_rng(devices=[self.torch_device] if self.torch_device.type == "cuda" else []):
             loss = self._objective(self._inputs(inputs), self._targets(targets))
             gradients = (
@@ -225,10 +257,9 @@ class TorchProgram:
         batch = self._inputs(inputs), self._targets(targets)
         if self.augmentation:
             batch = self.augmentation.batch(*batch, self.steps, piece)
-        loss = self._objective(*batch)
+        loss = self._add_up(*batch, piece)
         if self.optimizer is None:
-            return loss.detach()
-        loss.backward()  # type: ignore[no-untyped-call]
+            return loss
         for parameter in self._apart:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -239,7 +270,7 @@ class TorchProgram:
         self.optimizer.step()
         if self.average is not None:
             self.average.step()
-        return loss.detach()
+        return loss
 
     def _clip(self) -> None:
         """Make the gradient smaller, entries before the norm."""
@@ -257,7 +288,7 @@ class TorchProgram:
 
     def _weights(self) -> list[nn.Parameter]:
         """What is regularised: vectors are biases, scales and shifts."""
-        return [parameter for parameter in self.module.parameters() if parameter.ndim > 1]
+        return [parameter for parameter in self._optimized.values() if parameter.ndim > 1]
 
     def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
         """See `Program.evaluate`."""
@@ -272,13 +303,18 @@ class TorchProgram:
     def gradient_norms(self) -> dict[str, float]:
         """See `Program.gradient_norms`."""
         norms: dict[str, float] = {}
-        for name, parameter in self._named(dict(self.module.named_parameters())).items():
+        for name, parameter in self._trained_parameters().items():
             layer = name.partition(".")[0]
             squares = 0.0 if parameter.grad is None else float(parameter.grad.square().sum())
             norms[layer] = norms.get(layer, 0.0) + squares
         return {layer: norm**0.5 for layer, norm in norms.items()}
 
-    def _named(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _trained_parameters(self) -> dict[str, nn.Parameter]:
+        """The parameters under the network's names, without those that are frozen."""
+        named = self._named(dict(self.module.named_parameters()))
+        return {name: parameter for name, parameter in named.items() if parameter.requires_grad}
+
+    def _named(self, tensors: Mapping[str, T]) -> dict[str, T]:
         """Tensors of the module under the network's names, in the network's order."""
         return {name: tensors[key] for name, key in self._keys.items() if key in tensors}
 

@@ -126,6 +126,7 @@ def _methods(net: Net, code: dict[str, Code]) -> list[str]:
     arguments = ", ".join(["self", *forward.arguments])
     lines = [
         *_init(net, code),
+        *_train(net),
         f"    def {'logits' if functions else 'forward'}({arguments}):",
         *forward.lines(),
     ]
@@ -160,10 +161,30 @@ def _init(net: Net, code: dict[str, Code]) -> list[str]:
             names = {"module": module_of[layer.name], **weights(net, layer)}
             lines.append(f"{names['module']} = {code[layer.name].module}")
             lines += [line.format(**names) for line in code[layer.name].setup]
+            lines += _frozen(net, layer, names["module"])
     if not lines:
         return []
     body = [f"        {line}" for line in ("super().__init__()", *lines)]
     return ["    def __init__(self):", *body, ""]
+
+
+def _frozen(net: Net, layer: Layer, module: str) -> list[str]:
+    """What takes the parameters of a frozen layer from training, and leaves alone what it borrows."""
+    own = [param.name for param in net.parameters_of(layer) if param.frozen]
+    lines = [f"{module}.requires_grad_(False)"] * bool(own)
+    if layer.operation.borrows(net.shapes_into(layer)):
+        lines = [f"{module}.{name}.requires_grad_(False)" for name in own]
+    return [*lines, f"{module}.eval()"] if layer.name in net.keeping_states else lines
+
+
+def _train(net: Net) -> list[str]:
+    """`train`, where running statistics are frozen: it leaves the modules with them as they predict."""
+    module_of = modules(net)
+    still = dict.fromkeys(module_of[layer.name] for layer in net.layers if layer.name in net.keeping_states)
+    if not still:
+        return []
+    body = ["super().train(mode)", *(f"{module}.eval()  # frozen" for module in still), "return self"]
+    return ["    def train(self, mode=True):", *(f"        {line}" for line in body), ""]
 
 
 def _docstring(net: Net) -> list[str]:
@@ -173,7 +194,8 @@ def _docstring(net: Net) -> list[str]:
     gives = "probabilities" if fused(net) else "results"
     losses = " Losses take `logits`." if fused(net) else ""
     shapes = [", ".join(str(layer.shape) for layer in layers) for layers in (net.inputs, net.outputs)]
-    lines = [f'    """{title}: {shapes[0]} to {shapes[1]}, {net.parameter_count:,} parameters.', ""]
+    trained = f", {net.trained_count:,} of them trained" * (net.trained_count < net.parameter_count)
+    lines = [f'    """{title}: {shapes[0]} to {shapes[1]}, {net.parameter_count:,} parameters{trained}.', ""]
     if len(net.inputs) == len(net.outputs) == 1:
         lines.append(f"    Reads {reads} {given[0]}, gives {gives} {made[0]}.{losses}")
     else:
