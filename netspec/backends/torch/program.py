@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from hashlib import sha256
 from typing import Any
 
@@ -13,9 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from netspec.backends import (
-    Alone,
     Arrays,
-    Group,
     Piece,
     as_given,
     as_tuple,
@@ -28,12 +27,19 @@ from netspec.backends import (
     under,
 )
 from netspec.backends.augmentation import augmentation_of
+from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.room import free_memory
 from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.code import rules
+from netspec.backends.torch.compiled import Compiled
 from netspec.backends.torch.device import find_device
+from netspec.backends.torch.group import connected, current
 from netspec.backends.torch.optimizer import memory_of, set_memory
+from netspec.backends.torch.precision import Precision
+from netspec.backends.torch.random import draws_of, set_draws, without_ranks
+from netspec.backends.torch.shard import divided_as, own, shard, whole
 from netspec.backends.torch.source import attributes, class_name, function_of, fused, module_source
+from netspec.backends.torch.together import Together
 from netspec.diagnostics import error
 from netspec.ir.net import Net
 from netspec.ir.training import Training
@@ -70,6 +76,11 @@ def _tensors(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return result if isinstance(result, tuple) else (result,)
 
 
+def _count(targets: Arrays) -> int:
+    """How many examples these are the targets of."""
+    return len(as_tuple(targets)[0])
+
+
 def to_tensor(array: Array) -> Tensor:
     """A tensor on the array's own memory where PyTorch can use that, else on a copy."""
     array = np.asarray(array, array.dtype.newbyteorder("="), order="C")
@@ -82,34 +93,40 @@ class TorchProgram:
     `torch.compile` makes one graph of the module; of recurrent layers if `torch._dynamo.config.allow_rnn` is set.
     """
 
-    def __init__(self, net: Net, dtype: str, device: str) -> None:
-        self.net = net
+    def __init__(self, net: Net, dtype: str, device: str, manner: Manner = PLAIN) -> None:
+        self.net, self.manner = net, manner
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.torch_device = find_device(device)
         self.device = str(self.torch_device)
-        self.group: Group = Alone()
+        self.group = current()
+        self.precision = Precision(manner.precision, self.torch_device, self.dtype)
         self.module = build(net).to(self.torch_device, self.dtype)
+        if manner.sharded:
+            shard(self.module, module_source(net))
         names = attributes(net)
         split = {name: name.partition(".") for name in net.parameters}
         self._keys = {name: f"{names[layer]}.{short}" for name, (layer, _, short) in split.items()}
         self._functions = output_functions(net)
         self._raw: Any = self.module.logits if self._functions else self.module
         self._fitting: set[tuple[int, ...]] = set()
+        self._together: Together | None = None
         self._prepare(Training({}))
 
     def begin(self, training: Training, steps: int = 0) -> None:
         """See `Program.begin`.
 
         Seeds PyTorch's own generator, the one for the whole process: dropout and noise draw from it and can draw
-        from no other.
+        from no other.  Each of several processes draws its own numbers, from the seed and its rank.
         """
         self._prepare(training, steps)
+        self._together = self._join() if self.group.size > 1 else None
         seed = training.get("seed")
-        torch.manual_seed(seed.value if isinstance(seed, Seed) else 0)
+        torch.manual_seed((seed.value if isinstance(seed, Seed) else 0) + self.group.rank)
 
     def _prepare(self, training: Training, steps: int = 0) -> None:
         self.aims = aims_of(self.net, training)
         self._losses = [rules.find(type(aim.loss)) for aim in self.aims]
+        self.compiled = Compiled(self._raw, self.torch_device) if self.manner.compiled else None
         optimizer = training.get("optimizer") or Sgd()
         self._optimized = self._named(dict(self.module.named_parameters()))
         parameters = list(self._optimized.values())
@@ -125,6 +142,15 @@ class TorchProgram:
         self.average = (
             Averaged(average, changing, average.before(steps)) if isinstance(average, Average) else None
         )
+
+    def _join(self) -> Together:
+        """The processes of the group as one that learns."""
+        state = self.module.state_dict(keep_vars=True)
+        states = [
+            state[self._keys[name]] for name, param in self.net.parameters.items() if not param.trainable
+        ]
+        apart = len(self.net.outputs) > 1
+        return Together(self.module, self._mean_loss, self._penalty, self.group, states, apart=apart)
 
     def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
         """A prepared batch of every input on the device; integers (words, classes) stay integers.
@@ -153,13 +179,15 @@ class TorchProgram:
 
     @staticmethod
     def _array(tensor: Tensor) -> Array:
-        array: Array = tensor.detach().cpu().numpy()
+        tensor = whole(tensor.detach()).cpu()
+        # NumPy has no bfloat16, and float16 is what mixed precision makes
+        array: Array = (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
         return array
 
     def predict(self, inputs: Arrays) -> Any:
         """See `Program.predict`."""
         self.module.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.precision.cast():
             outputs = _tensors(self.module(*self._inputs(on_each(channels_first, inputs))))
         return self._outputs(outputs)
 
@@ -169,14 +197,19 @@ class TorchProgram:
 
     def _objective(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
         """The sum of the losses of tensors on the device by weight, with its penalty, in training mode."""
+        loss = self._mean_loss(inputs, targets)
+        return loss if self.regularize is None else loss + self._penalty()
+
+    def _mean_loss(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
+        """The same without its penalty."""
         self.module.train()
-        losses = self._each(_tensors(self._raw(*inputs)), targets)
-        weights = [aim.loss.weight for aim in self.aims]
-        first, *others = [
-            each if weight == 1 else weight * each for weight, each in zip(weights, losses, strict=True)
-        ]
-        loss = sum(others, first)
-        return loss if self.regularize is None else loss + self._penalty(self.regularize)
+        with self.precision.cast():
+            losses = self._each(_tensors((self.compiled or self._raw)(*inputs)), targets)
+            weights = [aim.loss.weight for aim in self.aims]
+            first, *others = [
+                each if weight == 1 else weight * each for weight, each in zip(weights, losses, strict=True)
+            ]
+            return sum(others, first)
 
     def _each(self, raw: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
         """The loss of each trained output, which reads it before its function where it takes that in."""
@@ -193,9 +226,11 @@ class TorchProgram:
         """An output with its function applied."""
         return self._functions[name](raw) if name in self._functions else raw
 
-    def _penalty(self, regularize: Regularize) -> Tensor:
+    def _penalty(self) -> Tensor:
+        """Of weights that are divided among processes, it is that of this one's part."""
         penalty = torch.zeros((), dtype=self.dtype, device=self.torch_device)
-        for weight in self._weights():
+        regularize = self.regularize or Regularize()
+        for weight in map(own, self._weights()):
             if regularize.l2:
                 penalty = penalty + regularize.l2 / 2 * weight.square().sum()
             if regularize.l1:
@@ -219,27 +254,38 @@ class TorchProgram:
 
     def train_step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None) -> Tensor:
         """See `Program.train_step`."""
-        assert piece is None or piece == (0, len(as_tuple(targets)[0])), piece
+        with connected(), self.compiled.timed(_count(targets)) if self.compiled else nullcontext():
+            return self._step(inputs, targets, rate, piece)
+
+    def _step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None) -> Tensor:
         self.module.zero_grad()
         self.steps += 1
         batch = self._inputs(inputs), self._targets(targets)
-        if self.augmentation:
+        if self.augmentation and _count(targets):
             batch = self.augmentation.batch(*batch, self.steps, piece)
-        loss = self._objective(*batch)
+        part = _count(targets) / piece.whole if piece else 1.0
+        if self._together is not None:
+            loss, share = self._together(*batch, part)
+        else:
+            assert part == 1, piece
+            loss = share = self._objective(*batch)
         if self.optimizer is None:
-            return loss.detach()
-        loss.backward()  # type: ignore[no-untyped-call]
+            return share.detach()
+        self.precision.backward(loss)
+        if self._together is not None:
+            self._together.agree(part)
         for parameter in self._apart:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
+        self.precision.unscale(self.optimizer)
         self._clip()
         self._decay(rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.step()
+        self.precision.step(self.optimizer)
         if self.average is not None:
             self.average.step()
-        return loss.detach()
+        return share.detach()
 
     def _clip(self) -> None:
         """Make the gradient smaller, entries before the norm."""
@@ -262,7 +308,7 @@ class TorchProgram:
     def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
         """See `Program.evaluate`."""
         self.module.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.precision.cast():
             raw = _tensors(self._raw(*self._inputs(inputs)))
             losses = tuple(loss.item() for loss in self._each(raw, self._targets(targets)))
             names = (layer.name for layer in self.net.outputs)
@@ -274,7 +320,7 @@ class TorchProgram:
         norms: dict[str, float] = {}
         for name, parameter in self._named(dict(self.module.named_parameters())).items():
             layer = name.partition(".")[0]
-            squares = 0.0 if parameter.grad is None else float(parameter.grad.square().sum())
+            squares = 0.0 if parameter.grad is None else float(whole(parameter.grad.square().sum()))
             norms[layer] = norms.get(layer, 0.0) + squares
         return {layer: norm**0.5 for layer, norm in norms.items()}
 
@@ -293,7 +339,7 @@ class TorchProgram:
         state = self.module.state_dict()
         with torch.no_grad():
             for name, key in self._keys.items():
-                state[key].copy_(to_tensor(values[name]))
+                state[key].copy_(divided_as(state[key], to_tensor(values[name])))
 
     def use_average(self, on: bool) -> None:
         """See `Program.use_average`."""
@@ -302,29 +348,40 @@ class TorchProgram:
 
     def memory(self) -> dict[str, Array]:
         """See `Program.memory`."""
-        generators = {"random.cpu": torch.get_rng_state()}
-        if self.torch_device.type == "cuda":
-            generators["random.cuda"] = torch.cuda.get_rng_state(self.torch_device)
         optimizer = memory_of(self.optimizer, self._optimized) if self.optimizer else {}
         average = under("average", self.average.memory()) if self.average is not None else {}
-        numbers = {**optimizer, **average, **generators, "steps": torch.tensor(self.steps)}
+        draws = draws_of(self.torch_device, self.group)
+        numbers = {
+            **optimizer,
+            **average,
+            **self.precision.memory(),
+            **draws,
+            "steps": torch.tensor(self.steps),
+        }
         return {name: self._array(value).copy() for name, value in numbers.items()}
 
     def recall(self, memory: Mapping[str, Array]) -> None:
         """See `Program.recall`."""
         tensors = {name: to_tensor(value) for name, value in memory.items()}
+        for name, parameter in self._optimized.items():
+            for each in tensors:
+                if each.startswith(f"optimizer.{name}."):
+                    tensors[each] = divided_as(parameter, tensors[each])
         try:
             if self.optimizer:
                 set_memory(self.optimizer, self._optimized, tensors)
             if self.average is not None:
                 self.average.recall(inside("average", tensors))
-            torch.set_rng_state(tensors["random.cpu"])
-            if self.torch_device.type == "cuda":
-                torch.cuda.set_rng_state(tensors["random.cuda"], self.torch_device)
+            self.precision.recall(tensors)
+            set_draws(self.torch_device, self.group, tensors)
             self.steps = int(tensors["steps"])
         except (KeyError, RuntimeError, TypeError, ValueError) as problem:
             raise error("N703", f"the saved state cannot be taken over: {problem}") from None
-        check_memory(memory, self.memory())
+        mine = self.memory()
+        names = without_ranks(memory), without_ranks(mine)
+        check_memory(
+            *({name: found[name] for name in each} for each, found in zip(names, (memory, mine), strict=True))
+        )
 
     def circumstances(self) -> dict[str, str]:
         """See `Program.circumstances`."""
@@ -335,6 +392,7 @@ class TorchProgram:
             "device": f"{self.torch_device.type} ({processor})",
             "dtype": dtype,
             "threads": str(torch.get_num_threads()),
+            **self.manner.said(),
         }
 
     def free_memory(self) -> int | None:
