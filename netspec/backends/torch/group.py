@@ -26,8 +26,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 NETWORK: Final = ("gloo", "nccl", "connection", "socket", "timed out")
 """What the messages say, in lower case, in which a collective operation fails."""
-_TYPES: Final = "?bBhHiIqQefd"
-"""The types of arrays that can be gathered, as NumPy's letters."""
+_TYPES: Final = ("b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
+"""The types of arrays that can be gathered, as NumPy calls them."""
 _MOST_AXES: Final = 8
 
 
@@ -50,7 +50,7 @@ class TorchGroup:
     def gather(self, array: Array) -> list[Array]:
         """See `Group.gather`; they may differ in their types and in the number of their axes as well."""
         shape = [*array.shape, *[0] * (_MOST_AXES - array.ndim)]
-        heads = self._gathered(torch.tensor([_TYPES.index(array.dtype.char), array.ndim, *shape]))
+        heads = self._gathered(torch.tensor([_TYPES.index(array.dtype.str[1:]), array.ndim, *shape]))
         kinds = [np.dtype(_TYPES[int(head[0])]) for head in heads]
         shapes = [tuple(head[2 : 2 + int(head[1])].tolist()) for head in heads]
         sizes = [kind.itemsize * int(np.prod(shape)) for kind, shape in zip(kinds, shapes, strict=True)]
@@ -105,7 +105,8 @@ def join(name: str) -> Group:
     Raises `SpecError` N602, `Lost` where the others do not come.
     """
     device = find_device(name)
-    store, rank, size = next(rendezvous("env://"))
+    with connected():
+        store, rank, size = next(rendezvous("env://"))
     if device.type == "cuda":
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"

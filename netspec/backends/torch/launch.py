@@ -105,14 +105,13 @@ def _said(folder: Path, rank: int, stream: str) -> str:
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
     """While entered, these variables stand in the environment, and the launcher's own messages are not shown."""
     before = {name: os.environ.get(name) for name in (*values, "TORCHELASTIC_SIGNALS_TO_HANDLE")}
-    logger = logging.getLogger("torch.distributed.elastic")
-    level = logger.level
+    shown = logging.root.manager.disable
     os.environ.update(values)
-    logger.setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logging.disable(shown)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -37,7 +37,7 @@ from netspec.backends.torch.group import connected, current
 from netspec.backends.torch.optimizer import memory_of, set_memory
 from netspec.backends.torch.precision import Precision
 from netspec.backends.torch.random import draws_of, set_draws, without_ranks
-from netspec.backends.torch.shard import divided_as, own, shard, whole
+from netspec.backends.torch.shard import check_shard, divided_as, own, shard, whole, without_fusion
 from netspec.backends.torch.source import attributes, class_name, function_of, fused, module_source
 from netspec.backends.torch.together import Together
 from netspec.diagnostics import error
@@ -102,6 +102,7 @@ class TorchProgram:
         self.precision = Precision(manner.precision, self.torch_device, self.dtype)
         self.module = build(net).to(self.torch_device, self.dtype)
         if manner.sharded:
+            check_shard(manner)
             shard(self.module, module_source(net))
         names = attributes(net)
         split = {name: name.partition(".") for name in net.parameters}
@@ -131,6 +132,8 @@ class TorchProgram:
         self._optimized = self._named(dict(self.module.named_parameters()))
         parameters = list(self._optimized.values())
         self.optimizer = rules.find(type(optimizer))(optimizer, parameters) if parameters else None
+        if self.optimizer and self.manner.sharded:
+            without_fusion(self.optimizer)
         # those of other outputs have a gradient of 0, which is not the same to an optimiser as none at all
         self._apart = parameters if len(self.net.outputs) > 1 else []
         regularize, clip = training.get("regularize"), training.get("clip")

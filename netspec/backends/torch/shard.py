@@ -9,6 +9,20 @@ import re
 from typing import Any, TypeGuard
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from netspec.backends.manner import Manner
+from netspec.diagnostics import error
+
+
+def check_shard(manner: Manner) -> None:
+    """Raise `SpecError` N602 where divided parameters are to be learnt in a manner that PyTorch has not for them."""
+    if manner.precision == "fp16":
+        because = "whether a gradient overflowed is known to the process that has this part of it alone"
+        raise error("N602", "fp16 cannot be used with --shard", because=because, tries=("--precision bf16",))
+    if manner.compiled:
+        because = "parameters are gathered between the layers, and no graph goes over that"
+        raise error("N602", "--compile cannot be used with --shard", because=because)
 
 
 def shard(module: nn.Module, source: str) -> None:
@@ -20,11 +34,11 @@ def shard(module: nn.Module, source: str) -> None:
     """
     from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
-    read = set(re.findall(r"self\.(\w+)\.", source))
+    read = set(re.findall(r"self\.(\w+)\b(?!\(| = )", source))
     for name, layer in module.named_children():
         if name not in read and any(True for _ in layer.parameters()):
             fully_shard(layer)
-    fully_shard(module)
+    fully_shard(module, reshard_after_forward=True)  # whoever asks for parameters gets those that count
     if hasattr(module, "logits"):
         register_fsdp_forward_method(module, "logits")
 
@@ -61,3 +75,10 @@ def divided_as(like: Tensor, tensor: Tensor) -> Tensor:
         tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None
     )
     return found
+
+
+def without_fusion(optimizer: Optimizer) -> None:
+    """Have an optimiser take its step in several operations: of the fused ones, some take no divided tensors."""
+    for group in optimizer.param_groups:
+        if "fused" in group:
+            group["fused"] = False

@@ -33,15 +33,16 @@ class _Objective(nn.Module):
     ) -> None:
         super().__init__()
         self.module = module
-        self.loss, self.penalty, self.group = loss, penalty, group
+        self.loss, self.penalty, self.size = loss, penalty, group.size
+        self.adds_penalty = group.rank == 0 or is_sharded(module)
+        """What is added to the share: the penalty of this process's part, or of everything in the first one."""
 
     def forward(self, inputs: Arrays, targets: Arrays, part: float) -> tuple[Tensor, Tensor]:
         """What to take the gradient of, and what this share adds to the loss of the batch that it is a part of."""
         penalty = self.penalty()
         # each parameter has a gradient of 0 where there is no example: the others wait for one
         loss = self.loss(inputs, targets) * part if part else sum(_zeros(self.module), penalty * 0)
-        own = penalty if self.group.rank == 0 or is_sharded(self.module) else penalty * 0
-        return loss * self.group.size + penalty, (loss + own).detach()
+        return loss * self.size + penalty, (loss + penalty * self.adds_penalty).detach()
 
 
 def _zeros(module: nn.Module) -> Iterable[Tensor]:
