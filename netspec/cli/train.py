@@ -98,23 +98,13 @@ def train(
     ctx: click.Context,
     /,
     spec: str,
-    resume: bool,
     backend: str | None,
     device: str,
-    dtype: str | None,
-    precision: str,
-    compiled: bool,
     devices: int | None,
     sharded: bool,
-    save_every: int | None,
-    out: Path,
-    changes: tuple[str, ...],
-    sizes: dict[str, int],
-    log: str | None,
     as_json: bool,
     quiet: bool,
-    limits: Limits,
-    **short: Any,
+    **given: Any,
 ) -> None:
     """Train the network of SPEC on the data that it names, and leave a folder in `runs/`.
 
@@ -123,36 +113,18 @@ def train(
     processes that it starts train together; --devices starts them on this machine.
     """
     from netspec.backends import Alone, Group
-    from netspec.backends.manner import Manner
     from netspec.backends.processes import is_started
     from netspec.train.processes import join, leave
     from netspec.train.progress import JsonLines, observer
-    from netspec.train.run import Setup, run
+    from netspec.train.run import run
 
-    manner = Manner(precision, compiled, sharded)
     starts = (devices or 1) > 1 and not is_started()
     _check_usage(spec, sharded, starts or is_started(), starts)
     lines = JsonLines(_out)
     group: Group = Alone()
     try:
         group = join(backend or "torch", device)
-        values = shared.values_of(change for change in changes if not change.startswith(SETTINGS))
-        changes = tuple(change for change in changes if change.startswith(SETTINGS))
-        changes += tuple(f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None)
-        found = _found(
-            spec, resume, out, changes, lambda source: analyse(source, limits, values, sizes), limits
-        )
-        setup = Setup(
-            backend or (found.resumed.backend if found.resumed else backend_of(None)),
-            device,
-            dtype or (found.resumed.dtype if found.resumed else "float32"),
-            out,
-            found.place,
-            save_every,
-            found.folders,
-            log,
-            manner,
-        )
+        found, setup = _settled(spec, backend, device, sharded, **given)
         if starts:
             _start(ctx, devices or 1, setup)
         if as_json and group.rank == 0:
@@ -175,10 +147,52 @@ def train(
         raise SystemExit(done.exit_code)
 
 
+def _settled(
+    spec: str,
+    backend: str | None,
+    device: str,
+    sharded: bool,
+    *,
+    resume: bool,
+    dtype: str | None,
+    precision: str,
+    compiled: bool,
+    save_every: int | None,
+    out: Path,
+    changes: tuple[str, ...],
+    sizes: dict[str, int],
+    log: str | None,
+    limits: Limits,
+    **short: Any,
+) -> tuple[_Found, Setup]:
+    """What is to be trained, and how; `short` are the options of `CHANGES`."""
+    from netspec.backends.manner import Manner
+    from netspec.train.run import Setup
+
+    values = shared.values_of(change for change in changes if not change.startswith(SETTINGS))
+    changes = tuple(change for change in changes if change.startswith(SETTINGS))
+    changes += tuple(f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None)
+    found = _found(spec, resume, out, changes, lambda source: analyse(source, limits, values, sizes), limits)
+    setup = Setup(
+        backend or (found.resumed.backend if found.resumed else backend_of(None)),
+        device,
+        dtype or (found.resumed.dtype if found.resumed else "float32"),
+        out,
+        found.place,
+        save_every,
+        found.folders,
+        log,
+        Manner(precision, compiled, sharded),
+    )
+    return found, setup
+
+
 def _check_usage(spec: str, sharded: bool, several: bool, starts: bool) -> None:
     """Refuse words that do not go together."""
     if sharded and not several:
-        raise click.UsageError("--shard divides the parameters among processes: --devices says among how many")
+        raise click.UsageError(
+            "--shard divides the parameters among processes: --devices says among how many"
+        )
     if starts and spec == STDIN:
         raise click.UsageError("--devices has every process read SPEC, and standard input can be read once")
 

@@ -25,6 +25,7 @@ from netspec.train.interrupt import Interrupt
 from netspec.train.loop import Saving, train
 from netspec.train.options import Options
 from netspec.train.processes import Bystander, going_on
+from netspec.train.progress import duration
 from netspec.train.record import Record, new_folder
 from netspec.train.resume import Resumed, compare, notes_of
 from netspec.train.targets import balanced
@@ -107,9 +108,9 @@ def run(
     which this one has joined, only the first writes, shows and tells.
     """
     check_log(setup.log)
-    # a backend that is not there is told before any data are fetched
-    check_manner(setup.backend, load_backend(setup.backend), setup.manner)
     group = group or Alone()
+    # a backend that is not there is told before any data are fetched
+    check_manner(setup.backend, load_backend(setup.backend), setup.manner, together=group.size > 1)
     group.wait()  # all of them have read what there was before the first one writes
     if group.rank:
         shown, tell = Observer(), _silent
@@ -171,6 +172,9 @@ def _train(
                 shown.close()
             weights = record.finish(result)
             record.draw(tell)
+            if setup.manner.compiled:
+                compiled: Any = program
+                tell(f"PyTorch compiled for {duration(compiled.compiled.seconds)}")
     except SpecError as failed:
         found = [_with_place(each, record) for each in failed.diagnostics]
         if isinstance(failed, Lost):  # whoever started this process is about to end it

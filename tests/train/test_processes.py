@@ -153,7 +153,7 @@ def both(place: Path) -> tuple[Path, str, str]:
 
 
 def test_two_processes_come_to_the_numbers_of_one(alone: Path, both: tuple[Path, str, str]) -> None:
-    folder, out, err = both
+    folder, _, _ = both
     assert_close(rows(folder), rows(alone))
     ours, theirs = (load(each / "best.safetensors").arrays for each in (folder, alone))
     for name, value in theirs.items():

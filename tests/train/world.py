@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -13,8 +15,8 @@ from netspec.backends.torch import join, leave
 from netspec.backends.torch.program import TorchProgram
 from netspec.diagnostics import SpecError, error
 from netspec.ir.training import Training
-from netspec.settings.optimizer import Sgd
-from netspec.settings.plain import Clip, Regularize, Seed
+from netspec.settings.optimizer import Adamw, Sgd
+from netspec.settings.plain import Average, Clip, Regularize, Seed
 
 RATE = 0.1
 NET = netspec.parse("input 5; dense 6 tanh; dense 3; softmax 3")
@@ -23,14 +25,15 @@ DROPPING = netspec.parse("input 5; dense 64; dropout 0.5; dense 3; softmax 3")
 TIED = netspec.parse(
     "input 6; dense 4 tanh as code; dense 3 as middle; dense 4 tied=middle; dense 6 tied=code"
 )
-PENALTY = {"regularize": Regularize(l2=0.1, l1=0.01), "clip": Clip(0.5)}
+PENALTY: dict[str, Any] = {"regularize": Regularize(l2=0.1, l1=0.01), "clip": Clip(0.5)}
+LEARNT: dict[str, Any] = {**PENALTY, "optimizer": Adamw(RATE), "average": Average(ema=0.9)}
 
 
-def program(net: netspec.Net, group: Group, **settings: object) -> TorchProgram:
+def program(net: netspec.Net, group: Group, **settings: Any) -> TorchProgram:
     found = netspec.compile(net, "torch", seed=3, device="cpu")
     assert isinstance(found, TorchProgram)
     found.group = group
-    found.begin(Training({"optimizer": Sgd(RATE), "seed": Seed(0), **settings}))  # type: ignore[dict-item]
+    found.begin(Training({"optimizer": Sgd(RATE), "seed": Seed(0), **settings}))
     return found
 
 
@@ -120,8 +123,7 @@ def each_process_drops_others_and_remembers_which(group: Group) -> None:
 
 def divided_parameters_learn_alike(group: Group) -> None:
     for net in (NET, TIED):
-        ours = divided(net)
-        theirs = program(net, Alone(), **PENALTY)
+        ours, theirs = divided(net), program(net, Alone(), **LEARNT)
         for seed in range(2):
             examples = batch(net, 5, seed)
             assert abs(step(ours, *examples) - step(theirs, *examples)) < 1e-6
@@ -130,6 +132,17 @@ def divided_parameters_learn_alike(group: Group) -> None:
             np.testing.assert_allclose(value, wanted[name], atol=1e-6, err_msg=name)
         for found, expected in zip(ours.evaluate(*examples), theirs.evaluate(*examples), strict=True):
             np.testing.assert_allclose(found, expected, atol=1e-6)
+        memory, kept = ours.memory(), theirs.memory()
+        assert set(memory) == {*kept, "random.cpu.1"}
+        for name in set(kept) - {"random.cpu"}:
+            np.testing.assert_allclose(memory[name], kept[name], atol=1e-5, err_msg=name)
+        again = divided(net)
+        again.load(wanted)
+        again.recall(kept)
+        assert abs(step(again, *examples) - step(theirs, *examples)) < 1e-6
+        for name, value in again.memory().items():
+            if name.startswith(("optimizer", "average")):
+                np.testing.assert_allclose(value, theirs.memory()[name], atol=1e-5, err_msg=name)
         if group.rank == 0:
             with pytest.raises(SpecError, match="fewer examples than there are processes"):
                 ours.train_step(*share(group, *batch(net, 1))[:2], RATE, Piece(0, 1))
@@ -138,7 +151,7 @@ def divided_parameters_learn_alike(group: Group) -> None:
 def divided(net: netspec.Net) -> TorchProgram:
     found = compile_net(net, "torch", seed=3, device="cpu", manner=Manner(sharded=True))
     assert isinstance(found, TorchProgram)
-    found.begin(Training({"optimizer": Sgd(RATE), "seed": Seed(0), **PENALTY}))
+    found.begin(Training({"seed": Seed(0), **LEARNT}))
     return found
 
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, Final
 
 import torch
+from torch import nn
 
 from netspec.diagnostics import error
 
@@ -22,12 +23,13 @@ class Compiled:
     an epoch has.
     """
 
-    def __init__(self, function: Any, device: torch.device) -> None:
+    def __init__(self, function: Any, module: nn.Module, device: torch.device) -> None:
+        recurrent = any(isinstance(each, nn.RNNBase) for each in module.modules())
         if device.type == "cpu":
-            _check_compiler()
+            _check_compiler(recurrent)
         import torch._dynamo
 
-        torch._dynamo.config.allow_rnn = True  # PyTorch refuses recurrent layers otherwise
+        torch._dynamo.config.allow_rnn |= recurrent  # PyTorch leaves them out unless it is told not to
         self.function: Any = torch.compile(function)
         self.seconds = 0.0
         self.sizes: set[int] = set()
@@ -46,8 +48,14 @@ class Compiled:
             self.seconds += perf_counter() - began
 
 
-def _check_compiler() -> None:
-    """Raise `SpecError` N602 where there is no C++ compiler, which PyTorch needs on a processor."""
+def _check_compiler(recurrent: bool) -> None:
+    """Raise `SpecError` N602 for what cannot be compiled on a processor.
+
+    PyTorch 2.13 makes one operation of a recurrent layer there that has no gradient.
+    """
+    if recurrent:
+        message = "PyTorch cannot compile recurrent layers for training on a processor"
+        raise error("N602", message, notes=("the same without --compile",))
     from torch._inductor.cpp_builder import get_cpp_compiler
     from torch._inductor.exc import InvalidCxxCompiler
 

@@ -127,7 +127,7 @@ class TorchProgram:
     def _prepare(self, training: Training, steps: int = 0) -> None:
         self.aims = aims_of(self.net, training)
         self._losses = [rules.find(type(aim.loss)) for aim in self.aims]
-        self.compiled = Compiled(self._raw, self.torch_device) if self.manner.compiled else None
+        self.compiled = Compiled(self._raw, self.module, self.torch_device) if self.manner.compiled else None
         optimizer = training.get("optimizer") or Sgd()
         self._optimized = self._named(dict(self.module.named_parameters()))
         parameters = list(self._optimized.values())
@@ -368,7 +368,7 @@ class TorchProgram:
         tensors = {name: to_tensor(value) for name, value in memory.items()}
         for name, parameter in self._optimized.items():
             for each in tensors:
-                if each.startswith(f"optimizer.{name}."):
+                if each.startswith(f"optimizer.{name}.") or each == f"average.{name}":
                     tensors[each] = divided_as(parameter, tensors[each])
         try:
             if self.optimizer:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from netspec.backends import Arrays, Group
+from netspec.backends import Group
 from netspec.backends.torch.group import connected
 from netspec.backends.torch.shard import is_sharded
 from netspec.diagnostics import error
@@ -27,7 +27,7 @@ class _Objective(nn.Module):
     def __init__(
         self,
         module: nn.Module,
-        loss: Callable[[Arrays, Arrays], Tensor],
+        loss: Callable[[Sequence[Tensor], Tensor], Tensor],
         penalty: Callable[[], Tensor],
         group: Group,
     ) -> None:
@@ -37,7 +37,7 @@ class _Objective(nn.Module):
         self.adds_penalty = group.rank == 0 or is_sharded(module)
         """What is added to the share: the penalty of this process's part, or of everything in the first one."""
 
-    def forward(self, inputs: Arrays, targets: Arrays, part: float) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Sequence[Tensor], targets: Tensor, part: float) -> tuple[Tensor, Tensor]:
         """What to take the gradient of, and what this share adds to the loss of the batch that it is a part of."""
         penalty = self.penalty()
         # each parameter has a gradient of 0 where there is no example: the others wait for one
@@ -59,7 +59,7 @@ class Together:
     def __init__(
         self,
         module: nn.Module,
-        loss: Callable[[Arrays, Arrays], Tensor],
+        loss: Callable[[Sequence[Tensor], Tensor], Tensor],
         penalty: Callable[[], Tensor],
         group: Group,
         states: Sequence[Tensor],
@@ -76,7 +76,7 @@ class Together:
                     self.objective, broadcast_buffers=False, find_unused_parameters=apart
                 )
 
-    def __call__(self, inputs: Arrays, targets: Arrays, part: float) -> tuple[Tensor, Tensor]:
+    def __call__(self, inputs: Sequence[Tensor], targets: Tensor, part: float) -> tuple[Tensor, Tensor]:
         """See `_Objective.forward`."""
         if self.sharded and not part:
             message = (
