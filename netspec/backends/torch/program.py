@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from netspec.backends import (
     Arrays,
@@ -30,6 +27,7 @@ from netspec.backends.augmentation import augmentation_of
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.room import free_memory
 from netspec.backends.torch.average import Averaged
+from netspec.backends.torch.build import build, output_functions
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.compiled import Compiled
 from netspec.backends.torch.device import find_device
@@ -37,8 +35,8 @@ from netspec.backends.torch.group import connected, current
 from netspec.backends.torch.optimizer import memory_of, set_memory
 from netspec.backends.torch.precision import Precision
 from netspec.backends.torch.random import draws_of, set_draws, without_ranks
-from netspec.backends.torch.shard import check_shard, divided_as, own, shard, whole, without_fusion
-from netspec.backends.torch.source import attributes, class_name, function_of, fused, module_source
+from netspec.backends.torch.shard import check_shard, divide, divided_as, own, shard, whole, without_fusion
+from netspec.backends.torch.source import attributes, module_source
 from netspec.backends.torch.together import Together
 from netspec.diagnostics import error
 from netspec.ir.net import Net
@@ -48,28 +46,6 @@ from netspec.settings.optimizer import Sgd
 from netspec.settings.plain import Average, Clip, Regularize, Seed
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-def build(net: Net) -> nn.Module:
-    """The generated module.  Its source is registered, so that tracebacks and debuggers show its lines."""
-    source = module_source(net)
-    file = f"<netspec {class_name(net)} {sha256(source.encode()).hexdigest()[:12]}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    namespace: dict[str, Any] = {"__name__": file}
-    # the text is our own: every name in it was validated, every value written by repr
-    exec(compile(source, file, "exec"), namespace)
-    # the numbers that PyTorch starts with are replaced: its generator is left as it was
-    with torch.random.fork_rng(devices=[]):
-        module: nn.Module = namespace[class_name(net)]()
-    return module
-
-
-def output_functions(net: Net) -> dict[str, Callable[[Tensor], Tensor]]:
-    """For outputs that are probabilities the functions that make them of what `logits` gives."""
-    return {
-        layer.name: eval(f"lambda x: {function_of(net, layer, 'x')}", {"torch": torch, "F": F})
-        for layer in fused(net)
-    }
 
 
 def _tensors(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -366,10 +342,8 @@ class TorchProgram:
     def recall(self, memory: Mapping[str, Array]) -> None:
         """See `Program.recall`."""
         tensors = {name: to_tensor(value) for name, value in memory.items()}
-        for name, parameter in self._optimized.items():
-            for each in tensors:
-                if each.startswith(f"optimizer.{name}.") or each == f"average.{name}":
-                    tensors[each] = divided_as(parameter, tensors[each])
+        if self.manner.sharded:
+            divide(tensors, self._optimized)
         try:
             if self.optimizer:
                 set_memory(self.optimizer, self._optimized, tensors)

@@ -6,6 +6,7 @@ Its modules are loaded where somebody asks for it: they double the time that PyT
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from torch import Tensor, nn
@@ -75,6 +76,14 @@ def divided_as(like: Tensor, tensor: Tensor) -> Tensor:
         tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None
     )
     return found
+
+
+def divide(memory: dict[str, Tensor], parameters: Mapping[str, Tensor]) -> None:
+    """Divide what an optimiser remembers of parameters, and their averages, as they are."""
+    for name, parameter in parameters.items():
+        for each in memory:
+            if each.startswith(f"optimizer.{name}.") or each == f"average.{name}":
+                memory[each] = divided_as(parameter, memory[each])
 
 
 def without_fusion(optimizer: Optimizer) -> None:

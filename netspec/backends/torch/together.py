@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ from netspec.backends.torch.group import connected
 from netspec.backends.torch.shard import is_sharded
 from netspec.diagnostics import error
 
+Targets: TypeAlias = Tensor | tuple[Tensor, ...]
+"""The targets of all trained outputs, or of each."""
+
 
 class _Objective(nn.Module):
     """The objective of a share as the result of a module: where it is called, DDP begins to listen for gradients."""
@@ -27,7 +31,7 @@ class _Objective(nn.Module):
     def __init__(
         self,
         module: nn.Module,
-        loss: Callable[[Sequence[Tensor], Tensor], Tensor],
+        loss: Callable[[Sequence[Tensor], Targets], Tensor],
         penalty: Callable[[], Tensor],
         group: Group,
     ) -> None:
@@ -37,7 +41,7 @@ class _Objective(nn.Module):
         self.adds_penalty = group.rank == 0 or is_sharded(module)
         """What is added to the share: the penalty of this process's part, or of everything in the first one."""
 
-    def forward(self, inputs: Sequence[Tensor], targets: Tensor, part: float) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Sequence[Tensor], targets: Targets, part: float) -> tuple[Tensor, Tensor]:
         """What to take the gradient of, and what this share adds to the loss of the batch that it is a part of."""
         penalty = self.penalty()
         # each parameter has a gradient of 0 where there is no example: the others wait for one
@@ -59,7 +63,7 @@ class Together:
     def __init__(
         self,
         module: nn.Module,
-        loss: Callable[[Sequence[Tensor], Tensor], Tensor],
+        loss: Callable[[Sequence[Tensor], Targets], Tensor],
         penalty: Callable[[], Tensor],
         group: Group,
         states: Sequence[Tensor],
@@ -76,7 +80,7 @@ class Together:
                     self.objective, broadcast_buffers=False, find_unused_parameters=apart
                 )
 
-    def __call__(self, inputs: Sequence[Tensor], targets: Tensor, part: float) -> tuple[Tensor, Tensor]:
+    def __call__(self, inputs: Sequence[Tensor], targets: Targets, part: float) -> tuple[Tensor, Tensor]:
         """See `_Objective.forward`."""
         if self.sharded and not part:
             message = (
