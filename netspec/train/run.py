@@ -177,11 +177,12 @@ def _train(
                 tell(f"PyTorch compiled for {duration(compiled.compiled.seconds)}")
     except SpecError as failed:
         found = [_with_place(each, record) for each in failed.diagnostics]
+        with suppress(OSError):
+            record.fail(failed)
         if isinstance(failed, Lost):  # whoever started this process is about to end it
             on = (going_on(record.folder),) if record.last else ()
             raise Lost(*(replace(each, notes=(*each.notes, *on)) for each in found)) from failed.__cause__
         with suppress(OSError):
-            record.fail(failed)
             record.draw(tell)
         raise SpecError(*found) from failed.__cause__
     code = _exit_code(interrupt, result, program.group)

@@ -15,6 +15,7 @@ from netspec.backends.torch import join, leave
 from netspec.backends.torch.program import TorchProgram
 from netspec.data import Dataset
 from netspec.diagnostics import SpecError, error
+from netspec.ir import catalog
 from netspec.ir.training import Training
 from netspec.settings.optimizer import Adamw, Sgd
 from netspec.settings.plain import Average, Clip, Regularize, Seed
@@ -28,6 +29,7 @@ TIED = netspec.parse(
     "input 6; dense 4 tanh as code; dense 3 as middle; dense 4 tied=middle; dense 6 tied=code"
 )
 PENALTY: dict[str, Any] = {"regularize": Regularize(l2=0.1, l1=0.01), "clip": Clip(0.5)}
+DECAY = Regularize(decay=0.1)
 LEARNT: dict[str, Any] = {**PENALTY, "optimizer": Adamw(RATE), "average": Average(ema=0.9)}
 
 
@@ -151,10 +153,30 @@ def divided_parameters_learn_alike(group: Group) -> None:
                 ours.train_step(*share(group, *batch(net, 1))[:2], RATE, Piece(0, 1))
 
 
-def divided(net: netspec.Net) -> TorchProgram:
+def every_optimizer_takes_divided_parameters(group: Group) -> None:
+    for word in catalog.words("optimizer"):
+        settings = {
+            "optimizer": catalog.find("optimizer", word)(),
+            "clip": Clip(value=0.01),
+            "regularize": DECAY,
+        }
+        if word in ("adafactor", "rprop"):
+            with pytest.raises(SpecError, match=r"N602: PyTorch's .* takes no tensors that are divided"):
+                divided(NET, **settings)
+            continue
+        ours, theirs = divided(NET, **settings), program(NET, Alone(), **settings)
+        for seed in range(3):
+            examples = batch(NET, 6, seed)
+            assert abs(step(ours, *examples) - step(theirs, *examples)) < 1e-5, word
+        wanted = theirs.parameters()
+        for name, value in ours.parameters().items():
+            np.testing.assert_allclose(value, wanted[name], atol=1e-4, err_msg=f"{word}: {name}")
+
+
+def divided(net: netspec.Net, **settings: Any) -> TorchProgram:
     found = compile_net(net, "torch", seed=3, device="cpu", manner=Manner(sharded=True))
     assert isinstance(found, TorchProgram)
-    found.begin(Training({"seed": Seed(0), **LEARNT}))
+    found.begin(Training({"seed": Seed(0), **(settings or LEARNT)}))
     return found
 
 
@@ -179,6 +201,7 @@ if __name__ == "__main__":
     each_process_drops_others_and_remembers_which(group)
     one_tells_a_failure(group)
     divided_parameters_learn_alike(group)
+    every_optimizer_takes_divided_parameters(group)
     the_end_of_another_process_is_noticed(group)
     if group.rank == 1:
         leave()

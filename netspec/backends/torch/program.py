@@ -35,7 +35,7 @@ from netspec.backends.torch.group import connected, current
 from netspec.backends.torch.optimizer import memory_of, set_memory
 from netspec.backends.torch.precision import Precision
 from netspec.backends.torch.random import draws_of, set_draws, without_ranks
-from netspec.backends.torch.shard import check_shard, divide, divided_as, own, shard, whole, without_fusion
+from netspec.backends.torch.shard import adapt, check_shard, divide, divided_as, own, shard, whole
 from netspec.backends.torch.source import attributes, module_source
 from netspec.backends.torch.together import Together
 from netspec.diagnostics import error
@@ -109,7 +109,7 @@ class TorchProgram:
         parameters = list(self._optimized.values())
         self.optimizer = rules.find(type(optimizer))(optimizer, parameters) if parameters else None
         if self.optimizer and self.manner.sharded:
-            without_fusion(self.optimizer)
+            adapt(self.optimizer)
         # those of other outputs have a gradient of 0, which is not the same to an optimiser as none at all
         self._apart = parameters if len(self.net.outputs) > 1 else []
         regularize, clip = training.get("regularize"), training.get("clip")

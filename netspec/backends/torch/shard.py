@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 from torch.optim import Optimizer
 
 from netspec.backends.manner import Manner
 from netspec.diagnostics import error
+
+WHOLE: Final = (optim.Adafactor, optim.Rprop)
+"""Optimisers with operations that PyTorch has for whole tensors alone."""
 
 
 def check_shard(manner: Manner) -> None:
@@ -86,8 +89,14 @@ def divide(memory: dict[str, Tensor], parameters: Mapping[str, Tensor]) -> None:
                 memory[each] = divided_as(parameter, memory[each])
 
 
-def without_fusion(optimizer: Optimizer) -> None:
-    """Have an optimiser take its step in several operations: of the fused ones, some take no divided tensors."""
+def adapt(optimizer: Optimizer) -> None:
+    """Have an optimiser take its step in several operations: of the fused ones, some take no divided tensors.
+
+    Raises `SpecError` N602 for one that takes none at all.
+    """
+    if isinstance(optimizer, WHOLE):
+        kind = type(optimizer).__name__
+        raise error("N602", f"PyTorch's {kind} takes no tensors that are divided, as --shard divides them")
     for group in optimizer.param_groups:
         if "fused" in group:
             group["fused"] = False
