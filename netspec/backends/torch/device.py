@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 import torch
@@ -9,13 +10,20 @@ import torch
 from netspec.diagnostics import did_you_mean, error
 
 KNOWN: Final = ("auto", "cpu", "cuda", "mps", "xpu")
+LOCAL_RANK: Final = "LOCAL_RANK"
+"""The variable that counts the processes of one run on this machine from 0."""
 _MEANT: Final = {"gpu": "cuda", "nvidia": "cuda", "metal": "mps"}
 
 
 def find_device(name: str) -> torch.device:
-    """The device of a name; `auto` is cuda where there is one.  Raises `SpecError` N602."""
+    """The device of a name; `auto` is cuda where there is one, each of several processes takes a GPU of its own.
+
+    Raises `SpecError` N602.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and LOCAL_RANK in os.environ:
+        name = f"cuda:{os.environ[LOCAL_RANK]}"
     kind, _, number = name.partition(":")
     if kind not in KNOWN[1:] or (number and not number.isdecimal()):
         meant = [_MEANT[kind.lower()]] if kind.lower() in _MEANT else did_you_mean(kind, KNOWN)
