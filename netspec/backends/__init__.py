@@ -22,7 +22,8 @@ from typing import Any, Final, NamedTuple, Protocol, SupportsFloat, TypeAlias, T
 
 import numpy as np
 
-from netspec.diagnostics import did_you_mean, error
+from netspec.backends.manner import PLAIN, Manner, check_manner
+from netspec.diagnostics import SpecError, did_you_mean, error
 from netspec.init import initial
 from netspec.ir.net import Net
 from netspec.ir.training import Aim, Training
@@ -46,6 +47,10 @@ class Piece(NamedTuple):
     whole: int
 
 
+class Lost(SpecError):
+    """Another process of the group has gone, so that this one cannot go on (N704)."""
+
+
 class Group(Protocol):
     """The processes that work on one run, each on its own pieces; `rank` counts them from 0 to `size` - 1."""
 
@@ -60,6 +65,9 @@ class Group(Protocol):
 
     def wait(self) -> None:
         """Go on when all processes have come here."""
+
+    def tells(self, failure: SpecError) -> bool:
+        """Whether this process is the one that says aloud why the run failed; each that failed asks once."""
 
 
 class Alone:
@@ -77,6 +85,10 @@ class Alone:
 
     def wait(self) -> None:
         """See `Group.wait`."""
+
+    def tells(self, failure: SpecError) -> bool:
+        """See `Group.tells`."""
+        return True
 
 
 class Program(Protocol):
@@ -157,13 +169,17 @@ def compile_net(
     dtype: str = "float32",
     device: str = "auto",
     parameters: Mapping[str, Array] | None = None,
+    manner: Manner = PLAIN,
 ) -> Program:
     """Compile a network, with the given parameters or those that follow from the seed.
 
-    Raises `SpecError` N602 where the backend is unknown or not installed, N601 where it lacks a rule.
+    Raises `SpecError` N602 where the backend is unknown, not installed or lacks what `manner` asks for, N601 where it
+    lacks a rule.
     """
     module = load_backend(backend)
-    program: Program = module.compile(net, dtype=dtype, device=device)
+    check_manner(backend, module, manner)
+    asked = {} if manner == PLAIN else {"manner": manner}
+    program: Program = module.compile(net, dtype=dtype, device=device, **asked)
     program.load(initial(net, seed, dtype) if parameters is None else parameters)
     return program
 

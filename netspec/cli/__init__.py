@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from netspec.cli.state import State
+from netspec.cli.state import WORDS, State
 
 # command -> where its function is, and what it does in a few words
 COMMANDS: Final = {
@@ -62,6 +62,10 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[WORDS] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         state = ctx.obj = State(debug=ctx.params.get("debug", False))

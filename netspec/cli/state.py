@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+WORDS: Final = "netspec.words"
+"""The key of the words of the command line in the contexts' `meta`."""
 
 
 @dataclass

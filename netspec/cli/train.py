@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
 import click
 
@@ -13,6 +13,7 @@ from netspec.cli import options as shared
 from netspec.cli.console import say, tell
 from netspec.cli.failures import document
 from netspec.cli.files import STDIN, find_spec, read
+from netspec.cli.state import WORDS
 from netspec.diagnostics import SpecError
 from netspec.limits import Limits
 from netspec.passes import analyse
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from netspec.train.options import Options
     from netspec.train.progress import JsonLines
     from netspec.train.resume import Resumed
-    from netspec.train.run import Finished
+    from netspec.train.run import Finished, Setup
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,6 +40,7 @@ CHANGES: Final = {
     "patience": "train.stop.patience",
 }
 """Options that are short for a `--set`."""
+PRECISIONS: Final = ("fp32", "tf32", "bf16", "fp16")
 SETTINGS: Final = "train."
 """What the names of settings begin with; other names are those of parameters."""
 LOGS: Final = ("tensorboard",)
@@ -69,6 +71,12 @@ def machine(command: Command) -> Command:
 @machine
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), help="Type of the numbers; float32.")
 @click.option(
+    "--precision", type=click.Choice(PRECISIONS), default="fp32", help="That of products in float32; fp32."
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the network before the first step.")
+@click.option("--devices", type=POSITIVE, metavar="N", help="Train in N processes, on a device each.")
+@click.option("--shard", "sharded", is_flag=True, help="Divide the parameters among the processes.")
+@click.option(
     "--save-every",
     type=POSITIVE,
     metavar="STEPS",
@@ -94,60 +102,113 @@ def train(
     ctx: click.Context,
     /,
     spec: str,
-    resume: bool,
     backend: str | None,
     device: str,
-    dtype: str | None,
-    save_every: int | None,
-    out: Path,
-    changes: tuple[str, ...],
-    sizes: dict[str, int],
-    log: str | None,
+    devices: int | None,
+    sharded: bool,
     as_json: bool,
     quiet: bool,
-    limits: Limits,
-    **short: Any,
+    **given: Any,
 ) -> None:
     """Train the network of SPEC on the data that it names, and leave a folder in `runs/`.
 
     Settings come from the spec; options change them for this run.  Ctrl-C saves and says where, a second one stops
-    at once; --resume goes on from there as if nothing had happened.
+    at once; --resume goes on from there as if nothing had happened.  Under torchrun, on one machine or many, the
+    processes that it starts train together; --devices starts them on this machine.
     """
+    from netspec.backends import Alone, Group
+    from netspec.backends.processes import is_started
+    from netspec.train.processes import join, leave
     from netspec.train.progress import JsonLines, observer
-    from netspec.train.run import Setup, run
+    from netspec.train.run import run
 
+    starts = (devices or 1) > 1 and not is_started()
+    _check_usage(spec, sharded, starts or is_started(), starts)
     lines = JsonLines(_out)
+    group: Group = Alone()
     try:
-        values = shared.values_of(change for change in changes if not change.startswith(SETTINGS))
-        changes = tuple(change for change in changes if change.startswith(SETTINGS))
-        changes += tuple(f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None)
-        found = _found(
-            spec, resume, out, changes, lambda source: analyse(source, limits, values, sizes), limits
-        )
-        setup = Setup(
-            backend or (found.resumed.backend if found.resumed else backend_of(None)),
-            device,
-            dtype or (found.resumed.dtype if found.resumed else "float32"),
-            out,
-            found.place,
-            save_every,
-            found.folders,
-            log,
-        )
-        if as_json:
+        group = join(backend or "torch", device)
+        found, setup = _settled(spec, backend, device, sharded, **given)
+        if starts:
+            _start(ctx, devices or 1, setup)
+        if as_json and group.rank == 0:
             document = found.options.to_json()
             lines.event("settings", net=found.net.name, backend=setup.backend, dtype=setup.dtype, **document)
         shown = lines if as_json else observer(_err, quiet=quiet)
-        done = run(found.net, found.options, setup, shown, _err, found.resumed)
+        done = run(found.net, found.options, setup, shown, _err, found.resumed, group)
     except SpecError as failed:
+        if not group.tells(failed):
+            ctx.exit(1)
         if not as_json:
             raise
         told = [render.as_data(one) for one in failed.diagnostics]
         lines.event("error", error=told[0], errors=told)
         ctx.exit(1)
-    _tell_end(done, lines if as_json else None)
+    leave(setup.backend)
+    if group.rank == 0:
+        _tell_end(done, lines if as_json else None)
     if done.exit_code:
         raise SystemExit(done.exit_code)
+
+
+def _settled(
+    spec: str,
+    backend: str | None,
+    device: str,
+    sharded: bool,
+    *,
+    resume: bool,
+    dtype: str | None,
+    precision: str,
+    compiled: bool,
+    save_every: int | None,
+    out: Path,
+    changes: tuple[str, ...],
+    sizes: dict[str, int],
+    log: str | None,
+    limits: Limits,
+    **short: Any,
+) -> tuple[_Found, Setup]:
+    """What is to be trained, and how; `short` are the options of `CHANGES`."""
+    from netspec.backends.manner import Manner
+    from netspec.train.run import Setup
+
+    values = shared.values_of(change for change in changes if not change.startswith(SETTINGS))
+    changes = tuple(change for change in changes if change.startswith(SETTINGS))
+    changes += tuple(f"{name}={short[key]}" for key, name in CHANGES.items() if short[key] is not None)
+    found = _found(spec, resume, out, changes, lambda source: analyse(source, limits, values, sizes), limits)
+    setup = Setup(
+        backend or (found.resumed.backend if found.resumed else backend_of(None)),
+        device,
+        dtype or (found.resumed.dtype if found.resumed else "float32"),
+        out,
+        found.place,
+        save_every,
+        found.folders,
+        log,
+        Manner(precision, compiled, sharded),
+    )
+    return found, setup
+
+
+def _check_usage(spec: str, sharded: bool, several: bool, starts: bool) -> None:
+    """Refuse words that do not go together."""
+    if sharded and not several:
+        raise click.UsageError(
+            "--shard divides the parameters among processes: --devices says among how many"
+        )
+    if starts and spec == STDIN:
+        raise click.UsageError("--devices has every process read SPEC, and standard input can be read once")
+
+
+def _start(ctx: click.Context, devices: int, setup: Setup) -> NoReturn:
+    """Run this command in several processes and end as they do."""
+    from netspec.train.processes import start
+
+    ended = start(ctx.meta[WORDS], devices, setup.backend, setup.device)
+    say(ended.out)
+    tell(ended.err)
+    raise SystemExit(ended.code)
 
 
 def _tell_end(done: Finished, lines: JsonLines | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +99,18 @@ def evaluate(program: Program, data: Prepared, metrics: Sequence[Metric], batch:
     """The figures over all examples, `batch` of them at a time.
 
     Every process of the program's group takes its share, one stretch of the examples each, and all of them get the
-    figures over all.
+    figures over all.  They ask the program equally often, as they have to where its parameters are divided among them.
     """
     group, aims = program.group, program.aims
     names = [layer.name for layer in program.net.outputs]
     places = [names.index(aim.output.name) for aim in aims]
     tally, sums = Tally(metrics, aims), np.zeros(len(aims))
     first, end = (len(data) * rank // group.size for rank in (group.rank, group.rank + 1))
-    for start in range(first, end, batch):
+    for number in range(ceil(ceil(len(data) / group.size) / batch)):
+        start = first + number * batch
+        if start >= end:
+            program.evaluate(*data.batch(slice(0, 1)))  # another process has one example more
+            continue
         part = slice(start, min(start + batch, end))
         inputs, targets = data.batch(part)
         losses, found = program.evaluate(inputs, targets)

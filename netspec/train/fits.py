@@ -16,15 +16,19 @@ SHARE: Final = 0.8
 """Of the free memory, what a batch that is proposed may take: allocators and the data need the rest."""
 
 
-def explain(net: Net, batch: int, dtype: str, free: int | None) -> tuple[str, tuple[str, ...]]:
-    """The estimate for a batch in words, and what to write instead."""
+def explain(
+    net: Net, batch: int, dtype: str, free: int | None, processes: int = 1
+) -> tuple[str, tuple[str, ...]]:
+    """The estimate for a batch in words, and what to write instead; of several processes, each has such a batch."""
     example = memory_of(net).training
     if example is None:  # a symbol decides
-        return "how much an example takes depends on its size", (f"--batch {max(batch // 2, 1)}",)
+        half = max(batch // 2, 1) * processes
+        return "how much an example takes depends on its size", (f"--batch {half}",)
     factor = np.dtype(dtype).itemsize / FLOAT32
     fixed, each = int(COPIES * memory_of(net).parameters * factor), int(example * factor)
     because = (
-        f"the estimate for a batch of {batch:,} is {size(fixed + each * batch)}: "
+        f"the estimate for a batch of {batch:,}{' in each process' * (processes > 1)} is "
+        f"{size(fixed + each * batch)}: "
         f"{size(fixed)} for parameters, gradients and optimizer, {size(each)} for an example"
     )
     if free is not None:
@@ -32,7 +36,8 @@ def explain(net: Net, batch: int, dtype: str, free: int | None) -> tuple[str, tu
     fitting = _fitting(fixed, each, batch, free)
     if not fitting:
         return because, ()
-    return because, (f"--batch {fitting} (about {size(fixed + each * fitting)})",)
+    about = f"about {size(fixed + each * fitting)}{' in each' * (processes > 1)}"
+    return because, (f"--batch {fitting * processes} ({about})",)
 
 
 def _fitting(fixed: int, each: int, batch: int, free: int | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -11,13 +12,19 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """While entered, SIGINT and SIGTERM are noted in `number`; calling it tells whether one came."""
+    """While entered, SIGINT and SIGTERM are noted in `number`; calling it tells whether one came.
 
-    def __init__(self) -> None:
+    `with_parent`: the end of the process that started this one counts as a SIGTERM.
+    """
+
+    def __init__(self, *, with_parent: bool = False) -> None:
         self.number: int | None = None
+        self.parent = os.getppid() if with_parent else None
         self._before: dict[signal.Signals, Any] = {}
 
     def __call__(self) -> bool:
+        if self.parent is not None and os.getppid() != self.parent:
+            self.number = self.number or signal.SIGTERM
         return self.number is not None
 
     @property

@@ -319,7 +319,9 @@ class _Run:
         if not is_out_of_memory(problem):
             return self.failure(f"the backend failed: {problem}", step)
         dtype = self.program.circumstances()["dtype"]
-        because, tries = fits.explain(self.net, examples, dtype, self.program.free_memory())
+        because, tries = fits.explain(
+            self.net, examples, dtype, self.program.free_memory(), self.program.group.size
+        )
         return self.failure("out of memory", step, because, tries)
 
     def blame(self) -> str:

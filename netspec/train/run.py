@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from netspec.backends import Program, available, compile_net, load_backend
+import numpy as np
+
+from netspec.backends import Alone, Group, Lost, Program, available, compile_net, load_backend
+from netspec.backends.manner import PLAIN, Manner, check_manner
+from netspec.backends.processes import LAUNCHED, RUN, leave_word
 from netspec.data import Loaded
 from netspec.diagnostics import SpecError, error
 from netspec.ir.net import Net
@@ -19,6 +24,8 @@ from netspec.train.events import Observer, Result
 from netspec.train.interrupt import Interrupt
 from netspec.train.loop import Saving, train
 from netspec.train.options import Options
+from netspec.train.processes import Bystander, going_on
+from netspec.train.progress import duration
 from netspec.train.record import Record, new_folder
 from netspec.train.resume import Resumed, compare, notes_of
 from netspec.train.targets import balanced
@@ -41,6 +48,7 @@ class Setup:
     """Where relative paths in the spec may start, in this order."""
     log: str | None = None
     """What else the run is written for, a name of `watch.LOGS`."""
+    manner: Manner = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,13 @@ def default_backend() -> tuple[str, str]:
 def compile_for(net: Net, setup: Setup, seed: int, parameters: Any = None) -> Program:
     """The program of a run; raises N602 where the backend does not run on the device that is asked for."""
     program = compile_net(
-        net, setup.backend, seed=seed, dtype=setup.dtype, device=setup.device, parameters=parameters
+        net,
+        setup.backend,
+        seed=seed,
+        dtype=setup.dtype,
+        device=setup.device,
+        parameters=parameters,
+        manner=setup.manner,
     )
     check_device(program, setup.backend, setup.device)
     return program
@@ -85,14 +99,21 @@ def run(
     shown: Observer,
     tell: Callable[[str], None],
     resumed: Resumed | None = None,
+    group: Group | None = None,
 ) -> Finished:
     """Train a network and leave a run's folder; `shown` sees the run, `tell` takes what must be said aloud.
 
     With `resumed`, that run goes on in its own folder.  SIGINT and SIGTERM end it after the step, with a snapshot
-    saved.  Raises `SpecError`; after N704 the folder is left with what was reached.
+    saved.  Raises `SpecError`; after N704 the folder is left with what was reached.  Of the processes of a `group`,
+    which this one has joined, only the first writes, shows and tells.
     """
     check_log(setup.log)
-    load_backend(setup.backend)  # a backend that is not there is told before any data are fetched
+    group = group or Alone()
+    # a backend that is not there is told before any data are fetched
+    check_manner(setup.backend, load_backend(setup.backend), setup.manner, together=group.size > 1)
+    group.wait()  # all of them have read what there was before the first one writes
+    if group.rank:
+        shown, tell = Observer(), _silent
     loaded = load_from(net, options, setup.folders)
     options = balanced(options, loaded.train.targets)
     if loaded.note:
@@ -101,9 +122,12 @@ def run(
     notes = notes_of(setup.backend, setup.dtype, program, loaded)
     if resumed:
         compare(resumed, notes, tell)
+    if group.rank:
+        return _follow(loaded, options, setup, program, resumed)
     folder = resumed.folder if resumed else new_folder(setup.out, net.name)
     metadata = metadata_of(net, loaded.classes, loaded.preprocessing, options.overrides, data=loaded.used)
     record = Record(folder, program, metadata, notes)
+    leave_word(RUN, str(folder))
     try:
         with record:
             if resumed:
@@ -128,7 +152,7 @@ def _train(
     resumed: Resumed | None,
 ) -> Finished:
     """The training itself, in a folder that is ours."""
-    interrupt = Interrupt()
+    interrupt = Interrupt(with_parent=LAUNCHED in os.environ)
     program = record.program
     shown = watched(shown, record, setup.log)
     try:
@@ -148,13 +172,54 @@ def _train(
                 shown.close()
             weights = record.finish(result)
             record.draw(tell)
+            if setup.manner.compiled:
+                compiled: Any = program
+                tell(f"PyTorch compiled for {duration(compiled.compiled.seconds)}")
     except SpecError as failed:
+        found = [_with_place(each, record) for each in failed.diagnostics]
         with suppress(OSError):
             record.fail(failed)
+        if isinstance(failed, Lost):  # whoever started this process is about to end it
+            on = (going_on(record.folder),) if record.last else ()
+            raise Lost(*(replace(each, notes=(*each.notes, *on)) for each in found)) from failed.__cause__
+        with suppress(OSError):
             record.draw(tell)
-        raise SpecError(*(_with_place(found, record) for found in failed.diagnostics)) from failed.__cause__
-    code = interrupt.exit_code if result.ended == "interrupted" else 0
+        raise SpecError(*found) from failed.__cause__
+    code = _exit_code(interrupt, result, program.group)
     return Finished(result, record.folder, weights, loaded.used, loaded.note, code)
+
+
+def _follow(
+    loaded: Loaded, options: Options, setup: Setup, program: Program, resumed: Resumed | None
+) -> Finished:
+    """The training in a process that is not the first of its group: as there, without a folder and without a word."""
+    interrupt = Interrupt(with_parent=LAUNCHED in os.environ)
+    bystander = Bystander(program)
+    with interrupt:
+        result = train(
+            program.net,
+            program,
+            loaded,
+            options,
+            observers=(bystander,),
+            should_stop=interrupt,
+            saving=Saving(every=setup.save_every),
+            start=resumed.snapshot.moment if resumed else None,
+        )
+        bystander.finish(result)
+    code = _exit_code(interrupt, result, program.group)
+    return Finished(result, Path(), Path(), loaded.used, loaded.note, code)
+
+
+def _exit_code(interrupt: Interrupt, result: Result, group: Group) -> int:
+    """0, or that of the signal that one of the processes was stopped by."""
+    if result.ended != "interrupted":
+        return 0
+    return max(int(code) for code in group.gather(np.array(interrupt.exit_code)))
+
+
+def _silent(_line: str) -> None:
+    """What a process does with words that the first one says."""
 
 
 def _with_place(found: Any, record: Record) -> Any:
@@ -183,6 +248,8 @@ def settings(net: Net, options: Options, setup: Setup, loaded: Loaded, program: 
         "backend": setup.backend,
         "device": program.device,
         "dtype": setup.dtype,
+        **setup.manner.to_json(),
+        "processes": program.group.size,
         "values": dict(net.values),
         "sizes": dict(net.sizes),
         **options.to_json(),

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from netspec.backends.manner import PLAIN, Manner
+from netspec.backends.torch.group import join, leave
+from netspec.backends.torch.launch import check_devices, launch
 from netspec.backends.torch.program import TorchProgram
 from netspec.ir.net import Net
 
+__all__ = ["CAN", "check_devices", "compile", "join", "launch", "leave"]
 
-def compile(net: Net, *, dtype: str, device: str) -> TorchProgram:
-    """A program for a network on a device (`auto`: cuda where there is one)."""
-    return TorchProgram(net, dtype, device)
+CAN: Final = frozenset({"precision", "compiled", "sharded", "processes"})
+"""See `netspec.backends.manner`."""
+
+
+def compile(net: Net, *, dtype: str, device: str, manner: Manner = PLAIN) -> TorchProgram:
+    """A program for a network on a device (`auto`: cuda where there is one); one of a group where one was joined."""
+    return TorchProgram(net, dtype, device, manner)

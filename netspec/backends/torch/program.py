@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from netspec.backends import (
-    Alone,
     Arrays,
-    Group,
     Piece,
     as_given,
     as_tuple,
@@ -28,13 +24,20 @@ from netspec.backends import (
     under,
 )
 from netspec.backends.augmentation import augmentation_of
+from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.parts import Parts
-from netspec.backends.room import free_memory
 from netspec.backends.torch.average import Averaged
+from netspec.backends.torch.build import build, output_functions
 from netspec.backends.torch.code import rules
-from netspec.backends.torch.device import find_device
+from netspec.backends.torch.compiled import Compiled
+from netspec.backends.torch.device import circumstances, find_device, free_memory
+from netspec.backends.torch.group import connected, current
 from netspec.backends.torch.optimizer import memory_of, set_memory
-from netspec.backends.torch.source import attributes, class_name, function_of, fused, module_source
+from netspec.backends.torch.precision import Precision
+from netspec.backends.torch.random import draws_of, set_draws, without_ranks
+from netspec.backends.torch.shard import adapt, check_shard, divide, divided_as, own, shard, whole
+from netspec.backends.torch.source import attributes, module_source
+from netspec.backends.torch.together import Together
 from netspec.diagnostics import error
 from netspec.ir.net import Net
 from netspec.ir.training import Training
@@ -46,30 +49,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T", bound=Tensor)
 
 
-def build(net: Net) -> nn.Module:
-    """The generated module.  Its source is registered, so that tracebacks and debuggers show its lines."""
-    source = module_source(net)
-    file = f"<netspec {class_name(net)} {sha256(source.encode()).hexdigest()[:12]}>"
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    namespace: dict[str, Any] = {"__name__": file}
-    # the text is our own: every name in it was validated, every value written by repr
-    exec(compile(source, file, "exec"), namespace)
-    # the numbers that PyTorch starts with are replaced: its generator is left as it was
-    with torch.random.fork_rng(devices=[]):
-        module: nn.Module = namespace[class_name(net)]()
-    return module
-
-
-def output_functions(net: Net) -> dict[str, Callable[[Tensor], Tensor]]:
-    """For outputs that are probabilities the functions that make them of what `logits` gives."""
-    return {
-        layer.name: eval(f"lambda x: {function_of(net, layer, 'x')}", {"torch": torch, "F": F})
-        for layer in fused(net)
-    }
-
-
 def _tensors(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return result if isinstance(result, tuple) else (result,)
+
+
+def _count(targets: Arrays) -> int:
+    """How many examples these are the targets of."""
+    return len(as_tuple(targets)[0])
 
 
 def to_tensor(array: Array) -> Tensor:
@@ -84,38 +70,47 @@ class TorchProgram:
     `torch.compile` makes one graph of the module; of recurrent layers if `torch._dynamo.config.allow_rnn` is set.
     """
 
-    def __init__(self, net: Net, dtype: str, device: str) -> None:
-        self.net = net
+    def __init__(self, net: Net, dtype: str, device: str, manner: Manner = PLAIN) -> None:
+        self.net, self.manner = net, manner
         self.dtype: torch.dtype = getattr(torch, dtype)
         self.torch_device = find_device(device)
         self.device = str(self.torch_device)
-        self.group: Group = Alone()
+        self.group = current()
+        self.precision = Precision(manner.precision, self.torch_device, self.dtype)
         self.module = build(net).to(self.torch_device, self.dtype)
+        if manner.sharded:
+            check_shard(manner)
+            shard(self.module, module_source(net))
         names = attributes(net)
         split = {name: name.partition(".") for name in net.parameters}
         self._keys = {name: f"{names[layer]}.{short}" for name, (layer, _, short) in split.items()}
         self._functions = output_functions(net)
         self._raw: Any = self.module.logits if self._functions else self.module
         self._fitting: set[tuple[int, ...]] = set()
+        self._together: Together | None = None
         self._prepare(Training({}))
 
     def begin(self, training: Training, steps: int = 0) -> None:
         """See `Program.begin`.
 
         Seeds PyTorch's own generator, the one for the whole process: dropout and noise draw from it and can draw
-        from no other.
+        from no other.  Each of several processes draws its own numbers, from the seed and its rank.
         """
         self._prepare(training, steps)
+        self._together = self._join() if self.group.size > 1 else None
         seed = training.get("seed")
-        torch.manual_seed(seed.value if isinstance(seed, Seed) else 0)
+        torch.manual_seed((seed.value if isinstance(seed, Seed) else 0) + self.group.rank)
 
     def _prepare(self, training: Training, steps: int = 0) -> None:
         self.aims = aims_of(self.net, training)
         self._losses = [rules.find(type(aim.loss)) for aim in self.aims]
+        self.compiled = Compiled(self._raw, self.module, self.torch_device) if self.manner.compiled else None
         optimizer = training.get("optimizer") or Sgd()
         self._optimized = self._trained_parameters()
         parameters = list(self._optimized.values())
         self.optimizer = rules.find(type(optimizer))(optimizer, parameters) if parameters else None
+        if self.optimizer and self.manner.sharded:
+            adapt(self.optimizer)
         # those of other outputs have a gradient of 0, which is not the same to an optimiser as none at all
         self._apart = parameters if len(self.net.outputs) > 1 else []
         regularize, clip = training.get("regularize"), training.get("clip")
@@ -129,6 +124,14 @@ class TorchProgram:
         self.average = (
             Averaged(average, changing, average.before(steps)) if isinstance(average, Average) else None
         )
+
+    def _join(self) -> Together:
+        """The processes of the group as one that learns."""
+        state, kept = self._named(self.module.state_dict()), self.net.keeping_states
+        names = [name for name, param in self.net.parameters.items() if param.is_state]
+        states = [state[name] for name in names if name.partition(".")[0] not in kept]
+        apart = len(self.net.outputs) > 1
+        return Together(self.module, self._training_loss, self._penalty, self.group, states, apart=apart)
 
     def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
         """A prepared batch of every input on the device; integers (words, classes) stay integers.
@@ -157,13 +160,15 @@ class TorchProgram:
 
     @staticmethod
     def _array(tensor: Tensor) -> Array:
-        array: Array = tensor.detach().cpu().numpy()
+        tensor = whole(tensor.detach()).cpu()
+        # NumPy has no bfloat16, and float16 is what mixed precision makes
+        array: Array = (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
         return array
 
     def predict(self, inputs: Arrays) -> Any:
         """See `Program.predict`."""
         self.module.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.precision.cast():
             outputs = _tensors(self.module(*self._inputs(on_each(channels_first, inputs))))
         return self._outputs(outputs)
 
@@ -174,17 +179,18 @@ class TorchProgram:
     def _objective(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
         """The loss of tensors on the device with its penalty, in training mode."""
         loss = self._training_loss(inputs, targets)
-        return loss if self.regularize is None else loss + self._penalty(self.regularize)
+        return loss if self.regularize is None else loss + self._penalty()
 
     def _training_loss(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
         """The sum of the losses by weight, in training mode."""
         self.module.train()
-        losses = self._each(_tensors(self._raw(*inputs)), targets)
-        weights = [aim.loss.weight for aim in self.aims]
-        first, *others = [
-            each if weight == 1 else weight * each for weight, each in zip(weights, losses, strict=True)
-        ]
-        return sum(others, first)
+        with self.precision.cast():
+            losses = self._each(_tensors((self.compiled or self._raw)(*inputs)), targets)
+            weights = [aim.loss.weight for aim in self.aims]
+            first, *others = [
+                each if weight == 1 else weight * each for weight, each in zip(weights, losses, strict=True)
+            ]
+            return sum(others, first)
 
     def _add_up(
         self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...], piece: Piece | None
@@ -194,20 +200,29 @@ class TorchProgram:
         The penalty is added once.
         """
         total, count = torch.zeros((), dtype=self.dtype, device=self.torch_device), len(inputs[0])
-        for part in self.parts.of(count):
-            share = (part.stop - part.start) / (piece.whole if piece else count)
+        batch = piece.whole if piece else count
+        cuts = self.parts.of(count)
+        if self._together is not None:
+            cuts = self._together.cuts(self.parts, count, batch)
+        for place, part in enumerate(cuts, start=1):
+            share = (part.stop - part.start) / batch
             cut = tuple(target[part] for target in targets) if isinstance(targets, tuple) else targets[part]
-            loss = self._training_loss([tensor[part] for tensor in inputs], cut)
+            examples = [tensor[part] for tensor in inputs]
+            if self._together is not None:
+                total += self._together.learn(examples, cut, share, self._backward, last=place == len(cuts))
+                continue
+            loss = self._training_loss(examples, cut)
             total += self._backward(loss if share == 1 else loss * share)
-        if self.regularize is not None:
-            total += self._backward(self._penalty(self.regularize))
+        if self._together is not None:
+            self._together.agree(count / batch)
+        elif self.regularize is not None:
+            total += self._backward(self._penalty())
         return total
 
-    @staticmethod
-    def _backward(loss: Tensor) -> Tensor:
+    def _backward(self, loss: Tensor) -> Tensor:
         """Add the gradients of a loss to those that are there; its value."""
         if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
+            self.precision.backward(loss)
         return loss.detach()
 
     def _each(self, raw: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
@@ -225,9 +240,11 @@ class TorchProgram:
         """An output with its function applied."""
         return self._functions[name](raw) if name in self._functions else raw
 
-    def _penalty(self, regularize: Regularize) -> Tensor:
+    def _penalty(self) -> Tensor:
+        """Of weights that are divided among processes, it is that of this one's part."""
         penalty = torch.zeros((), dtype=self.dtype, device=self.torch_device)
-        for weight in self._weights():
+        regularize = self.regularize or Regularize()
+        for weight in map(own, self._weights()):
             if regularize.l2:
                 penalty = penalty + regularize.l2 / 2 * weight.square().sum()
             if regularize.l1:
@@ -251,11 +268,14 @@ class TorchProgram:
 
     def train_step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None) -> Tensor:
         """See `Program.train_step`."""
-        assert piece is None or piece == (0, len(as_tuple(targets)[0])), piece
+        with connected(), self.compiled.timed(_count(targets)) if self.compiled else nullcontext():
+            return self._step(inputs, targets, rate, piece)
+
+    def _step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None) -> Tensor:
         self.module.zero_grad()
         self.steps += 1
         batch = self._inputs(inputs), self._targets(targets)
-        if self.augmentation:
+        if self.augmentation and _count(targets):
             batch = self.augmentation.batch(*batch, self.steps, piece)
         loss = self._add_up(*batch, piece)
         if self.optimizer is None:
@@ -263,11 +283,12 @@ class TorchProgram:
         for parameter in self._apart:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
+        self.precision.unscale(self.optimizer)
         self._clip()
         self._decay(rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.step()
+        self.precision.step(self.optimizer)
         if self.average is not None:
             self.average.step()
         return loss
@@ -293,7 +314,7 @@ class TorchProgram:
     def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
         """See `Program.evaluate`."""
         self.module.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), self.precision.cast():
             raw = _tensors(self._raw(*self._inputs(inputs)))
             losses = tuple(loss.item() for loss in self._each(raw, self._targets(targets)))
             names = (layer.name for layer in self.net.outputs)
@@ -305,7 +326,7 @@ class TorchProgram:
         norms: dict[str, float] = {}
         for name, parameter in self._trained_parameters().items():
             layer = name.partition(".")[0]
-            squares = 0.0 if parameter.grad is None else float(parameter.grad.square().sum())
+            squares = 0.0 if parameter.grad is None else float(whole(parameter.grad.square().sum()))
             norms[layer] = norms.get(layer, 0.0) + squares
         return {layer: norm**0.5 for layer, norm in norms.items()}
 
@@ -329,7 +350,7 @@ class TorchProgram:
         state = self.module.state_dict()
         with torch.no_grad():
             for name, key in self._keys.items():
-                state[key].copy_(to_tensor(values[name]))
+                state[key].copy_(divided_as(state[key], to_tensor(values[name])))
 
     def use_average(self, on: bool) -> None:
         """See `Program.use_average`."""
@@ -338,44 +359,39 @@ class TorchProgram:
 
     def memory(self) -> dict[str, Array]:
         """See `Program.memory`."""
-        generators = {"random.cpu": torch.get_rng_state()}
-        if self.torch_device.type == "cuda":
-            generators["random.cuda"] = torch.cuda.get_rng_state(self.torch_device)
         optimizer = memory_of(self.optimizer, self._optimized) if self.optimizer else {}
         average = under("average", self.average.memory()) if self.average is not None else {}
-        numbers = {**optimizer, **average, **generators, "steps": torch.tensor(self.steps)}
+        draws = draws_of(self.torch_device, self.group)
+        numbers = {
+            **optimizer,
+            **average,
+            **self.precision.memory(),
+            **draws,
+            "steps": torch.tensor(self.steps),
+        }
         return {name: self._array(value).copy() for name, value in numbers.items()}
 
     def recall(self, memory: Mapping[str, Array]) -> None:
         """See `Program.recall`."""
         tensors = {name: to_tensor(value) for name, value in memory.items()}
+        if self.manner.sharded:
+            divide(tensors, self._optimized)
         try:
             if self.optimizer:
                 set_memory(self.optimizer, self._optimized, tensors)
             if self.average is not None:
                 self.average.recall(inside("average", tensors))
-            torch.set_rng_state(tensors["random.cpu"])
-            if self.torch_device.type == "cuda":
-                torch.cuda.set_rng_state(tensors["random.cuda"], self.torch_device)
+            self.precision.recall(tensors)
+            set_draws(self.torch_device, self.group, tensors)
             self.steps = int(tensors["steps"])
         except (KeyError, RuntimeError, TypeError, ValueError) as problem:
             raise error("N703", f"the saved state cannot be taken over: {problem}") from None
-        check_memory(memory, self.memory())
+        check_memory(without_ranks(memory), without_ranks(self.memory()))
 
     def circumstances(self) -> dict[str, str]:
         """See `Program.circumstances`."""
-        name = torch.cuda.get_device_name(self.torch_device) if self.torch_device.type == "cuda" else ""
-        processor = name or torch.backends.cpu.get_cpu_capability()
-        dtype = str(self.dtype).removeprefix("torch.")
-        return {
-            "device": f"{self.torch_device.type} ({processor})",
-            "dtype": dtype,
-            "threads": str(torch.get_num_threads()),
-        }
+        return {**circumstances(self.torch_device, self.dtype), **self.manner.said()}
 
     def free_memory(self) -> int | None:
         """See `Program.free_memory`."""
-        if self.torch_device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self.torch_device)
-            return int(free)
-        return free_memory() if self.torch_device.type == "cpu" else None
+        return free_memory(self.torch_device)

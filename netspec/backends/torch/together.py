@@ -1,0 +1,136 @@
+"""Several processes that learn as one: each from its share of a batch, all with the gradient of the whole batch.
+
+PyTorch's DistributedDataParallel adds up the gradients while they are computed; where parameters are divided among the
+processes (`shard`), its FSDP2 does.  Both take the mean over the processes, so that a share's loss is made larger by
+their number and smaller by its part of the batch, even where the shares differ in size.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from netspec.backends import Group
+from netspec.backends.parts import Parts
+from netspec.backends.torch.group import connected
+from netspec.backends.torch.shard import add_up, is_sharded
+from netspec.diagnostics import error
+
+Targets: TypeAlias = Tensor | tuple[Tensor, ...]
+"""The targets of all trained outputs, or of each."""
+
+
+class _Objective(nn.Module):
+    """The objective of a share as the result of a module: where it is called, DDP begins to listen for gradients."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Callable[[Sequence[Tensor], Targets], Tensor],
+        penalty: Callable[[], Tensor],
+        group: Group,
+    ) -> None:
+        super().__init__()
+        self.module = module
+        self.loss, self.penalty, self.size = loss, penalty, group.size
+        self.adds_penalty = group.rank == 0 or is_sharded(module)
+        """What is added to the share: the penalty of this process's part, or of everything in the first one."""
+
+    def forward(
+        self, inputs: Sequence[Tensor], targets: Targets, part: float, last: bool
+    ) -> tuple[Tensor, Tensor]:
+        """What to take the gradient of, and what this share adds to the loss of the batch that it is a part of."""
+        penalty = self.penalty() if last else torch.zeros(())
+        # each parameter has a gradient of 0 where there is no example: the others wait for one
+        loss = self.loss(inputs, targets) * part if part else sum(_zeros(self.module), penalty * 0)
+        return loss * self.size + penalty, (loss + penalty * self.adds_penalty).detach()
+
+
+def _zeros(module: nn.Module) -> Iterable[Tensor]:
+    return (parameter.sum() * 0 for parameter in module.parameters() if parameter.requires_grad)
+
+
+class Together:
+    """A module whose processes learn as one.
+
+    `loss` gives the mean loss of some examples, `penalty` what is added to it once a batch; `states` are running means,
+    which every process takes of its own examples; of some parameters there may be no gradient if `apart`.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: Callable[[Sequence[Tensor], Targets], Tensor],
+        penalty: Callable[[], Tensor],
+        group: Group,
+        states: Sequence[Tensor],
+        *,
+        apart: bool,
+    ) -> None:
+        self.module, self.size = module, group.size
+        self.states, self.sharded = states, is_sharded(module)
+        self.objective: nn.Module = _Objective(module, loss, penalty, group)
+        if not self.sharded and any(parameter.requires_grad for parameter in module.parameters()):
+            with connected(), warnings.catch_warnings():
+                # newer versions have another name for the option, which older ones do not know
+                warnings.filterwarnings("ignore", ".*broadcast_buffers", FutureWarning)
+                self.objective = DistributedDataParallel(
+                    self.objective, broadcast_buffers=False, find_unused_parameters=apart
+                )
+
+    def cuts(self, parts: Parts, count: int, batch: int) -> list[slice]:
+        """The parts of a share of `count` examples; as many in each process where parameters are divided among them."""
+        if not self.sharded:
+            return parts.of(count)
+        number = len(parts.of(-(-batch // self.size)))
+        if count < number:
+            message = "a batch has too few examples for the processes among which the parameters are divided"
+            raise error("N704", message, notes=("larger batches, fewer processes or parts",))
+        edges = [count * part // number for part in range(number + 1)]
+        return [slice(*edges[part : part + 2]) for part in range(number)]
+
+    def learn(
+        self,
+        inputs: Sequence[Tensor],
+        targets: Targets,
+        part: float,
+        backward: Callable[[Tensor], Tensor],
+        *,
+        last: bool,
+    ) -> Tensor:
+        """Add the gradients of some examples, such a part of the batch, to those that are there.
+
+        What comes back is what they add to its loss.  With the last ones of a step, the penalty is added, and so are
+        the gradients of the other processes.
+        """
+        with self._apart_unless(last):
+            loss, share = self.objective(inputs, targets, part, last)
+            backward(loss)
+        found: Tensor = share
+        return found
+
+    def _apart_unless(self, last: bool) -> AbstractContextManager[None]:
+        """While entered, gradients are not added up over the processes, but for those of the last part."""
+        if isinstance(self.objective, DistributedDataParallel):
+            return nullcontext() if last else self.objective.no_sync()
+        if self.sharded:
+            add_up(self.module, last)
+        return nullcontext()
+
+    def agree(self, part: float) -> None:
+        """After the gradients: make the running means those of all shares, weighted by their sizes."""
+        if not self.states:
+            return
+        with torch.no_grad():
+            means = torch.cat([state.flatten() for state in self.states]) * part
+            dist.all_reduce(means)
+            parts = torch.split(means, [state.numel() for state in self.states])
+            for state, mean in zip(self.states, parts, strict=True):
+                state.copy_(mean.view_as(state))
