@@ -44,20 +44,19 @@ class Gradients:
         return total
 
     @torch.no_grad()
-    def penalize(self, weight: Tensor, gradient: Tensor) -> None:
-        """Add the penalty's gradient, l2 * w + l1 * sign w, to that of a weight."""
-        if self.regularize.l2:
-            gradient.add_(weight, alpha=self.regularize.l2)
-        if self.regularize.l1:
-            gradient.add_(weight.sign(), alpha=self.regularize.l1)
+    def penalize(self, parameter: Tensor, gradient: Tensor) -> None:
+        """Add the penalty's gradient, l2 * w + l1 * sign w, to that of a parameter, if it is a weight."""
+        if parameter.ndim > 1 and self.regularize.l2:
+            gradient.add_(parameter, alpha=self.regularize.l2)
+        if parameter.ndim > 1 and self.regularize.l1:
+            gradient.add_(parameter.sign(), alpha=self.regularize.l1)
 
     def penalize_all(self) -> None:
-        """The same for all weights and the gradients that they have; one that the loss does not reach has none yet."""
-        if self.regularize.l2 or self.regularize.l1:
-            for weight in self.weights:
-                if weight.grad is None:
-                    weight.grad = torch.zeros_like(weight)
-                self.penalize(weight, weight.grad)
+        """The same for the gradients that the weights have; one that the loss does not reach has none yet."""
+        for weight in self.weights if self.regularize.l2 or self.regularize.l1 else ():
+            if weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
+            self.penalize(weight, weight.grad)
 
     def clip(self) -> None:
         """Make the gradient smaller, entries before the norm."""

@@ -47,6 +47,11 @@ def shard(module: nn.Module, source: str) -> None:
         register_fsdp_forward_method(module, "logits")
 
 
+def add_up(module: Any, on: bool) -> None:
+    """Whether the next gradients of a divided module are added up over the processes."""
+    module.set_requires_gradient_sync(on)
+
+
 def is_divided(tensor: Tensor) -> TypeGuard[Any]:
     """A tensor is a `DTensor`, of which this process has a part."""
     return hasattr(tensor, "placements")
@@ -60,12 +65,6 @@ def is_sharded(module: nn.Module) -> bool:
 def whole(tensor: Tensor) -> Tensor:
     """A tensor, gathered from all processes if it is divided among them: then all of them have to ask."""
     found: Tensor = tensor.full_tensor() if is_divided(tensor) else tensor
-    return found
-
-
-def own(tensor: Tensor) -> Tensor:
-    """This process's part of a tensor: all of it where it is not divided."""
-    found: Tensor = tensor.to_local() if is_divided(tensor) else tensor
     return found
 
 
