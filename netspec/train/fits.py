@@ -16,23 +16,37 @@ SHARE: Final = 0.8
 """Of the free memory, what a batch that is proposed may take: allocators and the data need the rest."""
 
 
-def explain(net: Net, batch: int, dtype: str, free: int | None) -> tuple[str, tuple[str, ...]]:
-    """The estimate for a batch in words, and what to write instead."""
+def explain(
+    net: Net, examples: int, dtype: str, free: int | None, batch: int = 0
+) -> tuple[str, tuple[str, ...]]:
+    """The estimate for so many examples at a time in words, and what to write instead.
+
+    Where they are those of a step, `batch` is how many the step has in all, which may be worked on in parts.
+    """
     example = memory_of(net).training
     if example is None:  # a symbol decides
-        return "how much an example takes depends on its size", (f"--batch {max(batch // 2, 1)}",)
+        return "how much an example takes depends on its size", _tries(max(examples // 2, 1), batch)
     factor = np.dtype(dtype).itemsize / FLOAT32
     fixed, each = int(COPIES * memory_of(net).parameters * factor), int(example * factor)
     because = (
-        f"the estimate for a batch of {batch:,} is {size(fixed + each * batch)}: "
+        f"the estimate for a {'part' if examples < batch else 'batch'} of {examples:,} is "
+        f"{size(fixed + each * examples)}: "
         f"{size(fixed)} for parameters, gradients and optimizer, {size(each)} for an example"
     )
     if free is not None:
         because += f"; {size(free)} are free"
-    fitting = _fitting(fixed, each, batch, free)
+    fitting = _fitting(fixed, each, examples, free)
     if not fitting:
         return because, ()
-    return because, (f"--batch {fitting} (about {size(fixed + each * fitting)})",)
+    return because, _tries(fitting, batch, f"about {size(fixed + each * fitting)}")
+
+
+def _tries(fitting: int, batch: int, about: str = "") -> tuple[str, ...]:
+    """A batch that fits, or the same batch in parts that do."""
+    smaller = f"--batch {fitting}{about and f' ({about})'}"
+    return (
+        (smaller, f"--accumulate {-(-batch // fitting)} (the same batch in parts)") if batch else (smaller,)
+    )
 
 
 def _fitting(fixed: int, each: int, batch: int, free: int | None) -> int:

@@ -65,7 +65,9 @@ def test_frozen_statistics_are_those_of_prediction(points: Loaded) -> None:
         values["batchnorm1.running_mean"] += 0.7
         values["batchnorm1.running_var"] *= 3
         program.load(values)
-        assert program.loss_and_gradients(*batch)[0] == pytest.approx(program.evaluate(*batch)[0][0], abs=1e-12)
+        assert program.loss_and_gradients(*batch)[0] == pytest.approx(
+            program.evaluate(*batch)[0][0], abs=1e-12
+        )
 
 
 def test_weights_of_the_network_that_was_trained_whole_fit(tmp_path: Path, points: Loaded) -> None:
