@@ -47,6 +47,9 @@ def _over(_ctx: click.Context, _option: click.Parameter, texts: Sequence[str]) -
 @click.option("--metric", metavar="NAME", help="The figure that decides: val.loss, val.accuracy.")
 @click.option("--epochs", type=POSITIVE, help="Passes over the training data.")
 @click.option("--batch", type=POSITIVE, help="Examples in one step.")
+@click.option(
+    "--accumulate", type=POSITIVE, help="Parts in which a step works on its batch, for less memory."
+)
 @click.option("--lr", type=float, metavar="RATE", help="Step size.")
 @click.option("--seed", type=click.IntRange(min=0), help="What everything random follows from.")
 @click.option("--patience", type=POSITIVE, help="Epochs without improvement after which to stop.")

@@ -196,7 +196,7 @@ def evaluate_file(
     program = compile_net(restored.net, backend, device=device, parameters=restored.arrays)
     options = balanced(options, loaded.train.targets)
     program.begin(options.training)
-    figures = evaluate(program, Prepared.of(loaded.test), options.metrics, 2 * options.batch)
+    figures = evaluate(program, Prepared.of(loaded.test), options.metrics, 2 * options.at_once)
     note = loaded.note
     if restored.trained_on not in ("", loaded.used):
         note = (

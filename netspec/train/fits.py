@@ -17,27 +17,40 @@ SHARE: Final = 0.8
 
 
 def explain(
-    net: Net, batch: int, dtype: str, free: int | None, processes: int = 1
+    net: Net, examples: int, dtype: str, free: int | None, batch: int = 0, processes: int = 1
 ) -> tuple[str, tuple[str, ...]]:
-    """The estimate for a batch in words, and what to write instead; of several processes, each has such a batch."""
+    """The estimate for so many examples at a time in words, and what to write instead.
+
+    Where they are those of a step, `batch` is how many the step has in all, which may be worked on in parts; of several
+    processes, each has so many examples at a time.
+    """
     example = memory_of(net).training
     if example is None:  # a symbol decides
-        half = max(batch // 2, 1) * processes
-        return "how much an example takes depends on its size", (f"--batch {half}",)
+        return "how much an example takes depends on its size", _tries(
+            max(examples // 2, 1), batch, processes
+        )
     factor = np.dtype(dtype).itemsize / FLOAT32
     fixed, each = int(COPIES * memory_of(net).parameters * factor), int(example * factor)
     because = (
-        f"the estimate for a batch of {batch:,}{' in each process' * (processes > 1)} is "
-        f"{size(fixed + each * batch)}: "
+        f"the estimate for a {'part' if examples < batch else 'batch'} of {examples:,}"
+        f"{' in each process' * (processes > 1)} is {size(fixed + each * examples)}: "
         f"{size(fixed)} for parameters, gradients and optimizer, {size(each)} for an example"
     )
     if free is not None:
         because += f"; {size(free)} are free"
-    fitting = _fitting(fixed, each, batch, free)
+    fitting = _fitting(fixed, each, examples, free)
     if not fitting:
         return because, ()
     about = f"about {size(fixed + each * fitting)}{' in each' * (processes > 1)}"
-    return because, (f"--batch {fitting * processes} ({about})",)
+    return because, _tries(fitting, batch, processes, about)
+
+
+def _tries(fitting: int, batch: int, processes: int, about: str = "") -> tuple[str, ...]:
+    """A batch that fits, or the same batch in parts that do."""
+    all_of_them = fitting * processes
+    smaller = f"--batch {all_of_them}{about and f' ({about})'}"
+    parts = f"--accumulate {-(-batch // all_of_them)} (the same batch in parts)"
+    return (smaller, parts) if batch else (smaller,)
 
 
 def _fitting(fixed: int, each: int, batch: int, free: int | None) -> int:

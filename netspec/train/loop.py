@@ -219,7 +219,8 @@ class _Run:
         try:
             loss = self.program.train_step(inputs, targets, rate, Piece(start, whole))
         except BROKEN as problem:
-            raise self.broken(problem, self.at.step + 1, len(inputs)) from problem
+            at_once = min(self.options.at_once, len(inputs))
+            raise self.broken(problem, self.at.step + 1, at_once, whole) from problem
         self.at = replace(self.at, step=self.at.step + 1, rate=rate, gradients={})
         self.pending.append((self.at.step, whole, loss))
         if len(self.pending) >= self.read_every:
@@ -310,17 +311,17 @@ class _Run:
     def evaluate(self, data: Prepared) -> Figures:
         """Larger batches than in training fit: no gradient is kept."""
         try:
-            return evaluate(self.program, data, self.options.metrics, 2 * self.options.batch)
+            return evaluate(self.program, data, self.options.metrics, 2 * self.options.at_once)
         except BROKEN as problem:
-            raise self.broken(problem, self.at.step, 2 * self.options.batch) from problem
+            raise self.broken(problem, self.at.step, 2 * self.options.at_once) from problem
 
-    def broken(self, problem: BaseException, step: int, examples: int) -> SpecError:
-        """What a backend says it could not do, at a batch of so many examples."""
+    def broken(self, problem: BaseException, step: int, examples: int, batch: int = 0) -> SpecError:
+        """What a backend says it could not do with so many examples at a time, of a batch where it is a step."""
         if not is_out_of_memory(problem):
             return self.failure(f"the backend failed: {problem}", step)
         dtype = self.program.circumstances()["dtype"]
         because, tries = fits.explain(
-            self.net, examples, dtype, self.program.free_memory(), self.program.group.size
+            self.net, examples, dtype, self.program.free_memory(), batch, self.program.group.size
         )
         return self.failure("out of memory", step, because, tries)
 

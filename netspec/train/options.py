@@ -29,7 +29,7 @@ from netspec.passes.objective import aims_of, metrics_of, with_outputs
 from netspec.passes.settings import bind_training
 from netspec.passes.suggest import suggest
 from netspec.settings.defaults import DEFAULTS
-from netspec.settings.plain import Batch, Epochs, Seed, Steps, Stop
+from netspec.settings.plain import Accumulate, Batch, Epochs, Seed, Steps, Stop
 from netspec.source import Source
 from netspec.syntax.parser import parse
 from netspec.train.metrics import check_package
@@ -85,6 +85,12 @@ class Options:
     def validation(self) -> float | None:
         """The share of the training data to hold out where the data have no validation part; None for none."""
         return self.stop.validation if self.stop else self.schedule.holds_out
+
+    @property
+    def at_once(self) -> int:
+        """Examples of a batch that a step works on at a time: all of them, or one part."""
+        accumulate = self.training.get("accumulate")
+        return -(-self.batch // accumulate.parts) if isinstance(accumulate, Accumulate) else self.batch
 
     def to_json(self) -> dict[str, Any]:
         """Every setting by name, as a line and with all its arguments, and which are defaults or overrides."""

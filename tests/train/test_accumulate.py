@@ -49,6 +49,35 @@ def test_parts_are_even_and_of_one_example_only_where_all_are() -> None:
     assert Parts(Training({"batch": Batch(8)})).of(9) == [slice(0, 9)]
 
 
+SEVERAL = """
+input 4
+dense 6 tanh as body
+dense 3; softmax as side
+dense 2 from body
+output side
+train:
+    loss crossentropy on side weight=0.3 weights=0.5,2,1
+    loss mse
+"""
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_several_outputs_have_a_target_each(points: Loaded, backend: str) -> None:
+    found = []
+    inputs, classes = points.train.inputs[:10].astype("f8"), points.train.targets[:10]
+    targets = classes, inputs[:, :2].copy()
+    for setting in ("", "    accumulate 3\n    batch 10\n"):
+        net = netspec.parse(SEVERAL + setting)
+        program = netspec.compile(net, backend, dtype="float64", device="cpu")
+        assert net.training is not None
+        program.begin(net.training)
+        losses = [float(program.train_step(inputs, targets, 0.1)) for _ in range(3)]
+        found.append((losses, program.parameters()))
+    assert found[0][0] == pytest.approx(found[1][0], rel=0, abs=1e-12)
+    for key, value in found[0][1].items():
+        np.testing.assert_allclose(value, found[1][1][key], rtol=0, atol=1e-12, err_msg=key)
+
+
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 @pytest.mark.parametrize("count", [2, 3, 5, 20])
 @pytest.mark.parametrize("name", NETS)
@@ -74,11 +103,11 @@ def test_the_step_is_that_of_the_whole_batch(points: Loaded, backend: str, count
 
 def test_no_more_than_a_part_is_worked_on_at_a_time(points: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[int] = set()
+    evaluated: set[int] = set()
     sound = Plan.forward
 
     def forward(self: Plan, inputs: list[np.ndarray], training: bool) -> np.ndarray:
-        if training:
-            seen.add(len(inputs[0]))
+        (seen if training else evaluated).add(len(inputs[0]))
         return sound(self, inputs, training)
 
     monkeypatch.setattr(Plan, "forward", forward)
@@ -86,6 +115,7 @@ def test_no_more_than_a_part_is_worked_on_at_a_time(points: Loaded, monkeypatch:
     options = resolve(net, ["train.accumulate=3"])
     result = train(net, netspec.compile(net, "numpy"), points, options)
     assert result.steps == 6 and max(seen) <= 6 and min(seen) >= 2
+    assert max(evaluated) <= 12
 
 
 def test_the_command_line_sets_it(spec: Path, netspec: Callable[..., int]) -> None:
@@ -93,3 +123,12 @@ def test_the_command_line_sets_it(spec: Path, netspec: Callable[..., int]) -> No
     settings = json.loads(Path("runs/plane-001/settings.json").read_text())
     assert settings["settings"]["accumulate"] == {"line": "accumulate 3", "parts": 3}
     assert settings["overrides"] == ["train.epochs=1", "train.accumulate=3"]
+
+
+def test_the_commands_that_train_take_what_is_short_for_a_setting() -> None:
+    from netspec.cli.sweep import sweep
+    from netspec.cli.train import CHANGES
+    from netspec.cli.train import train as command
+
+    for each in (command, sweep):
+        assert set(CHANGES) <= {parameter.name for parameter in each.params}

@@ -211,3 +211,4 @@ def test_out_of_memory_names_the_estimate_and_a_batch_that_fits(
     assert found.message == "out of memory at step 1 (epoch 1, step 1 of 2)"
     assert f"{fixed + 64 * each:,}"[0] in found.because and "are free" in found.because
     assert str(found.tries[0]).startswith("--batch 16 ")
+    assert str(found.tries[1]) == "--accumulate 4 (the same batch in parts)"
