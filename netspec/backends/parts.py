@@ -17,7 +17,7 @@ class Parts:
 
     def of(self, examples: int) -> list[slice]:
         """The parts of so many examples: as even as can be, of one example only where all are to be."""
-        if self.count == 1:
+        if self.count == 1 or not examples:
             return [slice(0, examples)]
         size = -(-(self.batch or examples) // self.count)
         count = max(-(-examples // size), 1)

@@ -11,14 +11,15 @@ import torch
 import netspec
 from netspec.backends import Alone, Group, Lost, Piece, compile_net
 from netspec.backends.manner import Manner
-from netspec.backends.torch import join, leave
+from netspec.backends.processes import end
+from netspec.backends.torch import join
 from netspec.backends.torch.program import TorchProgram
 from netspec.data import Dataset
 from netspec.diagnostics import SpecError, error
 from netspec.ir import catalog
 from netspec.ir.training import Training
 from netspec.settings.optimizer import Adamw, Sgd
-from netspec.settings.plain import Average, Clip, Regularize, Seed
+from netspec.settings.plain import Accumulate, Average, Clip, Regularize, Seed
 from netspec.train.evaluate import Prepared, evaluate
 
 RATE = 0.1
@@ -74,9 +75,10 @@ def the_group_adds_up(group: Group) -> None:
 
 
 def shares_of_any_size_make_the_step_of_the_batch(group: Group) -> None:
-    """Of one example the first process has none."""
-    for size in (8, 7, 3, 1):
-        ours, theirs = program(NET, group, **PENALTY), program(NET, Alone(), **PENALTY)
+    """Of one example the first process has none; nor do they need as many parts."""
+    for size, parts in ((8, 1), (7, 1), (3, 1), (1, 1), (13, 3), (1, 3)):
+        settings = {**PENALTY, "accumulate": Accumulate(parts)}
+        ours, theirs = program(NET, group, **settings), program(NET, Alone(), **PENALTY)
         for seed in range(3):
             examples = batch(NET, size, seed)
             assert abs(step(ours, *examples) - step(theirs, *examples)) < 1e-6
@@ -127,7 +129,8 @@ def each_process_drops_others_and_remembers_which(group: Group) -> None:
 
 def divided_parameters_learn_alike(group: Group) -> None:
     for net in (NET, TIED):
-        ours, theirs = divided(net), program(net, Alone(), **LEARNT)
+        ours = divided(net, **LEARNT, accumulate=Accumulate(2))
+        theirs = program(net, Alone(), **LEARNT)
         for seed in range(2):
             examples = batch(net, 5, seed)
             assert abs(step(ours, *examples) - step(theirs, *examples)) < 1e-6
@@ -149,7 +152,7 @@ def divided_parameters_learn_alike(group: Group) -> None:
             if name.startswith(("optimizer", "average")):
                 np.testing.assert_allclose(value, theirs.memory()[name], atol=1e-5, err_msg=name)
         if group.rank == 0:
-            with pytest.raises(SpecError, match="fewer examples than there are processes"):
+            with pytest.raises(SpecError, match="a batch has too few examples for the processes"):
                 ours.train_step(*share(group, *batch(net, 1))[:2], RATE, Piece(0, 1))
 
 
@@ -203,5 +206,4 @@ if __name__ == "__main__":
     divided_parameters_learn_alike(group)
     every_optimizer_takes_divided_parameters(group)
     the_end_of_another_process_is_noticed(group)
-    if group.rank == 1:
-        leave()
+    end(0)

@@ -1,4 +1,4 @@
-"""Devices by name, and why one cannot be used."""
+"""Devices by name, why one cannot be used, and what there is to say of one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 import torch
 
+from netspec.backends import room
 from netspec.diagnostics import did_you_mean, error
 
 KNOWN: Final = ("auto", "cpu", "cuda", "mps", "xpu")
@@ -47,3 +48,21 @@ def _why(kind: str) -> str:
         return f"PyTorch sees {count} GPU{'s' * (count > 1)}, cuda:0" + f" to cuda:{count - 1}" * (count > 1)
     built = kind != "cuda" or torch.version.cuda or torch.version.hip
     return "PyTorch finds no such device" if built else "this PyTorch was built without CUDA"
+
+
+def circumstances(device: torch.device, dtype: torch.dtype) -> dict[str, str]:
+    """See `Program.circumstances`."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return {
+        "device": f"{device.type} ({name or torch.backends.cpu.get_cpu_capability()})",
+        "dtype": str(dtype).removeprefix("torch."),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def free_memory(device: torch.device) -> int | None:
+    """See `Program.free_memory`."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free)
+    return room.free_memory() if device.type == "cpu" else None

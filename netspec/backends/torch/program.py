@@ -26,12 +26,11 @@ from netspec.backends import (
 from netspec.backends.augmentation import augmentation_of
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.parts import Parts
-from netspec.backends.room import free_memory
 from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.build import build, output_functions
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.compiled import Compiled
-from netspec.backends.torch.device import find_device
+from netspec.backends.torch.device import circumstances, find_device, free_memory
 from netspec.backends.torch.gradients import Gradients
 from netspec.backends.torch.group import connected, current
 from netspec.backends.torch.optimizer import memory_of, set_memory
@@ -127,12 +126,9 @@ class TorchProgram:
 
     def _join(self) -> Together:
         """The processes of the group as one that learns."""
-        state = self.module.state_dict(keep_vars=True)
-        states = [
-            state[self._keys[name]]
-            for name, param in self.net.parameters.items()
-            if param.is_state and not param.frozen
-        ]
+        state, kept = self._named(self.module.state_dict()), self.net.keeping_states
+        names = [name for name, param in self.net.parameters.items() if param.is_state]
+        states = [state[name] for name in names if name.partition(".")[0] not in kept]
         apart = len(self.net.outputs) > 1
         return Together(self.module, self._mean_loss, self.group, states, apart=apart)
 
@@ -198,7 +194,10 @@ class TorchProgram:
         Processes exchange their gradients with the last part.
         """
         total, count = torch.zeros((), dtype=self.dtype, device=self.torch_device), len(inputs[0])
-        parts, whole = self.parts.of(count), piece.whole if piece else count
+        whole = piece.whole if piece else count
+        parts = self.parts.of(count)
+        if self._together is not None:
+            parts = self._together.cuts(self.parts, count, whole)
         for part in parts:
             share = (part.stop - part.start) / whole
             cut = tuple(target[part] for target in targets) if isinstance(targets, tuple) else targets[part]
@@ -354,27 +353,12 @@ class TorchProgram:
             self.steps = int(tensors["steps"])
         except (KeyError, RuntimeError, TypeError, ValueError) as problem:
             raise error("N703", f"the saved state cannot be taken over: {problem}") from None
-        mine = self.memory()
-        names = without_ranks(memory), without_ranks(mine)
-        check_memory(
-            *({name: found[name] for name in each} for each, found in zip(names, (memory, mine), strict=True))
-        )
+        check_memory(without_ranks(memory), without_ranks(self.memory()))
 
     def circumstances(self) -> dict[str, str]:
         """See `Program.circumstances`."""
-        name = torch.cuda.get_device_name(self.torch_device) if self.torch_device.type == "cuda" else ""
-        processor = name or torch.backends.cpu.get_cpu_capability()
-        dtype = str(self.dtype).removeprefix("torch.")
-        return {
-            "device": f"{self.torch_device.type} ({processor})",
-            "dtype": dtype,
-            "threads": str(torch.get_num_threads()),
-            **self.manner.said(),
-        }
+        return {**circumstances(self.torch_device, self.dtype), **self.manner.said()}
 
     def free_memory(self) -> int | None:
         """See `Program.free_memory`."""
-        if self.torch_device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self.torch_device)
-            return int(free)
-        return free_memory() if self.torch_device.type == "cpu" else None
+        return free_memory(self.torch_device)

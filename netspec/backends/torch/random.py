@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from netspec.backends import Group
+from netspec.backends import Array, Group
 
 
 def draws_of(device: torch.device, group: Group) -> dict[str, Tensor]:
@@ -35,6 +35,10 @@ def _name(kind: str, rank: int) -> str:
     return f"{kind}.{rank}" if rank else kind
 
 
-def without_ranks(memory: Mapping[str, object]) -> set[str]:
-    """The names in a memory that it has whatever the number of processes is."""
-    return {name for name in memory if not (name.startswith("random.") and name.count(".") > 1)}
+def without_ranks(memory: Mapping[str, Array]) -> dict[str, Array]:
+    """What a memory holds whatever the number of processes is."""
+    return {
+        name: array
+        for name, array in memory.items()
+        if not (name.startswith("random.") and name.count(".") > 1)
+    }

@@ -18,6 +18,7 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from netspec.backends import Group
+from netspec.backends.parts import Parts
 from netspec.backends.torch.group import connected
 from netspec.backends.torch.shard import is_sharded
 from netspec.diagnostics import error
@@ -65,7 +66,7 @@ class Together:
         *,
         apart: bool,
     ) -> None:
-        self.states, self.sharded = states, is_sharded(module)
+        self.states, self.sharded, self.size = states, is_sharded(module), group.size
         self.objective: nn.Module = _Objective(module, loss, group)
         if not self.sharded and any(parameter.requires_grad for parameter in module.parameters()):
             with connected(), warnings.catch_warnings():
@@ -75,15 +76,24 @@ class Together:
                     self.objective, broadcast_buffers=False, find_unused_parameters=apart
                 )
 
+    def cuts(self, parts: Parts, count: int, batch: int) -> list[slice]:
+        """The parts of a share of `count` examples; as many in each process where parameters are divided among them.
+
+        Each part has them gathered from all processes, which have to come to it together.
+        """
+        if not self.sharded:
+            return parts.of(count)
+        number = len(parts.of(-(-batch // self.size)))
+        if count < number:
+            message = "a batch has too few examples for the processes among which the parameters are divided"
+            raise error("N704", message, notes=("larger batches, fewer processes or parts",))
+        edges = [count * part // number for part in range(number + 1)]
+        return [slice(*edges[part : part + 2]) for part in range(number)]
+
     def __call__(
         self, inputs: Sequence[Tensor], targets: Targets, part: float, *, exchange: bool
     ) -> tuple[Tensor, Tensor]:
         """See `_Objective.forward`; the processes exchange their gradients, or go on adding up their own."""
-        if self.sharded and not part:
-            message = (
-                "a batch has fewer examples than there are processes, among which the parameters are divided"
-            )
-            raise error("N704", message, notes=("larger batches or fewer processes",))
         adds_up = isinstance(self.objective, DistributedDataParallel) and not exchange
         with cast(DistributedDataParallel, self.objective).no_sync() if adds_up else nullcontext():
             found: tuple[Tensor, Tensor] = self.objective(inputs, targets, part)
