@@ -109,4 +109,10 @@ def main(args: Sequence[str] | None = None, standalone_mode: bool = True) -> Any
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what a terminal cannot show must not stop a message
             stream.reconfigure(errors="backslashreplace")
-    return cli.main(args=args, prog_name="netspec", standalone_mode=standalone_mode)
+    try:
+        return cli.main(args=args, prog_name="netspec", standalone_mode=standalone_mode)
+    except SystemExit as ended:
+        processes = sys.modules.get("netspec.backends.processes")
+        if standalone_mode and processes and processes.is_started():
+            processes.end(ended.code if isinstance(ended.code, int) else bool(ended.code))
+        raise

@@ -11,7 +11,8 @@ import torch
 import netspec
 from netspec.backends import Alone, Group, Lost, Piece, compile_net
 from netspec.backends.manner import Manner
-from netspec.backends.torch import join, leave
+from netspec.backends.processes import end
+from netspec.backends.torch import join
 from netspec.backends.torch.program import TorchProgram
 from netspec.data import Dataset
 from netspec.diagnostics import SpecError, error
@@ -205,5 +206,4 @@ if __name__ == "__main__":
     divided_parameters_learn_alike(group)
     every_optimizer_takes_divided_parameters(group)
     the_end_of_another_process_is_noticed(group)
-    if group.rank == 1:
-        leave()
+    end(0)

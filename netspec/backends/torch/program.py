@@ -130,7 +130,7 @@ class TorchProgram:
         names = [name for name, param in self.net.parameters.items() if param.is_state]
         states = [state[name] for name in names if name.partition(".")[0] not in kept]
         apart = len(self.net.outputs) > 1
-        return Together(self.module, self._training_loss, self.group, states, apart=apart)
+        return Together(self.module, self._mean_loss, self.group, states, apart=apart)
 
     def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
         """A prepared batch of every input on the device; integers (words, classes) stay integers.
@@ -175,7 +175,7 @@ class TorchProgram:
         """The outputs as the spec writes them."""
         return as_given([channels_last(self._array(output)) for output in outputs])
 
-    def _training_loss(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
+    def _mean_loss(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
         """The sum of the losses by weight, in training mode."""
         self.module.train()
         with self.precision.cast():
@@ -189,29 +189,29 @@ class TorchProgram:
     def _add_up(
         self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...], piece: Piece | None
     ) -> Tensor:
-        """Gather the gradients, a part of the batch at a time; the loss, of a piece its share in that of the whole."""
-        total, count = torch.zeros((), dtype=self.dtype, device=self.torch_device), len(inputs[0])
-        batch = piece.whole if piece else count
-        cuts = self.parts.of(count)
-        if self._together is not None:
-            cuts = self._together.cuts(self.parts, count, batch)
-        for place, part in enumerate(cuts, start=1):
-            share = (part.stop - part.start) / batch
-            cut = tuple(target[part] for target in targets) if isinstance(targets, tuple) else targets[part]
-            examples = [tensor[part] for tensor in inputs]
-            if self._together is not None:
-                total += self._together.learn(examples, cut, share, self._backward, last=place == len(cuts))
-                continue
-            total += self._backward(self._training_loss(examples, cut) * share)
-        if self._together is not None:
-            self._together.agree(count / batch)
-        return total
+        """Gather the gradients, a part of the batch at a time, and give the loss: of a piece, its share in the whole.
 
-    def _backward(self, loss: Tensor) -> Tensor:
-        """Add the gradients of a loss to those that are there; its value."""
-        if loss.requires_grad:
-            self.precision.backward(loss)
-        return loss.detach()
+        Processes exchange their gradients with the last part.
+        """
+        total, count = torch.zeros((), dtype=self.dtype, device=self.torch_device), len(inputs[0])
+        whole = piece.whole if piece else count
+        parts = self.parts.of(count)
+        if self._together is not None:
+            parts = self._together.cuts(self.parts, count, whole)
+        for part in parts:
+            share = (part.stop - part.start) / whole
+            cut = tuple(target[part] for target in targets) if isinstance(targets, tuple) else targets[part]
+            batch = [tensor[part] for tensor in inputs], cut
+            if self._together is None:
+                loss = value = self._mean_loss(*batch) * share
+            else:
+                loss, value = self._together(*batch, share, exchange=part is parts[-1])
+            if loss.requires_grad:
+                self.precision.backward(loss)
+            total += value.detach()
+        if self._together is not None:
+            self._together.agree(count / whole)
+        return total
 
     def _each(self, raw: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
         """The loss of each trained output, which reads it before its function where it takes that in."""
@@ -233,7 +233,7 @@ class TorchProgram:
         buffers = {name: value.clone() for name, value in self.module.named_buffers()}
         named = self._trained_parameters()
         with torch.random.fork_rng(devices=[self.torch_device] if self.torch_device.type == "cuda" else []):
-            loss = self._training_loss(self._inputs(inputs), self._targets(targets))
+            loss = self._mean_loss(self._inputs(inputs), self._targets(targets))
             gradients = (
                 torch.autograd.grad(loss, list(named.values()), materialize_grads=True) if named else ()
             )
@@ -242,7 +242,8 @@ class TorchProgram:
         # copies, as PyTorch may hand out one tensor for several parameters
         found = {name: value.clone() for name, value in zip(named, gradients, strict=True)}
         for name, gradient in found.items():
-            self.gradients.penalize(named[name], gradient)
+            if gradient.ndim > 1:
+                self.gradients.penalize(named[name], gradient)
         arrays = {name: self._array(value) for name, value in found.items()}
         return float(loss.detach() + self.gradients.penalty()), arrays
 
@@ -257,8 +258,9 @@ class TorchProgram:
         batch = self._inputs(inputs), self._targets(targets)
         if self.augmentation and _count(targets):
             batch = self.augmentation.batch(*batch, self.steps, piece)
-        loss, penalty = self._add_up(*batch, piece), self.gradients.penalty()
-        if self.group.rank == 0:  # the shares of a batch add up
+        loss = self._add_up(*batch, piece)
+        penalty = self.gradients.penalty()
+        if self.group.rank == 0:  # shares add up
             loss += penalty
         if self.optimizer is None:
             return loss

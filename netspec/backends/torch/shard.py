@@ -47,11 +47,6 @@ def shard(module: nn.Module, source: str) -> None:
         register_fsdp_forward_method(module, "logits")
 
 
-def add_up(module: Any, on: bool) -> None:
-    """Whether the next gradients of a divided module are added up over the processes."""
-    module.set_requires_gradient_sync(on)
-
-
 def is_divided(tensor: Tensor) -> TypeGuard[Any]:
     """A tensor is a `DTensor`, of which this process has a part."""
     return hasattr(tensor, "placements")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import TypeAlias
+from contextlib import nullcontext
+from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from netspec.backends import Group
 from netspec.backends.parts import Parts
 from netspec.backends.torch.group import connected
-from netspec.backends.torch.shard import add_up, is_sharded
+from netspec.backends.torch.shard import is_sharded
 from netspec.diagnostics import error
 
 Targets: TypeAlias = Tensor | tuple[Tensor, ...]
@@ -66,8 +66,7 @@ class Together:
         *,
         apart: bool,
     ) -> None:
-        self.module, self.size = module, group.size
-        self.states, self.sharded = states, is_sharded(module)
+        self.states, self.sharded, self.size = states, is_sharded(module), group.size
         self.objective: nn.Module = _Objective(module, loss, group)
         if not self.sharded and any(parameter.requires_grad for parameter in module.parameters()):
             with connected(), warnings.catch_warnings():
@@ -78,7 +77,10 @@ class Together:
                 )
 
     def cuts(self, parts: Parts, count: int, batch: int) -> list[slice]:
-        """The parts of a share of `count` examples; as many in each process where parameters are divided among them."""
+        """The parts of a share of `count` examples; as many in each process where parameters are divided among them.
+
+        Each part has them gathered from all processes, which have to come to it together.
+        """
         if not self.sharded:
             return parts.of(count)
         number = len(parts.of(-(-batch // self.size)))
@@ -88,33 +90,14 @@ class Together:
         edges = [count * part // number for part in range(number + 1)]
         return [slice(*edges[part : part + 2]) for part in range(number)]
 
-    def learn(
-        self,
-        inputs: Sequence[Tensor],
-        targets: Targets,
-        part: float,
-        backward: Callable[[Tensor], Tensor],
-        *,
-        last: bool,
-    ) -> Tensor:
-        """Add the gradients of some examples, such a part of the batch, to those that are there.
-
-        What comes back is what they add to its loss.  With the last ones of a step, the gradients of the other
-        processes are added.
-        """
-        with self._apart_unless(last):
-            loss, share = self.objective(inputs, targets, part)
-            backward(loss)
-        found: Tensor = share
+    def __call__(
+        self, inputs: Sequence[Tensor], targets: Targets, part: float, *, exchange: bool
+    ) -> tuple[Tensor, Tensor]:
+        """See `_Objective.forward`; the processes exchange their gradients, or go on adding up their own."""
+        adds_up = isinstance(self.objective, DistributedDataParallel) and not exchange
+        with cast(DistributedDataParallel, self.objective).no_sync() if adds_up else nullcontext():
+            found: tuple[Tensor, Tensor] = self.objective(inputs, targets, part)
         return found
-
-    def _apart_unless(self, last: bool) -> AbstractContextManager[None]:
-        """While entered, gradients are not added up over the processes, but for those of the last part."""
-        if isinstance(self.objective, DistributedDataParallel):
-            return nullcontext() if last else self.objective.no_sync()
-        if self.sharded:
-            add_up(self.module, last)
-        return nullcontext()
 
     def agree(self, part: float) -> None:
         """After the gradients: make the running means those of all shares, weighted by their sizes."""
