@@ -242,8 +242,7 @@ class TorchProgram:
         # copies, as PyTorch may hand out one tensor for several parameters
         found = {name: value.clone() for name, value in zip(named, gradients, strict=True)}
         for name, gradient in found.items():
-            if gradient.ndim > 1:
-                self.gradients.penalize(named[name], gradient)
+            self.gradients.penalize(named[name], gradient)
         arrays = {name: self._array(value) for name, value in found.items()}
         return float(loss.detach() + self.gradients.penalty()), arrays
 
