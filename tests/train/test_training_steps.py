@@ -191,6 +191,15 @@ def test_a_backend_that_fails_is_no_traceback(
 
 
 @pytest.mark.parametrize("problem", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate")])
+def test_the_batch_that_fits_is_that_of_all_processes() -> None:
+    net = netspec.parse("input 1000; dense 10")
+    because, (alone,) = fits.explain(net, 64, "float32", None)
+    assert because.startswith("the estimate for a batch of 64 is") and alone.startswith("--batch 32 (about ")
+    because, (both,) = fits.explain(net, 64, "float32", None, 2)
+    assert because.startswith("the estimate for a batch of 64 in each process is")
+    assert both.startswith("--batch 64 (about ") and both.endswith(" in each)")
+
+
 def test_out_of_memory_names_the_estimate_and_a_batch_that_fits(
     points: Loaded, monkeypatch: pytest.MonkeyPatch, problem: Exception
 ) -> None:
