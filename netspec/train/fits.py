@@ -46,10 +46,9 @@ def explain(
 
 
 def _tries(fitting: int, batch: int, processes: int, about: str = "") -> tuple[str, ...]:
-    """A batch that fits, or the same batch in parts that do."""
-    all_of_them = fitting * processes
-    smaller = f"--batch {all_of_them}{about and f' ({about})'}"
-    parts = f"--accumulate {-(-batch // all_of_them)} (the same batch in parts)"
+    """A batch that fits, or the same batch in parts that do: these are as large in each process as in one."""
+    smaller = f"--batch {fitting * processes}{about and f' ({about})'}"
+    parts = f"--accumulate {-(-batch // fitting)} (the same batch in parts)"
     return (smaller, parts) if batch else (smaller,)
 
 

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 import netspec
+from netspec.backends.parts import Parts
 from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError
 from netspec.ir import catalog
+from netspec.ir.training import Training
 from netspec.passes.count import memory_of
+from netspec.settings.plain import Accumulate, Batch
+from netspec.train import fits
 from netspec.train.events import Observer, Row, Step
 from netspec.train.loop import batches, train
 from netspec.train.options import resolve
@@ -190,16 +194,18 @@ def test_a_backend_that_fails_is_no_traceback(
         train(net, program, points, resolve(net))
 
 
-@pytest.mark.parametrize("problem", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate")])
 def test_the_batch_that_fits_is_that_of_all_processes() -> None:
     net = netspec.parse("input 1000; dense 10")
     because, (alone,) = fits.explain(net, 64, "float32", None)
     assert because.startswith("the estimate for a batch of 64 is") and alone.startswith("--batch 32 (about ")
-    because, (both,) = fits.explain(net, 64, "float32", None, 2)
-    assert because.startswith("the estimate for a batch of 64 in each process is")
+    because, (both, parts) = fits.explain(net, 64, "float32", None, 128, 2)
+    assert because.startswith("the estimate for a part of 64 in each process is")
     assert both.startswith("--batch 64 (about ") and both.endswith(" in each)")
+    cuts = Parts(Training({"batch": Batch(128), "accumulate": Accumulate(4)})).of(64)
+    assert parts == "--accumulate 4 (the same batch in parts)" and cuts == [slice(0, 32), slice(32, 64)]
 
 
+@pytest.mark.parametrize("problem", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate")])
 def test_out_of_memory_names_the_estimate_and_a_batch_that_fits(
     points: Loaded, monkeypatch: pytest.MonkeyPatch, problem: Exception
 ) -> None:
