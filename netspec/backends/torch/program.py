@@ -177,7 +177,8 @@ class TorchProgram:
 
     def _mean_loss(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
         """The sum of the losses by weight, in training mode."""
-        self.module.train()
+        if not self.module.training:  # asking every submodule at every step costs more than a small layer
+            self.module.train()
         with self.precision.cast():
             losses = self._each(_tensors((self.compiled or self._raw)(*inputs)), targets)
             weights = [aim.loss.weight for aim in self.aims]
