@@ -41,7 +41,7 @@ from netspec.train.options import resolve
 ROOT = Path(__file__).resolve().parents[1]
 BATCH, RATE = 100, 0.003
 EXAMPLES = 12_000
-ROUNDS = 7
+ROUNDS = 5
 TARGETS = {"PyTorch, in memory, fused Adam": 1.0, "PyTorch, DataLoader": 1.1, "Keras 3 on torch": 1.6}
 """How many times as fast as a peer netspec has to be."""
 

@@ -15,6 +15,7 @@ from netspec.backends.numpy.optimizer import MomentumRule
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.backends.numpy.store import Store
+from netspec.backends.torch.gradients import Gradients
 from netspec.ir.layer import Example
 from netspec.layers.activation import Gelu, LeakyRelu, Relu, Tanh
 from netspec.layers.attention import Attention
@@ -78,7 +79,7 @@ FAULTS: dict[str, tuple[str, str, str, Plant]] = {
         "torch",
         "optimizer sgd",
         "steps",
-        member(torch.nn.Module, "zero_grad", lambda _sound: lambda self: None),
+        member(Gradients, "clear", lambda _sound: lambda self: None),
     ),
     # convolutions
     "odd padding on the other side": (
