@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 import netspec
-from benchmarks.training import ROOT, Written, step
+from benchmarks.training import ROOT, Written
 from netspec.backends import compile_net
 from netspec.backends.manner import Manner
 from netspec.data import Dataset, Loaded, load

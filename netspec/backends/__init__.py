@@ -16,7 +16,7 @@ find adds up to what one process finds on the whole.  `Group` is how they add up
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final, NamedTuple, Protocol, SupportsFloat, TypeAlias, TypeVar
 
@@ -137,6 +137,14 @@ class Program(Protocol):
 
     def load(self, values: Mapping[str, Array]) -> None:
         """Replace parameters and states; raises `SpecError` N703 where names or shapes do not fit."""
+
+    def borrow(self, lender: Program, names: Collection[str]) -> None:
+        """Work on another program's own storage of these parameters and states, which have the same names there.
+
+        Both are programs of one backend, device and type.  What is borrowed is not trained here, not penalised and
+        not averaged, and its states stay as they are while this program learns; `parameters` and `load` still have
+        all of it.  Before `begin`.
+        """
 
     def use_average(self, on: bool) -> None:
         """Put the averaged weights and states in the place of those that are trained, and back.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from math import prod
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from netspec.frozen import frozen
 from netspec.ir.definition import Definition
@@ -21,6 +21,10 @@ Shapes: TypeAlias = Sequence[Shape]
 Step: TypeAlias = tuple[tuple[int, int, int], tuple[int, int, int]]
 """For height and width: pixels from the first to the last that one result sees, the pixels between neighbours, and
 the results that one pixel has (more than one where the image grows)."""
+
+
+AlongTime: TypeAlias = Literal["each", "past", "whole"]
+"""What a step of a result depends on: the same step of the inputs, that and those before it, or all steps."""
 
 
 @frozen
@@ -196,6 +200,10 @@ class Operation(Definition):
     def step(self, inputs: Shapes) -> Step | None:
         """Reach and stride in height and in width, for the receptive field; None where it sees its whole input."""
         return (1, 1, 1), (1, 1, 1)
+
+    def along_time(self) -> AlongTime:
+        """What a step of the result depends on where the input is a sequence, at prediction."""
+        return "each"
 
     def padding(self, inputs: Shapes) -> tuple[Dim, Dim, Dim, Dim] | None:
         """Rows and columns added at top, bottom, left and right; None where the layer does not pad."""

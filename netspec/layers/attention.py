@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape, described_kind
 from netspec.ir.values import Reference, Whole
 from netspec.layers.adapters import to_sequence
@@ -50,6 +50,9 @@ class Attention(Operation):
         """Size of keys and of values in a head."""
         even = self.features // self.heads
         return self.key or even, self.value or even
+
+    def along_time(self) -> AlongTime:
+        return "past" if self.causal else "whole"
 
     def result(self, inputs: Shapes) -> Shape:
         if len(inputs) > 1 and inputs[1].kind != "sequence":

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netspec.ir.asking import at_least
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Ends
 from netspec.ir.symbolic import largest
@@ -64,6 +64,9 @@ class Conv1d(Operation):
             steps = sequence.dims[0]
             missing = largest((-(-steps // self.stride) - 1) * self.stride + self.reach - steps, 0)
         return missing // 2, missing - missing // 2
+
+    def along_time(self) -> AlongTime:
+        return "past" if self.pad == "causal" and self.stride == 1 else "whole"
 
     def result(self, inputs: Shapes) -> Shape:
         (sequence,) = inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Constant, Example, Operation, Param, Shapes
+from netspec.ir.layer import AlongTime, Constant, Example, Operation, Param, Shapes
 from netspec.ir.shape import Shape
 from netspec.ir.values import Real, Whole
 from netspec.layers.division import indivisible
@@ -83,6 +83,9 @@ class Groupnorm(Operation):
         Example("6", "groupnorm 3 noaffine", "6"),
         Example("2x3x4x6", "groupnorm 3", "2x3x4x6"),
     )
+
+    def along_time(self) -> AlongTime:
+        return "whole"
 
     def result(self, inputs: Shapes) -> Shape:
         channels = inputs[0].features

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Change, Example, Operation, Problem, Shapes, Step
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Problem, Shapes, Step
 from netspec.ir.shape import Shape
 from netspec.ir.sizes import Padding, Pair, Sides
 from netspec.ir.values import Choice
@@ -87,6 +87,9 @@ class Global(Operation):
         Example("5x4x3", "global max", "3"),
         Example("5x4", "global", "4"),
     )
+
+    def along_time(self) -> AlongTime:
+        return "whole"
 
     def step(self, inputs: Shapes) -> None:
         return None

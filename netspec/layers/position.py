@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netspec.ir.asking import at_least
 from netspec.ir.definition import argument, option, word
-from netspec.ir.layer import Change, Example, Normal, Operation, Param, Problem, Shapes
+from netspec.ir.layer import AlongTime, Change, Example, Normal, Operation, Param, Problem, Shapes
 from netspec.ir.shape import Shape
 from netspec.ir.values import Choice, Whole
 from netspec.layers.adapters import to_sequence
@@ -32,6 +32,9 @@ class Position(Operation):
         Example("5x4", "position learned", "5x4"),
         Example("5x3", "position learned 8", "5x3"),
     )
+
+    def along_time(self) -> AlongTime:
+        return "past"
 
     def result(self, inputs: Shapes) -> Shape:
         steps = inputs[0].dims[0]

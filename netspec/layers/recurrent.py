@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, shared, word
-from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Uniform
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.values import Choice, Reference, Whole
 from netspec.layers.adapters import to_sequence
@@ -51,6 +51,9 @@ class Recurrent(Operation):
 
     def step(self, inputs: Shapes) -> None:
         return None
+
+    def along_time(self) -> AlongTime:
+        return "whole" if self.last or self.reverse or self.bidirectional else "past"
 
     @property
     def state(self) -> Shape:
@@ -175,6 +178,9 @@ class OneStep(Operation):
 
     takes: ClassVar[tuple[str, ...]] = ("sequence", "sequence of images")
     formula: ClassVar[str] = "output = the input without T"
+
+    def along_time(self) -> AlongTime:
+        return "whole"
 
     def result(self, inputs: Shapes) -> Shape:
         return Shape(inputs[0].dims[1:])

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from netspec.ir.asking import agree, at_least
 from netspec.ir.definition import argument, word
-from netspec.ir.layer import Change, Example, Operation, Problem, Shapes
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Dims, Pair
 from netspec.ir.values import Whole
@@ -23,6 +23,9 @@ class Flatten(Operation):
         Example("4x3x2", "flatten", "24"),
         Example("5x3", "flatten", "15"),
     )
+
+    def along_time(self) -> AlongTime:
+        return "whole"
 
     def step(self, inputs: Shapes) -> None:
         return None
@@ -42,6 +45,9 @@ class Reshape(Operation):
         Example("24", "reshape 4x3x2", "4x3x2"),
         Example("4x4x2", "reshape 4x8", "4x8"),
     )
+
+    def along_time(self) -> AlongTime:
+        return "whole"
 
     def step(self, inputs: Shapes) -> None:
         return None

@@ -100,7 +100,7 @@ class Plan:
                 gradients[name] = np.empty(view.shape, store.dtype)
                 shared.append((gradients[name], view))
         for name, view in store.values_of(weights).items():
-            if weights[name].name in store.frozen:
+            if weights[name].name in store.untrained:
                 gradients[name] = np.empty(view.shape, store.dtype)
         return gradients, shared
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from netspec.backends import (
     Arrays,
     Group,
     Piece,
+    Program,
     as_given,
     as_tuple,
     channels_first,
@@ -139,14 +140,15 @@ class NumpyProgram:
 
     def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; states and the random generator are put back."""
-        views, drawn = self.store.views, self.random.bit_generator.state
-        states = {name: views[name].copy() for name in self.store.states}
+        drawn = self.random.bit_generator.state
+        states = [self.store.view(name) for name, param in self.net.parameters.items() if param.is_state]
+        kept = [state.copy() for state in states]
         loss, plan, gradients = self._loss(inputs, targets)
         plan.backward(*gradients)
         loss += self._penalty()
         self.random.bit_generator.state = drawn
-        for name, value in states.items():
-            views[name][...] = value
+        for state, value in zip(states, kept, strict=True):
+            state[...] = value
         return loss, {name: view.copy() for name, view in self.store.gradient_views.items()}
 
     def train_step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None) -> float:
@@ -156,7 +158,10 @@ class NumpyProgram:
         batch: tuple[Arrays, Arrays] = (inputs, targets)
         if self.augmentation:
             batch = self.augmentation.batch(self._in(inputs), targets, self.steps, piece)
+        lent = [(view, view.copy()) for view in self.store.lent_states]
         loss = self._add_up(*batch, piece)
+        for view, value in lent:
+            view[...] = value
         loss += self._penalty()
         if self.clip is not None:
             self._clip(self.clip)
@@ -225,6 +230,12 @@ class NumpyProgram:
         """See `Program.load`."""
         check_values(self.net, values)
         self.store.load(values)
+
+    def borrow(self, lender: Program, names: Collection[str]) -> None:
+        """See `Program.borrow`."""
+        assert isinstance(lender, NumpyProgram), lender
+        self.store.borrow(lender.store, names)
+        self._prepare()
 
     def use_average(self, on: bool) -> None:
         """See `Program.use_average`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,19 @@ from netspec.ir.net import Net, Weight
 
 
 class Store:
-    """The numbers of one program: `values` and `gradients` are the trainable parameters end to end."""
+    """The numbers of one program: `values` and `gradients` are the parameters that it trains, end to end."""
 
     def __init__(self, net: Net, dtype: str) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
-        trainable = {name: param for name, param in net.parameters.items() if param.trainable}
+        self.net = net
+        self.lenders: dict[str, Store] = {}
+        """Whose arrays are used in the place of own ones, by the names of these."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Make room for what is not borrowed."""
+        own = {name: param for name, param in self.net.parameters.items() if name not in self.lenders}
+        trainable = {name: param for name, param in own.items() if param.trainable}
         self.shapes = [param.shape for param in trainable.values()]
         """The shapes of the parameters that are trained, in the order of the buffers."""
         size = sum(param.size for param in trainable.values())
@@ -24,25 +32,54 @@ class Store:
         self.gradients = np.zeros(size, self.dtype)
         self.penalised = np.zeros(size, bool)
         """Where weights stand: matrices and kernels, not biases, scales and shifts."""
-        self.frozen = {name for name, param in net.parameters.items() if param.frozen}
-        self.states = [name for name, param in net.parameters.items() if param.is_state]
-        self.views: dict[str, Array] = {}
+        self.untrained = {
+            name
+            for name, param in self.net.parameters.items()
+            if param.frozen or (param.trainable and name in self.lenders)
+        }
+        """Parameters that kernels work out gradients of, which go nowhere."""
+        self.states = [name for name, param in own.items() if param.is_state]
+        self.own: dict[str, Array] = {}
+        """Views of what is not borrowed."""
         self.gradient_views: dict[str, Array] = {}
         start = 0
-        for name, param in net.parameters.items():
+        for name, param in own.items():
             if not param.trainable:
-                self.views[name] = np.zeros(param.shape, self.dtype)
+                self.own[name] = np.zeros(param.shape, self.dtype)
                 continue
             stretch = slice(start, start + param.size)
-            self.views[name] = self.values[stretch].reshape(param.shape)
+            self.own[name] = self.values[stretch].reshape(param.shape)
             self.gradient_views[name] = self.gradients[stretch].reshape(param.shape)
             self.penalised[stretch] = len(param.shape) > 1
             start = stretch.stop
 
+    def borrow(self, lender: Store, names: Collection[str]) -> None:
+        """Use the lender's arrays of these names; those that stay this store's own move, and keep their numbers."""
+        kept = {name: view for name, view in self.own.items() if name not in names}
+        self.lenders |= dict.fromkeys(names, lender)
+        self._lay_out()
+        for name, view in kept.items():
+            self.own[name][...] = view
+
+    @property
+    def views(self) -> dict[str, Array]:
+        """All parameters and states, in the network's order; asked for anew after a store has borrowed."""
+        return {name: self.view(name) for name in self.net.parameters}
+
+    def view(self, name: str) -> Array:
+        """One of `views`."""
+        return self.lenders[name].view(name) if name in self.lenders else self.own[name]
+
     @property
     def changing(self) -> dict[str, Array]:
         """What training changes: `values`, and the states by name."""
-        return {"values": self.values, **{name: self.views[name] for name in self.states}}
+        return {"values": self.values, **{name: self.own[name] for name in self.states}}
+
+    @property
+    def lent_states(self) -> list[Array]:
+        """The states that are borrowed."""
+        names = (name for name, param in self.net.parameters.items() if param.is_state)
+        return [self.view(name) for name in names if name in self.lenders]
 
     def load(self, values: Mapping[str, Array]) -> None:
         """Overwrite all parameters and states."""
@@ -51,16 +88,16 @@ class Store:
 
     def values_of(self, weights: Mapping[str, Weight]) -> dict[str, Array]:
         """Views of parameters and states in use, under their short names."""
-        return _of(weights, self.views)
+        return {name: _as_used(weight, self.view(weight.name)) for name, weight in weights.items()}
 
     def gradients_of(self, weights: Mapping[str, Weight]) -> dict[str, Array]:
         """Views of the gradients of parameters in use, under their short names."""
-        return _of(weights, self.gradient_views)
+        return {
+            name: _as_used(weight, self.gradient_views[weight.name])
+            for name, weight in weights.items()
+            if weight.name in self.gradient_views
+        }
 
 
-def _of(weights: Mapping[str, Weight], views: Mapping[str, Array]) -> dict[str, Array]:
-    return {
-        name: views[weight.name].T if weight.transposed else views[weight.name]
-        for name, weight in weights.items()
-        if weight.name in views
-    }
+def _as_used(weight: Weight, view: Array) -> Array:
+    return view.T if weight.transposed else view

@@ -5,7 +5,7 @@ Parameters, their gradients and the optimiser stay in float32.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, Final
 
@@ -49,10 +49,10 @@ class Precision:
             return nullcontext()
         return torch.autocast(self.device.type, AUTOCAST[self.name])
 
-    def backward(self, loss: Tensor) -> None:
-        """The gradients of a loss; in fp16 those of a larger one, see `unscale`."""
+    def backward(self, loss: Tensor, parameters: Sequence[Tensor] | None = None) -> None:
+        """The gradients of a loss, for all parameters or for some; in fp16 those of a larger one, see `unscale`."""
         scaled = loss if self.scaler is None else self.scaler.scale(loss)
-        scaled.backward()  # type: ignore[no-untyped-call]
+        scaled.backward(inputs=parameters)  # type: ignore[no-untyped-call]
 
     def unscale(self, optimizer: Optimizer) -> None:
         """Bring gradients to their own size, before anybody looks at them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from netspec.backends import (
     Arrays,
     Piece,
+    Program,
     as_given,
     as_tuple,
     channels_first,
@@ -88,6 +89,7 @@ class TorchProgram:
         self._functions = output_functions(net)
         self._raw: Any = self.module.logits if self._functions else self.module
         self._fitting: set[tuple[int, ...]] = set()
+        self._borrowed: set[str] = set()
         self._together: Together | None = None
         self._prepare(Training({}))
 
@@ -119,7 +121,11 @@ class TorchProgram:
         self.steps = 0
         self.parts = Parts(training)
         average, state = training.get("average"), self._named(self.module.state_dict())
-        changing = {name: tensor for name, tensor in state.items() if not self.net.parameters[name].frozen}
+        changing = {
+            name: tensor
+            for name, tensor in state.items()
+            if not self.net.parameters[name].frozen and name not in self._borrowed
+        }
         self.average = (
             Averaged(average, changing, average.before(steps)) if isinstance(average, Average) else None
         )
@@ -208,7 +214,7 @@ class TorchProgram:
             else:
                 loss, value = self._together(*batch, share, exchange=part is parts[-1])
             if loss.requires_grad:
-                self.precision.backward(loss)
+                self.precision.backward(loss, list(self._optimized.values()) if self._borrowed else None)
             total += value.detach()
         if self._together is not None:
             self._together.agree(count / whole)
@@ -258,7 +264,10 @@ class TorchProgram:
         batch = self._inputs(inputs), self._targets(targets)
         if self.augmentation and _count(targets):
             batch = self.augmentation.batch(*batch, self.steps, piece)
+        lent = [(state, state.clone()) for state in self._lent_states()] if self._borrowed else []
         loss = self._add_up(*batch, piece)
+        for state, value in lent:
+            state.copy_(value)
         penalty = self.gradients.penalty()
         if self.group.rank == 0:  # shares add up
             loss += penalty
@@ -298,9 +307,13 @@ class TorchProgram:
         return {layer: norm**0.5 for layer, norm in norms.items()}
 
     def _trained_parameters(self) -> dict[str, nn.Parameter]:
-        """The parameters under the network's names, without those that are frozen."""
+        """The parameters under the network's names, without those that are frozen or borrowed."""
         named = self._named(dict(self.module.named_parameters()))
-        return {name: parameter for name, parameter in named.items() if parameter.requires_grad}
+        return {
+            name: parameter
+            for name, parameter in named.items()
+            if parameter.requires_grad and name not in self._borrowed
+        }
 
     def _named(self, tensors: Mapping[str, T]) -> dict[str, T]:
         """Tensors of the module under the network's names, in the network's order."""
@@ -318,6 +331,23 @@ class TorchProgram:
         with torch.no_grad():
             for name, key in self._keys.items():
                 state[key].copy_(divided_as(state[key], to_tensor(values[name])))
+
+    def borrow(self, lender: Program, names: Collection[str]) -> None:
+        """See `Program.borrow`."""
+        assert isinstance(lender, TorchProgram), lender
+        theirs = dict(lender.module.named_parameters()) | dict(lender.module.named_buffers())
+        for name in names:
+            path, _, short = self._keys[name].rpartition(".")
+            holder = self.module.get_submodule(path)
+            table: dict[str, Any] = holder._parameters if short in holder._parameters else holder._buffers
+            table[short] = theirs[lender._keys[name]]
+        self._borrowed |= set(names)
+        self._prepare(Training({}))
+
+    def _lent_states(self) -> list[Tensor]:
+        """The states that are borrowed."""
+        state = self._named(dict(self.module.named_buffers()))
+        return [state[name] for name in self._borrowed if name in state]
 
     def use_average(self, on: bool) -> None:
         """See `Program.use_average`."""
