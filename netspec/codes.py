@@ -52,6 +52,7 @@ CODES: Final[dict[str, str]] = {
     "N406": "settings that contradict each other",
     "N407": "the augmentation does not fit the network",
     "N408": "the metric does not fit the output",
+    "N413": "what is fed back does not fit",
     "N501": "the limit on the source's size",
     "N502": "the limit on words",
     "N503": "the limit on nesting",

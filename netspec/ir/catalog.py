@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from netspec.diagnostics import SpecError, error
 from netspec.ir.definition import Definition
+from netspec.ir.generation import Line
 from netspec.ir.layer import Operation
 from netspec.ir.training import Loss, Metric, Optimizer, Plain, Reader, Schedule
 
@@ -30,6 +31,7 @@ KINDS: Final[dict[str, tuple[str, type[Definition]]]] = {
     "schedule": ("netspec.schedules", Schedule),
     "metric": ("netspec.metrics", Metric),
     "setting": ("netspec.settings", Plain),
+    "generation": ("netspec.generation", Line),
 }
 """The kinds of word: the group of entry points that adds some, and the base of their definitions."""
 
@@ -75,6 +77,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.settings.plain": "batch accumulate epochs steps seed regularize clip average stop",
         "netspec.settings.augment": "augment",
     },
+    "generation": {"netspec.settings.generate": "feed sample"},
 }
 
 # Words of the language that are designed and read, but not built.
@@ -86,6 +89,7 @@ PLANNED: Final[dict[str, frozenset[str]]] = {
     "setting": frozenset("inputs target".split()),
     "metric": frozenset(),
     "optimizer": frozenset(),
+    "generation": frozenset(),
 }
 
 

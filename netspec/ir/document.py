@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from netspec.diagnostics import error
 from netspec.ir import catalog
 from netspec.ir.definition import Definition
+from netspec.ir.generation import Generation
 from netspec.ir.layer import Layer, Operation, Origin
 from netspec.ir.net import VERSION, Net
 from netspec.ir.training import NAMED, Reader, Training, key_of, kind_of, line_of
@@ -62,6 +63,9 @@ class NetDocument(BaseModel):
         default=None, description="settings by kind; a list where there are several losses or metrics"
     )
     fallback: SettingDocument | None = None
+    generation: dict[str, SettingDocument] | None = Field(
+        default=None, description="the lines of `generate:` by their first word"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Draft:
     shapes: Mapping[str, str]
     training: Training | None
     outputs: tuple[str, ...] = ()
+    generation: Generation | None = None
 
 
 _MODELS: dict[type[Definition], type[BaseModel]] = {}
@@ -130,6 +135,8 @@ def to_document(net: Net) -> dict[str, Any]:
         document["training"] = {kind: each[0] if len(each) == 1 else each for kind, each in uses.items()}
         if net.training.fallback is not None:
             document["fallback"] = _setting(net.training.fallback)
+    if net.generation is not None:
+        document["generation"] = {word: _setting(use) for word, use in net.generation.lines.items()}
     return document
 
 
@@ -163,21 +170,26 @@ def read_document(document: object, limits: Limits) -> Draft:
         layers.append(
             Layer(entry.name, operation, tuple(entry.inputs), shares=entry.shares or "", frozen=entry.frozen)
         )
-    training = _training(read)
+    training, generation = _training(read), _generation(read)
     settings = training.settings if training else {}
+    generated = generation.lines if generation else {}
     lines = [layer.operation.written() + " frozen" * layer.frozen for layer in layers]
-    source = Source("\n".join([*lines, *(line_of(name, use) for name, use in settings.items())]), "<json>")
-    spans = [source.line_span(line) for line in range(1, len(lines) + len(settings) + 1)]
+    others = [line_of(name, use) for name, use in settings.items()]
+    others += [use.written() for use in generated.values()]
+    source = Source("\n".join([*lines, *others]), "<json>")
+    spans = [source.line_span(line) for line in range(1, len(lines) + len(others) + 1)]
     placed = tuple(
         replace(layer, origin=Origin(span, span, {})) for layer, span in zip(layers, spans, strict=False)
     )
     if training:
-        training = replace(training, spans=dict(zip(settings, spans[len(lines) :], strict=True)))
+        training = replace(training, spans=dict(zip(settings, spans[len(lines) :], strict=False)))
+    if generation:
+        generation = replace(generation, spans=dict(zip(generated, spans[-len(generated) :], strict=True)))
     shapes = {entry.name: entry.shape for entry in read.layers if entry.shape is not None}
     outputs = tuple(read.outputs)
     if strangers := [name for name in outputs if name not in names]:
         raise error("N108", f"the output `{strangers[0][:40]}` is no layer of the document")
-    return Draft(read.name, source, placed, shapes, training, outputs)
+    return Draft(read.name, source, placed, shapes, training, outputs, generation)
 
 
 def _training(read: NetDocument) -> Training | None:
@@ -194,6 +206,19 @@ def _training(read: NetDocument) -> Training | None:
     fallback = read.fallback and _use("data", read.fallback.word, read.fallback.arguments, "the fallback")
     assert fallback is None or isinstance(fallback, Reader)
     return Training(settings, fallback)
+
+
+def _generation(read: NetDocument) -> Generation | None:
+    if not read.generation:
+        return None
+    for word, entry in read.generation.items():
+        if entry.word != word:
+            raise error("N105", f"line `{word}` of `generate:`: its word is `{entry.word}`")
+    lines = {
+        word: _use("generation", word, entry.arguments, f"line `{word}` of `generate:`")
+        for word, entry in read.generation.items()
+    }
+    return Generation(lines)
 
 
 def _use(kind: str, word: str, arguments: dict[str, Any], place: str) -> Definition:
@@ -276,6 +301,8 @@ def to_text(net: Net) -> str:
             if name == "data" and net.training.fallback is not None:
                 text += f" else {net.training.fallback.written()}"
             lines.append(f"    {text}")
+    if net.generation is not None:
+        lines += ["", "generate:", *(f"    {use.written()}" for use in net.generation.lines.values())]
     return "\n".join(lines) + "\n"
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from netspec.frozen import frozen
+from netspec.ir.generation import Generation
 from netspec.ir.layer import Layer, Param
 from netspec.ir.shape import Shape
 from netspec.ir.training import Training
@@ -39,7 +40,7 @@ def add_results(shapes: dict[str, Shape], layer: Layer, inputs: Sequence[Shape],
 class Net:
     """A validated network: every layer has a shape, every name resolves.  Made by `netspec.parse` and `netspec.load`.
 
-    Equality is that of the layers and the training settings; where they were written does not count.
+    Equality is that of the layers, the training settings and what is generated; where they were written does not count.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Net:
     """The values in force for the parameters of its text (`param width = 64`), as they are written."""
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
     """The values that its text says are worth trying (`in {32, 64, 128}`), of each parameter that has such a set."""
+    generation: Generation | None = None
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:

@@ -16,6 +16,7 @@ from netspec.limits import DEFAULT, Limits
 from netspec.passes.bind import bind
 from netspec.passes.check import check_structure, check_training, check_used
 from netspec.passes.context import Context
+from netspec.passes.generation import with_names
 from netspec.passes.infer import infer
 from netspec.passes.objective import with_outputs
 from netspec.passes.scope import spliced
@@ -97,6 +98,9 @@ def _run(context: Context) -> Net | None:
         given = {name: result for result, name in bound.given.items()}
         training = with_outputs(context, bound.training, net, given, bound.train_span)
         net = replace(net, training=training)
+    if not diagnostics and bound.generation:
+        given = {name: result for result, name in bound.given.items()}
+        net = replace(net, generation=with_names(context, bound.generation, net, given))
     if not diagnostics and bound.budgets:
         from netspec.passes.budget import check_budgets
 
@@ -129,6 +133,8 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
         if stated != str(layer.shape) and layer.origin:
             message = f"`{layer.name}` gives {layer.shape}, and the document says {stated}"
             context.diagnostics.report("N201", message, layer.origin.statement)
+    if draft.generation and not context.diagnostics:
+        net = replace(net, generation=with_names(context, draft.generation, net, {}))
     if draft.training and not context.diagnostics:
         net = replace(net, training=with_outputs(context, draft.training, net, {}))
         context.diagnostics.raise_if_any()

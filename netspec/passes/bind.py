@@ -14,9 +14,11 @@ from typing import Final
 from netspec.diagnostics import Edit, Fix, Label, short
 from netspec.frozen import record
 from netspec.ir import catalog
+from netspec.ir.generation import Generation
 from netspec.ir.layer import Layer, Operation
 from netspec.ir.training import Training
 from netspec.passes.context import Context
+from netspec.passes.generation import bind_generation
 from netspec.passes.infer import Enough, Graph
 from netspec.passes.library import Library
 from netspec.passes.line import is_setting, not_yet
@@ -50,6 +52,8 @@ class Bound:
     """The parameters of the file."""
     training: Training | None = None
     train_span: Span | None = None
+    generation: Generation | None = None
+    generate_span: Span | None = None
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -132,8 +136,8 @@ class _Bind:
                 self.edition(statement, first=first)
             case tree.Command(head=tree.Name(text="train"), body=tuple(body)):
                 self.train(statement, body)
-            case tree.Command(head=tree.Name(text="generate"), body=tuple()):
-                not_yet(self.context, statement.head, "the block `generate:`")
+            case tree.Command(head=tree.Name(text="generate"), body=tuple(body)):
+                self.generate(statement, body)
             case tree.Command(head=tree.Name(text="output"), body=None):
                 self.output(statement)
             case tree.Command(head=tree.Name(text="param")):
@@ -193,22 +197,33 @@ class _Bind:
         self.context.diagnostics.report("N007", message, span, fixes=(fix,) if first else ())
 
     def train(self, statement: tree.Command, body: tuple[tree.Statement, ...]) -> None:
-        span = self.context.span(statement.head)
+        if self.section(statement, self.bound.train_span, "settings"):
+            self.bound.train_span = self.context.span(statement.head)
+            self.bound.training = bind_training(self.context, body)
+            self.after_empty_train = not body
+
+    def generate(self, statement: tree.Command, body: tuple[tree.Statement, ...]) -> None:
+        if self.section(statement, self.bound.generate_span, "lines"):
+            self.bound.generate_span = self.context.span(statement.head)
+            self.bound.generation = bind_generation(self.context, body)
+
+    def section(self, statement: tree.Command, first: Span | None, holds: str) -> bool:
+        """Whether a block of the file is the first of its kind; reports what its header says too much."""
+        word, span = statement.head.text, self.context.span(statement.head)
         for item in statement.items:
             what = short(self.context.text(item))
-            message = f"`train:` takes no arguments, and `{what}` stands there"
+            message = f"`{word}:` takes no arguments, and `{what}` stands there"
             self.context.diagnostics.report("N104", message, self.context.span(item))
-        if self.bound.train_span:
-            labels = Label(span, "again"), Label(self.bound.train_span, "first")
-            start = self.context.source.line_start(span.line)
-            header = self.context.source.span(start, statement.body[0].start if statement.body else span.end)
-            indent = " " * (header.source.position(header.end)[1] - 1)
-            fix = Fix((Edit(header, indent),), f"drop line {span.line}, so that its settings join the others")
-            self.context.diagnostics.report("N402", "a second `train:`", *labels, fixes=(fix,))
-            return
-        self.bound.train_span = span
-        self.bound.training = bind_training(self.context, body)
-        self.after_empty_train = not body
+        if first is None:
+            return True
+        labels = Label(span, "again"), Label(first, "first")
+        start = self.context.source.line_start(span.line)
+        body = statement.body or ()
+        header = self.context.source.span(start, body[0].start if body else span.end)
+        indent = " " * (header.source.position(header.end)[1] - 1)
+        fix = Fix((Edit(header, indent),), f"drop line {span.line}, so that its {holds} join the others")
+        self.context.diagnostics.report("N402", f"a second `{word}:`", *labels, fixes=(fix,))
+        return False
 
     def report_strays(self) -> None:
         """Settings outside `train:`, told once for all that stand together."""

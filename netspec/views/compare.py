@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any, Final
 
 from netspec.ir.definition import Definition
+from netspec.ir.generation import Generation
 from netspec.ir.layer import Operation
 from netspec.ir.net import Net
 from netspec.ir.symbolic import Dim
@@ -58,11 +59,13 @@ class Comparison:
     training: tuple[Setting, ...]
     totals: tuple[Total, ...]
     outputs: tuple[tuple[str, ...], tuple[str, ...]]
+    generation: tuple[Setting, ...] = ()
 
     @property
     def identical(self) -> bool:
         """Nothing is different."""
-        return not self.changes and not self.training and self.outputs[0] == self.outputs[1]
+        settings = (*self.training, *self.generation)
+        return not self.changes and not settings and self.outputs[0] == self.outputs[1]
 
 
 def compare(before: Net, after: Net) -> Comparison:
@@ -79,6 +82,7 @@ def compare(before: Net, after: Net) -> Comparison:
             )
         ),
         (_outputs(before), _outputs(after)),
+        tuple(_lines(before.generation, after.generation)),
     )
 
 
@@ -255,6 +259,18 @@ def _settings(before: Training | None, after: Training | None) -> Iterator[Setti
         yield Setting(kind, *texts, tuple(arguments(old, new)) if same and old and new else ())
 
 
+def _lines(before: Generation | None, after: Generation | None) -> Iterator[Setting]:
+    """What is different between the lines of `generate:`."""
+    one, other = (dict(each.lines) if each else {} for each in (before, after))
+    for word in dict.fromkeys([*one, *other]):
+        old, new = one.get(word), other.get(word)
+        if old == new:
+            continue
+        texts = old.written() if old else "", new.written() if new else ""
+        kind = "changed" if old and new else "removed" if old else "added"
+        yield Setting(kind, *texts, tuple(arguments(old, new)) if old and new else ())
+
+
 def _setting(name: str, definition: Definition | None, training: Training | None) -> str:
     """A setting as the language writes it; empty where there is none."""
     if definition is None:
@@ -272,19 +288,21 @@ def as_data(found: Comparison) -> dict[str, Any]:
     return {
         "identical": found.identical,
         "changes": [_change(each) for each in found.changes],
-        "training": [
-            {
-                "change": each.kind,
-                "before": each.before or None,
-                "after": each.after or None,
-                "notes": [*each.notes],
-            }
-            for each in found.training
-        ],
+        "training": [_changed(each) for each in found.training],
+        "generation": [_changed(each) for each in found.generation],
         "totals": {
             each.name: {"before": as_json(each.before), "after": as_json(each.after)} for each in found.totals
         },
         "outputs": {"before": [*found.outputs[0]], "after": [*found.outputs[1]]},
+    }
+
+
+def _changed(setting: Setting) -> dict[str, Any]:
+    return {
+        "change": setting.kind,
+        "before": setting.before or None,
+        "after": setting.after or None,
+        "notes": [*setting.notes],
     }
 
 

@@ -44,6 +44,8 @@ def in_a_line(found: Comparison) -> str:
     parts = [", ".join(told)] if told else []
     if found.training:
         parts.append(f"{len(found.training)} setting{'s' * (len(found.training) != 1)} of `train:`")
+    if found.generation:
+        parts.append(f"{len(found.generation)} line{'s' * (len(found.generation) != 1)} of `generate:`")
     for total in found.totals:
         if total.name in ("parameters", "multiply_adds") and total.before != total.after:
             name, before, after, _, share = _total(total)
@@ -63,10 +65,11 @@ class _Text:
         if found.changes:
             yield ""
             yield from self.rows(found.changes)
-        if found.training:
-            yield ""
-            yield self.paint("train", _BOLD)
-            yield from self.settings(found.training)
+        for name, settings in (("train", found.training), ("generate", found.generation)):
+            if settings:
+                yield ""
+                yield self.paint(name, _BOLD)
+                yield from self.settings(settings)
         yield ""
         yield from self.totals(found)
 

@@ -52,6 +52,8 @@ def said(
     """What a statement means; None where it has no meaning of its own.  `values` were given to parameters."""
     if above and _word(above[0]) == "train":
         return _setting(net, source, statement)
+    if above and _word(above[0]) == "generate":
+        return _generated(net, statement)
     if _word(statement) == "param":
         return _param(source, statement, values)
     explain = _BY_WORD.get(_word(statement))
@@ -101,6 +103,13 @@ def _setting(net: Net, source: Source, statement: tree.Statement) -> Said | None
     return Said("setting", text, tuple(_arguments(definition)))
 
 
+def _generated(net: Net, statement: tree.Statement) -> Said | None:
+    line = net.generation.get(_word(statement)) if net.generation else None
+    if line is None:
+        return None
+    return Said("setting", " ".join(line.prose().split()), tuple(_arguments(line)))
+
+
 def _schedule(training: Training, schedule: Schedule) -> Said:
     """A schedule with its formula, and the step sizes that it comes to as far as they are known beforehand."""
     optimizer, steps = training.get("optimizer") or DEFAULTS["optimizer"], training.get("steps")
@@ -137,6 +146,11 @@ def _arguments(definition: Definition) -> Iterator[Value]:
 def _train(net: Net, source: Source, statement: tree.Statement) -> Said:
     names = list(net.training.settings) if net.training else []
     return Said("train", f"How the network is trained: {', '.join(names) or 'nothing is set'}.")
+
+
+def _generate(net: Net, source: Source, statement: tree.Statement) -> Said:
+    names = list(net.generation.lines) if net.generation else []
+    return Said("generate", f"How the network generates: {', '.join(names) or 'nothing is said'}.")
 
 
 def _edition(net: Net, source: Source, statement: tree.Statement) -> Said:
@@ -266,6 +280,7 @@ def _inside(rows: Sequence[Row], lines: range) -> Iterator[Row]:
 _BY_WORD: Final[dict[str, Callable[[Net, Source, tree.Statement], Said | None]]] = {
     "netspec": _edition,
     "train": _train,
+    "generate": _generate,
     "output": _output,
     "expect": _expect,
     "import": _import,
