@@ -223,12 +223,17 @@ def _tell_end(done: Finished, lines: JsonLines | None) -> None:
             ended=done.result.ended,
             test=test.to_json() if test else None,
             best_epoch=done.result.best_epoch,
-            data={"used": done.used, "note": done.note},
+            data={"used": done.used, "note": done.note, "baseline": done.baseline},
             folder=str(done.folder),
             weights=str(done.weights),
         )
     elif test:
-        say(f"{_figures(test)}\n{done.folder}\n")
+        say(f"{_figures(test)}\n{_compared(done.baseline)}{done.folder}\n")
+
+
+def _compared(baseline: str) -> str:
+    """A line with what the figures are to be compared with, where something is known."""
+    return f"to compare with: {baseline}\n" if baseline else ""
 
 
 class _Found(NamedTuple):
@@ -281,10 +286,10 @@ def evaluate(
     if found.note:
         _err(f"warning: {found.note}")
     if as_json:
-        used = {"used": found.used, "note": found.note}
+        used = {"used": found.used, "note": found.note, "baseline": found.baseline}
         say(document(EVAL, file=str(weights), net=found.net.name, data=used, test=found.figures.to_json()))
         return
-    say(f"{_figures(found.figures)}\n")
+    say(f"{_figures(found.figures)}\n{_compared(found.baseline)}")
 
 
 @click.command(short_help="Apply a trained network to pictures, tables or texts.")

@@ -69,6 +69,8 @@ class Loaded:
     """The reader that was used, as the language writes it."""
     note: str = ""
     """What must be said aloud: that the fallback was used, and why; that a column was left out."""
+    baseline: str = ""
+    """What a guess that learns nothing comes to on the test part, in words, where the reader knows of one."""
 
 
 @dataclass(frozen=True, slots=True)

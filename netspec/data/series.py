@@ -23,7 +23,8 @@ def load(reader: Series, request: Request) -> Loaded:
     """The windows of a series for a network; raises N701, N702, N404, N406, and N108 for a column not there."""
     table = read_table(request.place.find(reader.path), reader.delimiter, request.most_bytes)
     names, left_out = _columns(table, reader)
-    which = parts(np.zeros(len(table), np.float32), Division(reader.test, reader.validation, split="time"))
+    count = _count(table, reader)
+    which = parts(np.zeros(count, np.float32), Division(reader.test, reader.validation, split="time"))
     window = _window(table, reader, request.input, len(names))
     prepared = request.prepared(Windows) or _fitted(table, names, which.train, window, reader)
     dims = _target_dims(table, prepared, request.target)
@@ -35,7 +36,15 @@ def load(reader: Series, request: Request) -> Loaded:
     if left_out:
         said = ", ".join(f"`{name}`" for name in left_out)
         note = f"data: {said} of {table.path} holds no numbers and is left out; `drop` says so"
-    return Loaded(train, test, held, (), prepared, note=note)
+    return Loaded(train, test, held, (), prepared, note=note, baseline=maker.last_value(which.test))
+
+
+def _count(table: Table, reader: Series) -> int:
+    """The number of rows that are used; raises N404 where there are not so many."""
+    if reader.rows is not None and reader.rows > len(table):
+        message = f"`rows={reader.rows}` asks for more rows than {table.path} has, {len(table):,}"
+        raise error("N404", message)
+    return reader.rows or len(table)
 
 
 def _columns(table: Table, reader: Series) -> tuple[list[str], list[str]]:
@@ -138,6 +147,18 @@ class _Maker:
         targets = self._windows(self.target_values, horizon, starts + window, self.dims)
         between = -(-(window + horizon) // self.stride) - 1
         return Dataset(inputs, targets, between)
+
+    def last_value(self, rows: Array) -> str:
+        """What it comes to on these rows to say that all stays as it was in the last row of each window."""
+        window, horizon = self.prepared.window, self.prepared.horizon
+        starts = windows(rows, window + horizon, self.stride)
+        last = self.target_values[starts + window - 1].astype(np.float64)
+        squares = absolute = 0.0
+        for step in range(horizon):
+            apart = self.target_values[starts + window + step] - last
+            squares += float(np.square(apart).mean()) / horizon
+            absolute += float(np.abs(apart).mean()) / horizon
+        return f"repeating the last row: mse {squares:.4f}, rmse {squares**0.5:.4f}, mae {absolute:.4f}"
 
     @staticmethod
     def _windows(values: NDArray[np.float32], length: int, starts: Array, dims: tuple[int, ...]) -> Examples:

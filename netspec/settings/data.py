@@ -171,6 +171,9 @@ class Series(Reader):
     )
     horizon: int = option(Whole(1, example=24), "rows after them that are predicted", default=1)
     stride: int = option(Whole(1, example=1), "rows from one window to the next", default=1)
+    rows: int | None = option(
+        Whole(2, example=14400), "rows that are used, the first ones, all unless set", default=None
+    )
     drop: tuple[str, ...] = option(Columns(), "columns that are left out", default=())
     delimiter: Delimiter | None = option(
         Choice(get_args(Delimiter)),

@@ -166,6 +166,8 @@ class Evaluation:
     used: str
     note: str
     device: str
+    baseline: str = ""
+    """See `Loaded.baseline`."""
 
 
 def evaluate_file(
@@ -203,7 +205,7 @@ def evaluate_file(
             note
             or f"the weights were trained on {restored.trained_on}, and these are figures on {loaded.used}"
         )
-    return Evaluation(restored.net, figures, loaded.used, note, program.device)
+    return Evaluation(restored.net, figures, loaded.used, note, program.device, loaded.baseline)
 
 
 def load_from(

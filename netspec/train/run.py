@@ -62,6 +62,8 @@ class Finished:
     note: str
     exit_code: int
     """0, or that of the signal that ended it."""
+    baseline: str = ""
+    """What the figures are to be compared with (`Loaded.baseline`)."""
 
 
 def default_backend() -> tuple[str, str]:
@@ -186,7 +188,7 @@ def _train(
             record.draw(tell)
         raise SpecError(*found) from failed.__cause__
     code = _exit_code(interrupt, result, program.group)
-    return Finished(result, record.folder, weights, loaded.used, loaded.note, code)
+    return Finished(result, record.folder, weights, loaded.used, loaded.note, code, loaded.baseline)
 
 
 def _follow(

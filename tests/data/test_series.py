@@ -209,3 +209,20 @@ def test_real_series(
     rows = {1: 3650, 7: 17_420}[width]
     assert len(loaded.test) == round(rows * 0.2) - 119
     assert float(np.mean(np.asarray(loaded.train.inputs))) == pytest.approx(0, abs=0.05)
+
+
+def test_rows_after_those_that_are_used_are_in_no_part(tmp_path: Path) -> None:
+    put(tmp_path)
+    loaded = read(tmp_path, drop=("date",), standardize=False, rows=60, test=(40, 60))
+    assert loaded.train.targets[-1][-1, 0] == 100 + 2 * 39
+    assert loaded.test.targets[-1][-1, 0] == 100 + 2 * 59
+    found = refused(tmp_path, drop=("date",), rows=101)
+    assert found.code == "N404" and "`rows=101` asks for more rows than" in found.message
+
+
+def test_repeating_the_last_row_is_what_figures_are_compared_with(tmp_path: Path) -> None:
+    """The column grows by 2 a row: after 1, 2 and 3 rows the last one is 2, 4 and 6 away."""
+    put(tmp_path)
+    loaded = read(tmp_path, horizon=3, standardize=False, drop=("date",))
+    mse = (4 + 16 + 36) / 3
+    assert loaded.baseline == f"repeating the last row: mse {mse:.4f}, rmse {mse**0.5:.4f}, mae 4.0000"
