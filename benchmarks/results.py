@@ -2,74 +2,101 @@
 
     python -m benchmarks.results                      every row of the table
     python -m benchmarks.results lenet tricks         the rows of some specs
+    python -m benchmarks.results lenet --device cuda --into found.json
+                                                      the same on another machine, kept in a file of its own,
+    python -m benchmarks.results --take found.json    which is taken into the table here
 
 Every row is `netspec train SPEC --backend BACKEND` with the spec's own settings, once or with several seeds: then the
-row has the median, and the worst and the best.  Rows that are not run keep the figures of the last time.  NETSPEC_DATA
-names the folder of the data sets; without MNIST the rows that want it are refused, not filled with something else.
+row has the median, and the worst and the best.  What was reached is kept in `benchmarks/results.json`, a run an entry,
+with the device and the versions; the table is made of that, and rows that are not run keep the figures of the last
+time.  NETSPEC_DATA names the folder of the data sets; without them a row is refused, not filled with something else.
 """
 
 from __future__ import annotations
 
 import json
-import platform
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import click
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "results.md"
+STORE = ROOT / "benchmarks" / "results.json"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+SHARES = ("accuracy",)
+"""Figures that are written in hundredths."""
+HIGHER = (*SHARES, "psnr", "bleu")
+"""Figures of which more is better; of the others less is."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Runs of a spec on a backend, one a seed, and the accuracy to reach."""
+    """Runs of a spec on a backend, one a seed, and the figure to reach on the test part."""
 
     spec: str
-    backend: str
-    wanted: float
+    backend: str = "torch"
+    wanted: float | None = None
     seeds: tuple[int, ...] = (0,)
+    figure: str = "accuracy"
 
 
 THREE = (0, 1, 2)
 ROWS = [
-    Row("logistic", "torch", 0.68),
-    Row("softmax", "torch", 0.92),
+    Row("logistic", wanted=0.68),
+    Row("softmax", wanted=0.92),
     Row("softmax", "numpy", 0.92),
-    Row("mlp_sigmoid", "torch", 0.97),
-    Row("mlp_sigmoid_deep", "torch", 0.0),
-    Row("mlp_relu", "torch", 0.98),
+    Row("mlp_sigmoid", wanted=0.97),
+    Row("mlp_sigmoid_deep"),
+    Row("mlp_relu", wanted=0.98),
     Row("mlp_relu", "numpy", 0.98),
-    Row("mlp_batchnorm", "torch", 0.983),
-    Row("lecture_cnn", "torch", 0.99, THREE),
+    Row("mlp_batchnorm", wanted=0.983),
+    Row("lecture_cnn", wanted=0.99, seeds=THREE),
     Row("lecture_cnn", "numpy", 0.989),
-    Row("lenet", "torch", 0.991, THREE),
+    Row("lenet", wanted=0.991, seeds=THREE),
     Row("lenet", "numpy", 0.989),
-    Row("tricks", "torch", 0.996, THREE),
-    Row("small", "torch", 0.996, THREE),
-    Row("digit_rows_lstm", "torch", 0.98),
+    Row("tricks", wanted=0.996, seeds=THREE),
+    Row("small", wanted=0.996, seeds=THREE),
+    Row("digit_rows_lstm", wanted=0.98),
+    Row("rnn_temperature", figure="rmse"),
+    Row("rnn_temperature", "numpy", figure="rmse"),
+    Row("forecast", figure="loss"),
+    Row("char_lm", wanted=1.55, figure="loss"),
+    Row("char_gpt", wanted=1.55, figure="loss"),
 ]
 
 
 @dataclass(frozen=True)
 class Run:
-    """What came of one run."""
+    """What came of one run; `figures` are those of the test part."""
 
-    accuracy: float
+    spec: str
+    backend: str
+    seed: int
+    figures: dict[str, float]
     seconds: float
     epochs: int
     parameters: int
+    device: str
+    versions: dict[str, str]
+    baseline: str
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What there is one run of."""
+        return self.spec, self.backend, self.seed
 
 
-def train(row: Row, seed: int) -> Run:
+def train(row: Row, seed: int, device: str) -> Run:
     """One run, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "netspec", "train", f"specs/{row.spec}.net", "--seed", str(seed)]
-        command += ["--backend", row.backend, "--out", folder, "--json"]
+        command += ["--backend", row.backend, "--device", device, "--out", folder, "--json"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         events = [json.loads(line) for line in done.stdout.splitlines()]
         if done.returncode or not events:
@@ -78,57 +105,122 @@ def train(row: Row, seed: int) -> Run:
         if end["data"]["note"]:
             sys.exit(f"{row.spec}: {end['data']['note']}")
         metrics = [json.loads(line) for line in Path(end["folder"], "metrics.jsonl").read_text().splitlines()]
-        settings = json.loads(Path(end["folder"], "settings.json").read_text())
-    seconds = sum(entry["seconds"] for entry in metrics)
-    print(
-        f"{row.spec} {row.backend} seed {seed}: {end['test']['accuracy']:.2%} in {seconds:,.0f} s", flush=True
+        settings, environment = (
+            json.loads(Path(end["folder"], f"{name}.json").read_text())
+            for name in ("settings", "environment")
+        )
+    run = Run(
+        row.spec,
+        row.backend,
+        seed,
+        {name: value for name, value in end["test"].items() if isinstance(value, int | float)},
+        round(sum(entry["seconds"] for entry in metrics), 1),
+        len(metrics),
+        settings["parameters"],
+        name_of(environment["device"]),
+        environment["versions"],
+        end["data"]["baseline"],
     )
-    return Run(end["test"]["accuracy"], seconds, len(metrics), settings["parameters"])
+    print(f"{run.spec} {run.backend} seed {seed}: {run.figures} in {run.seconds:,.0f} s", flush=True)
+    return run
 
 
-def measure(row: Row) -> str:
-    """Run one row; its line of the table."""
-    runs = [train(row, seed) for seed in row.seeds]
-    accuracies = [run.accuracy for run in runs]
-    accuracy = median(accuracies)
-    wanted = f"{row.wanted:.1%}" if row.wanted else "-"
-    reached = f"{accuracy:.2%}" + ("" if accuracy >= row.wanted else " (missed)")
+def name_of(device: str) -> str:
+    """A device as the table calls it."""
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    return torch.cuda.get_device_name()
+
+
+def kept(path: Path) -> dict[tuple[str, str, int], Run]:
+    """The runs that a file holds."""
+    runs = [Run(**entry) for entry in json.loads(path.read_text("utf-8"))] if path.exists() else []
+    return {run.key: run for run in runs}
+
+
+def keep(path: Path, runs: dict[tuple[str, str, int], Run]) -> None:
+    """Write runs into a file, in order."""
+    ordered = [asdict(runs[key]) for key in sorted(runs)]
+    path.write_text(json.dumps(ordered, indent=1) + "\n", "utf-8")
+
+
+def line(row: Row, runs: list[Run]) -> str:
+    """A line of the table."""
+    values = sorted(run.figures[row.figure] for run in runs)
+    if row.figure in HIGHER:
+        values.reverse()
+    reached = median(values)
+    words = write(row, reached)
+    if row.wanted is not None:
+        missed = reached < row.wanted if row.figure in HIGHER else reached > row.wanted
+        words += " (missed)" * missed
     if len(runs) > 1:
-        reached += f", median of {len(runs)} ({min(accuracies):.2%} to {max(accuracies):.2%})"
+        words += f", median of {len(runs)} ({write(row, values[-1])} to {write(row, values[0])})"
+    elif len(row.seeds) > 1:
+        words += f" (seed {runs[0].seed})"
+    wanted = "-" if row.wanted is None else write(row, row.wanted)
     seconds = min(run.seconds for run in runs)  # the others were held up by whatever else was running
+    machine = "" if runs[0].device.startswith("cpu") else f", {runs[0].device}"
     return (
-        f"| `{row.spec}` | {row.backend} | {runs[0].parameters:,} | {runs[0].epochs} | {seconds:,.0f} "
-        f"| {wanted} | {reached} |"
+        f"| `{row.spec}` | {row.backend}{machine} | {runs[0].parameters:,} | {runs[0].epochs} | {seconds:,.0f} "
+        f"| {row.figure} | {wanted} | {words} |"
     )
 
 
-def lines_of(page: str) -> dict[tuple[str, str], str]:
-    """The rows that the page holds, by spec and backend."""
-    table = page.partition(BEGIN)[2].partition(END)[0]
-    rows = [line for line in table.splitlines() if line.startswith("| `")]
-    return {(line.split("|")[1].strip(" `"), line.split("|")[2].strip()): line for line in rows}
+def write(row: Row, value: float) -> str:
+    """A figure as the table has it."""
+    return f"{value:.2%}" if row.figure in SHARES else f"{value:.4g}"
 
 
-def main(names: list[str]) -> None:
-    """Run the rows that are asked for and rewrite the table."""
-    unknown = set(names) - {row.spec for row in ROWS}
-    if unknown:
-        sys.exit(f"no such row: {', '.join(sorted(unknown))}")
+def tabulate(runs: dict[tuple[str, str, int], Run]) -> None:
+    """Make the table of the page anew."""
+    lines = []
     for row in ROWS:
-        if names and row.spec not in names:
+        found = [
+            runs[row.spec, row.backend, seed] for seed in row.seeds if (row.spec, row.backend, seed) in runs
+        ]
+        lines += [line(row, found)] if found else []
+    page = PAGE.read_text("utf-8")
+    head, _, rest = page.partition(BEGIN)
+    titles = [
+        "spec",
+        "backend",
+        "parameters",
+        "epochs",
+        "seconds",
+        "figure",
+        "wanted",
+        "reached on test data",
+    ]
+    heading = f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|"
+    table = "\n".join([BEGIN, heading, *lines, END])
+    PAGE.write_text(f"{head}{table}{rest.partition(END)[2]}", "utf-8")
+
+
+@click.command()
+@click.argument("specs", nargs=-1)
+@click.option("--device", default="cpu", help="Where to train.")
+@click.option("--into", type=click.Path(path_type=Path), help="A file for the runs, instead of the table.")
+@click.option("--take", type=click.Path(path_type=Path, exists=True), help="Take the runs of such a file.")
+def main(specs: tuple[str, ...], device: str, into: Path | None, take: Path | None) -> None:
+    """Run the rows that are asked for and make the table anew."""
+    unknown = set(specs) - {row.spec for row in ROWS}
+    if unknown:
+        raise click.UsageError(f"no such row: {', '.join(sorted(unknown))}")
+    if take is not None:
+        keep(STORE, kept(STORE) | kept(take))
+    for row in ROWS if take is None else ():
+        if specs and row.spec not in specs:
             continue
-        line = measure(row)
-        print(line, flush=True)
-        page = PAGE.read_text("utf-8")
-        lines = lines_of(page) | {(row.spec, row.backend): line}
-        ordered = [lines[row.spec, row.backend] for row in ROWS if (row.spec, row.backend) in lines]
-        head, _, rest = page.partition(BEGIN)
-        titles = ["spec", "backend", "parameters", "epochs", "seconds", "wanted", "test accuracy"]
-        heading = f"| {' | '.join(titles)} |\n{'|---' * len(titles)}|"
-        table = "\n".join([BEGIN, heading, *ordered, END])
-        PAGE.write_text(f"{head}{table}{rest.partition(END)[2]}", "utf-8")
-    print(f"{platform.machine()}, Python {platform.python_version()}")
+        for seed in row.seeds:
+            run = train(row, seed, device if row.backend == "torch" else "cpu")
+            path = into or STORE
+            keep(path, kept(path) | {run.key: run})
+    if into is None:
+        tabulate(kept(STORE))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
