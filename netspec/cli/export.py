@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
@@ -12,35 +13,70 @@ from netspec.cli import options
 from netspec.cli.console import say
 from netspec.limits import Limits
 
-# what is written -> the backend that must be at hand, and the module whose `export` writes it
-TARGETS: Final = {"pytorch": ("torch", "netspec.backends.torch.export")}
+if TYPE_CHECKING:
+    from netspec.ir.net import Net
+
+STDOUT: Final = "-"
 
 
-@click.command(short_help="Write a network as code that runs without netspec.")
+def _pytorch(net: Net, weights: Path | None, limits: Limits) -> str:
+    """A class in PyTorch; its comments say how it takes weights."""
+    from netspec.backends import load_backend
+
+    load_backend("torch")
+    from netspec.backends.torch.export import export as write
+
+    return write(net)
+
+
+def _onnx(net: Net, weights: Path | None, limits: Limits) -> bytes:
+    """A model with its weights: those of the file, or the initial ones."""
+    from netspec.train.checkpoint import restore
+    from netspec.train.extras import require
+
+    require("onnx", "onnx", "`netspec export --to onnx`")
+    from netspec.backends.onnx.export import model
+
+    written: bytes = model(net, restore(weights, limits).arrays if weights else None).SerializeToString()
+    return written
+
+
+Writer: TypeAlias = "Callable[[Net, Path | None, Limits], str | bytes]"
+TARGETS: Final[dict[str, Writer]] = {"pytorch": _pytorch, "onnx": _onnx}
+
+
+@click.command(short_help="Write a network as code or as a model that runs without netspec.")
 @click.argument("file")
 @click.option("--to", "target", type=click.Choice(list(TARGETS)), required=True, help="What to write.")
-@click.option("-o", "--out", type=click.Path(), default="-", help="Where to; standard output by default.")
+@click.option("-o", "--out", type=click.Path(), default=STDOUT, help="Where to; standard output by default.")
 @options.values
 @options.sizes
 @options.reading
 def export(
     file: str, target: str, out: str, values: dict[str, str], sizes: dict[str, int], limits: Limits
 ) -> None:
-    """Write a network as a single file of code that runs without netspec and gives the same outputs.
+    """Write a network as a single file that runs without netspec and gives the same outputs.
 
     \b
     netspec export --to pytorch lenet -o lenet.py
+    netspec export --to onnx runs/lenet-001/best.safetensors -o lenet.onnx
+
+    An ONNX model has the weights of FILE where that is a file of weights, and initial ones otherwise.
     """
-    from netspec.backends import load_backend
-    from netspec.cli.files import read
-    from netspec.cli.writing import replace_text
+    from netspec.cli.files import WEIGHTS, find_spec, read
+    from netspec.cli.writing import replace_bytes
     from netspec.passes import analyse
 
     net = analyse(read(file, limits), limits, values, sizes)
-    backend, writer = TARGETS[target]
-    load_backend(backend)
-    text: str = import_module(writer).export(net)
-    if out == "-":
-        say(text)
+    path = find_spec(file) if file.endswith(WEIGHTS) else None
+    written = TARGETS[target](net, path, limits)
+    if out != STDOUT:
+        replace_bytes(Path(out), written.encode() if isinstance(written, str) else written)
+    elif isinstance(written, str):
+        say(written)
+    elif sys.stdout.isatty():
+        raise click.UsageError(
+            f"A model is no text for a terminal: -o {net.name}.onnx writes it into a file."
+        )
     else:
-        replace_text(Path(out), text)
+        sys.stdout.buffer.write(written)

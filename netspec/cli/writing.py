@@ -10,13 +10,16 @@ from pathlib import Path
 
 def replace_text(path: Path, text: str) -> None:
     """Put a text in a file's place in one step, its permissions kept; where that fails, the file is as it was."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """The same with bytes."""
     target = path.resolve()
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=target.parent, delete=False
-    ) as file:
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
         written = Path(file.name)
         try:
-            file.write(text)
+            file.write(content)
             file.close()
             if target.exists():
                 shutil.copymode(target, written)

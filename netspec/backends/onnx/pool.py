@@ -1,0 +1,55 @@
+"""Pooling: padding never wins a maximum and is not counted in a mean, in ONNX as here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.backends.onnx.code import Site, rule
+from netspec.diagnostics import error
+from netspec.ir.shape import Dim
+from netspec.layers.pool import Global, Pool
+
+
+@rule(Pool)
+def pool(site: Site[Pool]) -> None:
+    """`MaxPool` or `AveragePool`; with `ceil` the padding after is as much as the last window needs."""
+    operation = site.operation
+    options: dict[str, Any] = {
+        "kernel_shape": list(operation.kernel),
+        "strides": list(operation.window.stride),
+        **_pads(site),
+    }
+    if operation.kind == "avg":
+        options["count_include_pad"] = 0
+    site.node("MaxPool" if operation.kind == "max" else "AveragePool", [site.x], **options)
+
+
+def _pads(site: Site[Pool]) -> dict[str, Any]:
+    operation, (image,) = site.operation, site.inputs
+    if image.is_known:
+        top, _, left, _ = operation.padding(site.inputs)
+        after = [_after(site, axis, before) for axis, before in enumerate((top, left))]
+        return {"pads": [top, left, *after]}
+    if operation.pad == "same":
+        return {"auto_pad": "SAME_UPPER"}
+    if operation.ceil:
+        message = (
+            f"ONNX programs do not agree on `{operation.written()}` for any size; --bind gives it numbers"
+        )
+        raise error("N601", message)
+    top, bottom, left, right = (0, 0, 0, 0) if isinstance(operation.pad, str) else operation.pad
+    return {"pads": [top, left, bottom, right]}
+
+
+def _after(site: Site[Pool], axis: int, before: Dim) -> int:
+    """Padding after, such that rounding down gives as many windows as there are."""
+    operation, size, length = site.operation, site.inputs[0].dims[axis], site.output.dims[axis]
+    assert isinstance(size, int) and isinstance(length, int) and isinstance(before, int)
+    return max((length - 1) * operation.window.stride[axis] + operation.kernel[axis] - size - before, 0)
+
+
+@rule(Global)
+def global_(site: Site[Global]) -> None:
+    """`ReduceMax` or `ReduceMean` over height and width, or over the steps."""
+    axes = site.whole("axes", *((2, 3) if site.rank == 3 else (1,)))
+    site.node("ReduceMax" if site.operation.kind == "max" else "ReduceMean", [site.x, axes], keepdims=0)

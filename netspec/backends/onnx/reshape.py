@@ -1,0 +1,50 @@
+"""Layers that only change the shape."""
+
+from __future__ import annotations
+
+from netspec.backends.onnx.code import Site, rule
+from netspec.diagnostics import error
+from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
+
+
+@rule(Flatten)
+def flatten(site: Site[Flatten]) -> None:
+    """`Flatten`, channel by channel, as the arrays lie."""
+    site.node("Flatten", [site.x], axis=1)
+
+
+@rule(Reshape)
+def reshape(site: Site[Reshape]) -> None:
+    """`Reshape` of channels-first arrays; of the sizes that are known when the graph runs there may be one."""
+    dims = site.output.channels_first
+    symbolic = [dim for dim in dims if not isinstance(dim, int)]
+    if len(symbolic) > 1:
+        message = f"ONNX cannot say `{site.operation.written()}` for any size; --bind gives it numbers"
+        raise error("N601", message)
+    sizes = [dim if isinstance(dim, int) else -1 for dim in dims]
+    site.node("Reshape", [site.x, site.whole("shape", 0 if symbolic else -1, *sizes)])
+
+
+@rule(RepeatVector)
+def repeat_vector(site: Site[RepeatVector]) -> None:
+    """`Expand` along an axis that `Unsqueeze` puts in."""
+    wide = site.node("Unsqueeze", [site.x, site.whole("axis", 1)], "wide")
+    site.node("Expand", [wide, site.whole("shape", 1, site.operation.steps, 1)])
+
+
+@rule(Identity)
+def identity(site: Site[Identity]) -> None:
+    """`Identity`."""
+    site.node("Identity", [site.x])
+
+
+@rule(Crop)
+def crop(site: Site[Crop]) -> None:
+    """`Slice` of height and width; of an image of any size `CenterCropPad`, which rounds alike."""
+    top, left = site.operation.start(site.inputs[0])
+    height, width = site.operation.size
+    if isinstance(top, int) and isinstance(left, int):
+        ends = [site.whole("start", top, left), site.whole("end", top + height, left + width)]
+        site.node("Slice", [site.x, *ends, site.whole("axes", 2, 3)])
+        return
+    site.node("CenterCropPad", [site.x, site.whole("size", height, width)], axes=[2, 3])
