@@ -25,7 +25,11 @@ COMMANDS: Final = {
     "sweep": ("netspec.cli.sweep:sweep", "Train with each value that a spec says is worth trying."),
     "runs": ("netspec.cli.runs:runs", "List what runs left, or compare some."),
     "curves": ("netspec.cli.runs:curves", "Draw the curves of several runs in one picture."),
-    "export": ("netspec.cli.export:export", "Write a network as code that runs without netspec."),
+    "export": (
+        "netspec.cli.export:export",
+        "Write a network as code or as a model that runs without netspec.",
+    ),
+    "verify": ("netspec.cli.verify:verify", "Run a network on every backend and say whether they agree."),
     "layers": ("netspec.cli.layers:layers", "List the layers, or explain one."),
     "diff": ("netspec.cli.diff:diff", "What is different between two specs."),
     "draw": ("netspec.cli.draw:draw", "Draw the network of a spec."),
