@@ -323,7 +323,9 @@ def test_a_traceback_shows_the_line() -> None:
     program = compiled("input 4\ndense 3 relu\ndense 2")
     with pytest.raises(RuntimeError) as caught:
         program.module(torch.zeros(1, 5))
-    assert "x = F.relu(self.dense1(x))  # 3" in "".join(traceback.format_exception(caught.value))
+    assert "x = F.relu(self.dense1(x), inplace=True)  # 3" in "".join(
+        traceback.format_exception(caught.value)
+    )
 
 
 RUNNER = """

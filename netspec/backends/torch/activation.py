@@ -19,10 +19,16 @@ from netspec.layers.activation import (
 )
 
 
-@rule(Elu, Hardswish, Relu, Relu6, Selu, Silu, Softplus)
+@rule(Elu, Hardswish, Relu6, Selu, Silu, Softplus)
 def function(site: Site[Operation]) -> Code:
     """The function of `torch.nn.functional` with the word's own name and PyTorch's defaults."""
     return call(f"F.{site.operation.word}({{x}})", follows=True)
+
+
+@rule(Relu)
+def relu(site: Site[Relu]) -> Code:
+    """`F.relu`, over its input where nothing else needs that: its gradient is made from the result."""
+    return Code(("{y} = F.relu({x})",), follows=True, overwriting=("{y} = F.relu({x}, inplace=True)",))
 
 
 @rule(Gelu)

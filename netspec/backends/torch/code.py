@@ -60,11 +60,22 @@ class Code:
     """Lines of `__init__` after the submodule."""
     support: tuple[str, ...] = ()
     """Classes and functions that the layer is made with, as source; each stands once, at the top of the file."""
+    overwritable: bool = False
+    """Its one reader may write over the result: that is no view of anything, and no gradient is made from it."""
+    overwriting: tuple[str, ...] = ()
+    """`lines` that write the result over the input, where that is `overwritable`."""
 
 
-def call(expression: str, module: str = "", *, follows: bool = False, support: tuple[str, ...] = ()) -> Code:
+def call(
+    expression: str,
+    module: str = "",
+    *,
+    follows: bool = False,
+    support: tuple[str, ...] = (),
+    overwritable: bool = False,
+) -> Code:
     """A layer of one line, from the expression of its result."""
-    return Code((f"{{y}} = {expression}",), module, follows, support=support)
+    return Code((f"{{y}} = {expression}",), module, follows, support=support, overwritable=overwritable)
 
 
 def submodule(constructor: str, *arguments: object, **options: object) -> Code:

@@ -39,10 +39,10 @@ def _sliding(site: Site[Conv] | Site[Depthwise], channels: int, groups: int) -> 
         **unless(True, bias=operation.bias),
     )
     if equal:
-        return call("{module}({x})", module)
+        return call("{module}({x})", module, overwritable=True)
     window = Window(operation.kernel, operation.stride, operation.dilation, operation.pad)
     image, support = padded("{x}", sides, window)
-    return call(f"{{module}}({image})", module, support=support)
+    return call(f"{{module}}({image})", module, support=support, overwritable=True)
 
 
 SAME_PADDING: Final = '''\
@@ -105,7 +105,7 @@ def upconv(site: Site[Upconv]) -> Code:
     )
     crop = "" if slices == [":", ":"] else f"[:, :, {slices[0]}, {slices[1]}]"
     larger = f"F.pad({{x}}, (0, {more[1]}, 0, {more[0]}))" if any(more) else "{x}"
-    return call(f"{{module}}({larger}){crop}", module)
+    return call(f"{{module}}({larger}){crop}", module, overwritable=not crop)
 
 
 def _crop(before: int, after: int, length: Dim, limit: int) -> tuple[int, int, str]:

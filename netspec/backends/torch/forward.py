@@ -40,8 +40,8 @@ class Forward:
     """Writes a forward pass.
 
     It goes from the inputs through the layers of `body` to `results`.  A value that only the next layer reads is `x`;
-    one that is read later bears its layer's name.  A function is written around the call that it follows:
-    `x = F.relu(self.conv1(x))`.
+    one that is read later bears its layer's name.  A function is written around the call that it follows,
+    over its input where nothing else needs that: `x = F.relu(self.conv1(x), inplace=True)`.
     """
 
     def __init__(
@@ -114,6 +114,13 @@ class Forward:
         """The lines work out its value."""
         return bool(layer.inputs) and layer.name in self.within and self._is_real(layer)
 
+    def _lines_of(self, layer: Layer) -> tuple[str, ...]:
+        """A layer's lines; those that write over its input where it alone reads that, and the end does not."""
+        code = self.code[layer.name]
+        read = self.same.get(layer.inputs[0], layer.inputs[0])
+        spared = read in self.code and self.code[read].overwritable and len(self.readers[read]) == 1
+        return code.overwriting if code.overwriting and spared else code.lines
+
     def lines(self) -> list[str]:
         """The lines from the inputs to `return`, which gives the results."""
         statements = self._statements()
@@ -132,17 +139,18 @@ class Forward:
     def _statements(self) -> list[_Statement]:
         statements: list[_Statement] = []
         for layer in self.body:
-            code = self.code[layer.name]
             if not self._is_real(layer):
                 continue
-            if not (statements and code.follows and self._joins(statements[-1], layer)):
-                statements.append(self._statement(layer, code))
+            follows = self.code[layer.name].follows
+            if not (statements and follows and self._joins(statements[-1], layer)):
+                statements.append(self._statement(layer))
         return statements
 
-    def _statement(self, layer: Layer, code: Code) -> _Statement:
+    def _statement(self, layer: Layer) -> _Statement:
+        code, lines = self.code[layer.name], self._lines_of(layer)
         inputs = [self.values[name] for name in layer.inputs]
-        texts = [self._text(line, layer, inputs, self.values[layer.name]) for line in code.lines]
-        place = max(index for index, line in enumerate(code.lines) if line.startswith("{y}"))
+        texts = [self._text(line, layer, inputs, self.values[layer.name]) for line in lines]
+        place = max(index for index, line in enumerate(lines) if line.startswith("{y}"))
         target, _, expression = texts[place].partition(" = ")
         is_call = target == self.values[layer.name] and bool(code.module or code.follows or len(inputs) > 1)
         return _Statement(layer, texts[:place], target, expression, is_call, texts[place + 1 :])
@@ -170,7 +178,7 @@ class Forward:
         ) == 1
         if not statement.is_call or not passes or statement.after:
             return False
-        (line,) = self.code[layer.name].lines
+        (line,) = self._lines_of(layer)
         expression = self._text(line, layer, [statement.expression], "").removeprefix(" = ")
         if len(expression) > WIDTH:
             return False

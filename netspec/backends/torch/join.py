@@ -23,7 +23,7 @@ def _terms(site: Site[Any]) -> list[str]:
 @rule(Add)
 def add(site: Site[Add]) -> Code:
     """`+`."""
-    return call(" + ".join(_terms(site)))
+    return call(" + ".join(_terms(site)), overwritable=True)
 
 
 @rule(Mul)

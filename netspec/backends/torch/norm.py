@@ -20,7 +20,7 @@ def batchnorm(site: Site[Batchnorm]) -> Code:
         **unless(True, affine=operation.affine),
     )
     if site.rank in (1, 3):
-        return call("{module}({x})", module, follows=True)
+        return call("{module}({x})", module, follows=True, overwritable=True)
     return call("{module}({x}.transpose(1, 2)).transpose(1, 2)", module)
 
 
@@ -36,7 +36,7 @@ def groupnorm(site: Site[Groupnorm]) -> Code:
         **unless(True, affine=operation.affine),
     )
     if site.rank in (1, 3):
-        return call("{module}({x})", module, follows=True)
+        return call("{module}({x})", module, follows=True, overwritable=True)
     return call("{module}({x}.transpose(1, 2)).transpose(1, 2)", module)
 
 

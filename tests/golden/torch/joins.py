@@ -29,12 +29,12 @@ class Joins(nn.Module):
         self.rmsnorm1 = nn.RMSNorm(4, eps=1e-06)
 
     def forward(self, x):
-        relu1 = F.relu(self.batchnorm1(self.conv1(x)))  # 8x8x6
-        x = F.relu(self.batchnorm2(self.conv2(relu1)))  # 8x8x6
+        relu1 = F.relu(self.batchnorm1(self.conv1(x)), inplace=True)  # 8x8x6
+        x = F.relu(self.batchnorm2(self.conv2(relu1)), inplace=True)  # 8x8x6
         x = self.conv3(x)  # 8x8x6
-        block = F.relu(relu1 + x)  # 8x8x6
+        block = F.relu(relu1 + x, inplace=True)  # 8x8x6
         x = block.mean((2, 3))  # 6
-        x = F.relu(self.dense1(x))  # 3
+        x = F.relu(self.dense1(x), inplace=True)  # 3
         x = torch.sigmoid(self.dense2(x))  # 6
         mul1 = x[:, :, None, None] * block  # 8x8x6
         prelu1 = self.prelu1(self.conv4(mul1))  # 8x8x2

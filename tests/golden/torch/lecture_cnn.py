@@ -21,11 +21,11 @@ class LectureCnn(nn.Module):
         self.dense2 = nn.Linear(200, 10)
 
     def logits(self, x):
-        x = F.relu(self.conv1(x))  # 28x28x4
-        x = F.relu(self.batchnorm1(self.conv2(F.pad(x, (1, 2, 1, 2)))))  # 14x14x8
-        x = F.relu(self.conv3(x))  # 7x7x12
+        x = F.relu(self.conv1(x), inplace=True)  # 28x28x4
+        x = F.relu(self.batchnorm1(self.conv2(F.pad(x, (1, 2, 1, 2)))), inplace=True)  # 14x14x8
+        x = F.relu(self.conv3(x), inplace=True)  # 7x7x12
         x = x.flatten(1)  # 588
-        x = F.relu(self.dense1(x))  # 200
+        x = F.relu(self.dense1(x), inplace=True)  # 200
         x = self.dropout1(x)  # 200
         return self.dense2(x)  # 10
 
