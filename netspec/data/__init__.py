@@ -56,7 +56,7 @@ SOURCES: Final[dict[str, Callable[[Any, Request], Loaded]]] = {
 def load(
     reader: Reader,
     fallback: Reader | None,
-    net_input: Shape,
+    net_inputs: Shape | tuple[Shape, ...],
     net_target: Shape | None = None,
     *,
     folder: Path,
@@ -68,6 +68,7 @@ def load(
 ) -> Loaded:
     """The data that a reader names, fitted to a network.
 
+    `net_inputs` is the shape of its input, or a tuple with that of each.
     `net_target` is what the output is made for: `Shape((), of=10)` for ten classes (`Shape((T,), of=N)` for one at each
     step), `Shape((1,))` for one number or yes/no; None takes the targets as the data have them. Relative paths start
     at `folder`, that of the spec, and may leave it only if `allow_outside`. `fallback` is used where the data are not
@@ -77,7 +78,8 @@ def load(
     Raises `SpecError`: N701 a file is missing, N702 it cannot be read, N404 the data do not fit the network, N108 a
     column that is not there, N406 options that contradict the file. The errors point at `span` where it is given.
     """
-    request = Request(net_input, net_target, Place(folder, allow_outside), most_bytes, fitted, classes)
+    inputs = net_inputs if isinstance(net_inputs, tuple) else (net_inputs,)
+    request = Request(inputs, net_target, Place(folder, allow_outside), most_bytes, fitted, classes)
     try:
         try:
             return _loaded(reader, request)

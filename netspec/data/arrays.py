@@ -99,6 +99,7 @@ class Member:
 
 def load(reader: Npz, request: Request) -> Loaded:
     """The arrays of one or more files for a network; raises N701, N702, N404 and N406."""
+    request.only("`npz` gives the arrays x and y")
     members = _single(reader, request) if reader.path.lower().endswith(".npy") else _archive(reader, request)
     staying = [member.stays(reader.mapped) for member in members]
     total = sum(member.size for member, stays in zip(members, staying, strict=True) if not stays)

@@ -5,7 +5,8 @@ Knows nothing of files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from netspec.data.files import MOST_BYTES, Place
@@ -16,13 +17,15 @@ from netspec.diagnostics import error
 from netspec.ir.shape import Shape
 
 P = TypeVar("P", bound=Preprocessing)
+Inputs: TypeAlias = Examples | tuple[Examples, ...]
+"""What the input reads of each example, or a tuple with what each input of the network reads."""
 Targets: TypeAlias = Examples | tuple[Examples, ...]
 """One target for each example, or several: a tuple with one for each output that is trained."""
 
 
-def every(targets: Targets) -> tuple[Examples, ...]:
-    """The targets, also where it is only one."""
-    return targets if isinstance(targets, tuple) else (targets,)
+def every(arrays: Inputs | Targets) -> tuple[Examples, ...]:
+    """The inputs or the targets, also where it is only one."""
+    return arrays if isinstance(arrays, tuple) else (arrays,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,27 +34,36 @@ class Dataset:
 
     `inputs` is (n, *dims as the spec writes them), float32, or int64 where the input is `of` integers. `targets` is
     (n, *steps) int64 for classes, else float32 of (n, *dims); (n, 1) for a number or a yes (1) or no (0). Either is an
-    array, or `Lazy`, which gives arrays for slices and for arrays of indices. Where several outputs are trained, the
-    targets may be a tuple with one for each of them, in their order.
+    array, or `Lazy`, which gives arrays for slices and for arrays of indices. A network of several inputs has a tuple
+    of inputs, one for each of them in their order. Where several outputs are trained, the targets may be a tuple with
+    one for each of them, in their order.
     """
 
-    inputs: Examples
+    inputs: Inputs
     targets: Targets
     between: int | None = None
     """Of examples that follow one another in time: how many must be left out between two parts, since they overlap.
 
     None where the order means nothing.
     """
+    lengths: Mapping[str, Array] = field(default_factory=dict)
+    """Of each symbol that differs among the examples (`T`): (n,) int64, its number in each.
+
+    Inputs with that axis are filled up to the longest example, integers with 0; targets at each step with -1.
+    """
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(every(self.inputs)[0])
 
     def take(self, which: Array) -> Dataset:
         """The examples of these indices."""
-        targets = self.targets
-        many = isinstance(targets, tuple)
-        some = tuple(take(each, which) for each in every(targets))
-        return Dataset(take(self.inputs, which), some if many else some[0], self.between)
+        lengths = {name: each[which] for name, each in self.lengths.items()}
+        return Dataset(_taken(self.inputs, which), _taken(self.targets, which), self.between, lengths)
+
+
+def _taken(arrays: Inputs | Targets, which: Array) -> Inputs | Targets:
+    some = tuple(take(each, which) for each in every(arrays))
+    return some if isinstance(arrays, tuple) else some[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,17 +87,25 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a reader has to satisfy: the shape of the input, the target that the output is made for, the files.
+    """What a reader has to satisfy: the shapes of the inputs, the target that the output is made for, the files.
 
     `fitted` and `classes` are those of a network that was trained before, where it is measured on these data.
     """
 
-    input: Shape
+    inputs: tuple[Shape, ...]
     target: Shape | None
     place: Place
     most_bytes: int = MOST_BYTES
     fitted: Preprocessing | None = None
     classes: tuple[str, ...] = ()
+
+    def only(self, gives: str) -> Shape:
+        """The shape of the one input; raises N404 where the network has several, with what the data give instead."""
+        if len(self.inputs) == 1:
+            return self.inputs[0]
+        shapes = ", ".join(map(str, self.inputs))
+        message = f"{gives}, which is one input, and the network has {len(self.inputs)} ({shapes})"
+        raise error("N404", message)
 
     def prepared(self, kind: type[P]) -> P | None:
         """What was fitted before, None where nothing was; raises N404 where it is of another kind."""

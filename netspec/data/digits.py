@@ -22,7 +22,8 @@ CLASSES: Final = tuple("0123456789")
 
 def load(reader: Digits, request: Request) -> Loaded:
     """1,437 digits to train on and 360 to test on, always the same; raises N404 where the input is no image of them."""
-    height, width = _size(request.input)
+    shape = request.only("`digits` gives an image and its class")
+    height, width = _size(shape)
     try:
         from sklearn.datasets import load_digits
     except ImportError:
@@ -34,7 +35,7 @@ def load(reader: Digits, request: Request) -> Loaded:
         message = f"digits of {height}x{width} would take {needed:,} bytes, and {request.most_bytes:,} are the limit"
         raise error("N404", message)
     images = resize(values.reshape(-1, SIDE, SIDE).astype(np.float32) / np.float32(16), height, width)
-    inputs = fit(images[..., None], request.input)
+    inputs = fit(images[..., None], shape)
     train, test = split(Dataset(inputs, fit_targets(labels, request.target, CLASSES)), TEST)
     return Loaded(train, test, classes=CLASSES)
 

@@ -64,6 +64,7 @@ def _open(path: Path, most_bytes: int, maps: Maps) -> NDArray[Any]:
 
 def load(reader: Idx, request: Request) -> Loaded:
     """The arrays of two or four files for a network; raises N701, N702, N404 and N406."""
+    request.only("`idx` gives an example and its label")
     test = [("test_inputs", reader.test_inputs), ("test_labels", reader.test_labels)]
     lacking = [name for name, path in test if path is None]
     if len(lacking) == 1:

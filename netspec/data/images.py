@@ -40,8 +40,8 @@ class _Listing:
 
 def load(reader: Images, request: Request) -> Loaded:
     """The pictures of a folder for a network; raises N701, N702, N404 and N406."""
+    size = _size(request.only("`images` gives a picture and its class"))
     folder = request.place.find_folder(reader.path)
-    size = _size(request.input)
     inside = _folders(folder, folder, request)
     divided = "train" in (path.name for path in inside)
     parts = {path.name: path for path in inside} if divided else {"train": folder}

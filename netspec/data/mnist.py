@@ -47,6 +47,7 @@ _MOST_PACKED, _MOST_UNPACKED = 1 << 25, 1 << 26
 
 def load(reader: Mnist, request: Request) -> Loaded:
     """MNIST for a network; raises N701 where it is not to be had, N702 where a file is damaged."""
+    request.only("`mnist` gives an image and its class")
     paths = _find()
     train, test = (_part(paths[place], paths[place + 1], request) for place in (0, 2))
     return Loaded(train, test, classes=CLASSES)
@@ -69,7 +70,7 @@ def _part(images_path: Path, labels_path: Path, request: Request) -> Dataset:
         place = int(np.argmax(labels > 9))
         raise unreadable(labels_path, f"label {labels[place]} at byte {8 + place:,}; 0 to 9 are possible")
     pixels = Numbers().scaled(images[..., None])
-    return Dataset(fit(pixels, request.input), fit_targets(labels, request.target, CLASSES))
+    return Dataset(fit(pixels, request.inputs[0]), fit_targets(labels, request.target, CLASSES))
 
 
 def cache_folder() -> Path | None:

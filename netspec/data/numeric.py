@@ -62,7 +62,7 @@ def assemble(
         return targets_of(pair.targets, request.target, classes, name=pair.names[1], stays=treatment.mapped)
 
     def inputs_for(pair: Pair) -> Examples:
-        shape, name = request.input, pair.names[0]
+        shape, name = request.inputs[0], pair.names[0]
         return inputs_of(pair.inputs, numbers, shape, name=name, stays=treatment.mapped)
 
     targets = targets_for(train)
@@ -87,9 +87,10 @@ def _numbers(pair: Pair, rows: Array, request: Request, treatment: Treatment) ->
     """What was fitted before, or is fitted to these rows."""
     source, name = pair.inputs, pair.names[0]
     asked = treatment.scale is not None or treatment.standardize
-    if request.input.of is not None and asked:
+    shape = request.inputs[0]
+    if shape.of is not None and asked:
         word = "standardize" if treatment.standardize else "scale"
-        raise error("N406", f"`{word}` is of numbers, and the input is integers ({request.input})")
+        raise error("N406", f"`{word}` is of numbers, and the input is integers ({shape})")
     known = request.prepared(Numbers)
     if known is not None:
         if not known.fits(source.shape[1:]):

@@ -21,15 +21,16 @@ from netspec.settings.data import Series
 
 def load(reader: Series, request: Request) -> Loaded:
     """The windows of a series for a network; raises N701, N702, N404, N406, and N108 for a column not there."""
+    shape = request.only("`series` gives a window and what comes after it")
     table = read_table(request.place.find(reader.path), reader.delimiter, request.most_bytes)
     names, left_out = _columns(table, reader)
     count = _count(table, reader)
     which = parts(np.zeros(count, np.float32), Division(reader.test, reader.validation, split="time"))
-    window = _window(table, reader, request.input, len(names))
+    window = _window(table, reader, shape, len(names))
     prepared = request.prepared(Windows) or _fitted(table, names, which.train, window, reader)
     dims = _target_dims(table, prepared, request.target)
     values = encode(table.path, cells_of(table, prepared.columns), prepared.columns, request.most_bytes)
-    maker = _Maker(table, values, prepared, request.input, dims, reader.stride)
+    maker = _Maker(table, values, prepared, shape, dims, reader.stride)
     train, test = maker.dataset(which.train, "training"), maker.dataset(which.test, "test")
     held = maker.dataset(which.validation, "validation") if which.validation is not None else None
     note = ""

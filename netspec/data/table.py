@@ -144,6 +144,7 @@ def _names(path: Path, row: list[str], line: int) -> tuple[str, ...]:
 
 def load(reader: Csv, request: Request) -> Loaded:
     """A table for a network; raises N701, N702, N404, and N108 for a column that is not there."""
+    shape = request.only("`csv` gives the columns of a row in a vector, and the target")
     table = read_table(request.place.find(reader.path), reader.delimiter, request.most_bytes)
     names = _input_names(table, reader)
     targets, classes = _targets(table, reader, request)
@@ -152,9 +153,9 @@ def load(reader: Csv, request: Request) -> Loaded:
     encoded = encode(
         table.path, cells_of(table, preprocessing.columns), preprocessing.columns, request.most_bytes
     )
-    _check_width(table.path, preprocessing, request.input)
+    _check_width(table.path, preprocessing, shape)
     between = 0 if reader.split == "time" else None
-    whole = Dataset(fit(encoded, request.input), targets, between)
+    whole = Dataset(fit(encoded, shape), targets, between)
     validation = whole.take(which.validation) if which.validation is not None else None
     return Loaded(whole.take(which.train), whole.take(which.test), validation, classes, preprocessing)
 

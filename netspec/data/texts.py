@@ -41,8 +41,9 @@ def tokens_of(text: str, level: Level) -> Sequence[str]:
 
 def load_text(reader: Text, request: Request) -> Loaded:
     """The windows of a text for a network; raises N701, N702, N404 and N406."""
+    shape = request.only("`text` gives tokens and the next ones")
     path = request.place.find(reader.path)
-    window, size = _window(reader, path, request.input), request.input.of
+    window, size = _window(reader, path, shape), shape.of
     assert size is not None
     _check_target(path, window, request)
     text = _read(path, request.most_bytes, reader.level, reader.encoding)
@@ -78,7 +79,7 @@ def _window(reader: Text | Pairs, path: Path, shape: Shape) -> int:
 
 def _check_target(path: Path, window: int, request: Request) -> None:
     """The output tells the tokens apart, at each step or once."""
-    wanted = request.target
+    wanted, size = request.target, request.inputs[0].of
     if wanted is None:
         return
     steps_fit = not wanted.dims or (
@@ -87,10 +88,10 @@ def _check_target(path: Path, window: int, request: Request) -> None:
     if wanted.of is None or not steps_fit:
         found = f"{wanted.of} classes at {Shape(wanted.dims)}" if wanted.of else str(wanted)
         message = f"the target of {path} is a token at each of {window} steps, and the output is {found}"
-        raise error("N404", message, tries=(f"`softmax {request.input.of}`",))
-    if wanted.of != request.input.of:
-        message = f"{path}: the input tells {request.input.of} tokens apart, and the output {wanted.of}"
-        raise error("N404", message, tries=(f"`softmax {request.input.of}`",))
+        raise error("N404", message, tries=(f"`softmax {size}`",))
+    if wanted.of != size:
+        message = f"{path}: the input tells {size} tokens apart, and the output {wanted.of}"
+        raise error("N404", message, tries=(f"`softmax {size}`",))
 
 
 def _of_text(
@@ -179,11 +180,12 @@ class _Lines:
 
 def load_pairs(reader: Pairs, request: Request) -> Loaded:
     """Texts and their classes for a network; raises N701, N702, N404, N406, and N901 for two texts."""
+    shape = request.only("`pairs` gives a text and its class")
     path = request.place.find_any(reader.path)
     if request.target is not None and request.target.of is not None and request.target.dims:
         message = f"{path}: pairs of two texts, a class at each step of the output, are not supported yet"
         raise error("N901", message)
-    window, size = _window(reader, path, request.input), request.input.of
+    window, size = _window(reader, path, shape), shape.of
     assert size is not None
     lines = _folder(path, reader, request) if path.is_dir() else _file(path, reader, request)
     targets, classes = classes_of(lines.labels, str(path), request, lines.places.__getitem__)

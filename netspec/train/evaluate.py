@@ -43,21 +43,23 @@ class Prepared:
     """
 
     size: int
-    inputs: _Turned
+    inputs: tuple[_Turned, ...]
     targets: tuple[_Turned, ...]
 
     @classmethod
     def of(cls, dataset: Dataset) -> Prepared:
         """Prepare a data set; arrays that have one channel or no channels are not copied."""
+        inputs = tuple(_Turned(each, whole=False) for each in every(dataset.inputs))
         targets = tuple(_Turned(each, whole=True) for each in every(dataset.targets))
-        return cls(len(dataset), _Turned(dataset.inputs, whole=False), targets)
+        return cls(len(dataset), inputs, targets)
 
     def __len__(self) -> int:
         return self.size
 
-    def batch(self, which: Array | slice) -> tuple[Array, Arrays]:
+    def batch(self, which: Array | slice) -> tuple[Arrays, Arrays]:
         """Inputs and targets of some examples."""
-        return self.inputs[which], as_given([each[which] for each in self.targets])
+        inputs, targets = ([each[which] for each in some] for some in (self.inputs, self.targets))
+        return as_given(inputs), as_given(targets)
 
 
 class _Turned:
@@ -145,7 +147,7 @@ def load_data(
     loaded = load(
         options.reader,
         training.fallback,
-        net.inputs[0].shape,
+        tuple(layer.shape for layer in net.inputs),
         target_shape(options.aims[-1]),
         folder=folder,
         allow_outside=allow_outside,

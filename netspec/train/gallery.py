@@ -61,12 +61,12 @@ def gallery(net: Net, options: Options, loaded: Loaded, rows: int, columns: int)
     order = generator(options.seed, "order/1").permutation(len(learnt))
     whole = min(max(options.batch, rows), len(learnt))
     shown = learnt.take(order[: min(rows + rows % 2, whole)])  # mixup wants whole pairs
-    inputs, targets = shown.inputs[:], tuple(each[:] for each in every(shown.targets))
-    prepared = channels_first(inputs)
+    inputs, targets = (tuple(each[:] for each in every(some)) for some in (shown.inputs, shown.targets))
+    prepared = tuple(map(channels_first, inputs))
     piece = Piece(0, whole)
-    made = [inputs]
+    made = [inputs[0]]
     for step in range(1, columns + 1):
-        (changed,), _ = augmentation.batch((prepared,), as_given(targets), step, piece)
+        (changed, *_), _ = augmentation.batch(prepared, as_given(targets), step, piece)
         made.append(channels_last(changed))
     images = np.stack(made, axis=1)[:rows]
     title = f"{net.name}: {augment.written()}"

@@ -219,7 +219,7 @@ class _Run:
         try:
             loss = self.program.train_step(inputs, targets, rate, Piece(start, whole))
         except BROKEN as problem:
-            at_once = min(self.options.at_once, len(inputs))
+            at_once = min(self.options.at_once, end - start)
             raise self.broken(problem, self.at.step + 1, at_once, whole) from problem
         self.at = replace(self.at, step=self.at.step + 1, rate=rate, gradients={})
         self.pending.append((self.at.step, whole, loss))

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from netspec.data import Dataset, fit, split
+from netspec.data import Dataset, every, fit, split
 from netspec.data.fitting import fit_targets
 from netspec.diagnostics import SpecError
 from netspec.ir.shape import Dim, Shape, Symbol
+from netspec.train.evaluate import Prepared
 
 T, S = Symbol("T"), Symbol("S")
 
@@ -142,3 +143,26 @@ def test_targets_become_what_the_output_wants() -> None:
 def test_targets_that_do_not_fit_are_refused(targets: np.ndarray, wanted: Shape, message: str) -> None:
     with pytest.raises(SpecError, match=f"N404: .*{message}"):
         fit_targets(targets, wanted)
+
+
+def test_several_inputs_and_lengths_are_taken_together() -> None:
+    words = np.array([[5, 4, 0], [3, 0, 0], [6, 7, 8]])
+    data = Dataset((words, words + 10), words, lengths={"T": np.array([2, 1, 3])})
+    some = data.take(np.array([2, 0]))
+    assert len(data) == 3 and len(some) == 2
+    first, second = every(some.inputs)
+    assert first.tolist() == [[6, 7, 8], [5, 4, 0]] and np.array_equal(second, first + 10)
+    assert some.lengths["T"].tolist() == [3, 2]
+    kept, held = split(data, 0.4, seed=1)
+    assert len(kept) == 2 and [len(every(part.inputs)) for part in (kept, held)] == [2, 2]
+    assert sorted([*kept.lengths["T"], *held.lengths["T"]]) == [1, 2, 3]
+
+
+def test_a_batch_of_several_inputs_is_a_tuple() -> None:
+    images = np.arange(24.0, dtype=np.float32).reshape(2, 2, 2, 3)
+    words = np.array([[1, 2], [3, 4]])
+    inputs, targets = Prepared.of(Dataset((images, words), words)).batch(np.array([1]))
+    assert isinstance(inputs, tuple)
+    assert inputs[0].shape == (1, 3, 2, 2) and inputs[0][0, 2, 0, 0] == images[1, 0, 0, 2]
+    assert inputs[1].tolist() == [[3, 4]]
+    assert np.array_equal(targets, [[3, 4]])
