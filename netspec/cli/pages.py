@@ -102,7 +102,7 @@ def _page(layer: type[Operation]) -> Page:
 
 def _argument(each: Argument) -> ArgumentPage:
     has_value = not each.required and each.default is not None and not isinstance(each.default, bool)
-    default = each.kind.write(each.default) if has_value else None
+    default = each.kind.write(each.default) or None if has_value else None
     return ArgumentPage(each.name, each.usage, each.meaning, each.kind.phrase, each.required, default)
 
 

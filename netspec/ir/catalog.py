@@ -56,6 +56,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.recurrent": "rnn lstm gru last first",
         "netspec.layers.attention": "attention",
         "netspec.layers.join": "add mul mean concat",
+        "netspec.layers.lengths": "lengths",
     },
     "data": {
         "netspec.settings.data": "mnist digits csv npz idx images series",

@@ -157,6 +157,8 @@ class Operation(Definition):
     """It starts a network instead of reading a layer."""
     may_be_dropped: ClassVar[bool] = False
     """Taking it away leaves a network that makes sense: messages may propose it."""
+    needs_ends: ClassVar[bool] = True
+    """Where it reads sequences whole (`along_time`), it has to know where they end."""
     names_itself: ClassVar[bool] = False
     """A word right after its own is the name of its result: `input words T of 8000`."""
 
@@ -204,6 +206,10 @@ class Operation(Definition):
     def along_time(self) -> AlongTime:
         """What a step of the result depends on where the input is a sequence, at prediction."""
         return "each"
+
+    def measured(self) -> int:
+        """Which of its inputs is the sequence whose steps the option `lengths` counts, where it has that option."""
+        return 0
 
     def padding(self, inputs: Shapes) -> tuple[Dim, Dim, Dim, Dim] | None:
         """Rows and columns added at top, bottom, left and right; None where the layer does not pad."""

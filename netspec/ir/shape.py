@@ -94,7 +94,7 @@ class Shape:
 
     def __str__(self) -> str:
         text = "x".join(map(grouped, self.dims))
-        return text if self.of is None else f"{text} of {self.of}"
+        return text if self.of is None else f"{text} of {self.of}".lstrip()
 
 
 def described_kind(kind: str) -> str:

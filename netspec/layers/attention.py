@@ -10,6 +10,7 @@ from netspec.ir.shape import Dim, Shape, described_kind
 from netspec.ir.values import Reference, Whole
 from netspec.layers.adapters import to_sequence
 from netspec.layers.division import indivisible
+from netspec.layers.lengths import LENGTHS, MEANING, NUMBERED, check_lengths
 
 
 @word("attention")
@@ -17,7 +18,8 @@ class Attention(Operation):
     """Multi-head attention (Vaswani et al. 2017): a head gives softmax(Q K' / sqrt(key)) V.
 
     Queries come from the input, keys and values from the input too, or from the sequence named by `over`.  `causal`
-    hides from step t all steps after t.  The heads' results, side by side, go through a last dense layer, `out`.
+    hides from step t all steps after t, `lengths` the steps that only fill up.  The heads' results, side by side, go
+    through a last dense layer, `out`.
     Weights and biases start as those of `dense`.
     """
 
@@ -34,6 +36,7 @@ class Attention(Operation):
     )
     causal: bool = flag("causal", "a step sees none after it", default=False)
     bias: bool = flag("nobias", "leave the four biases out", default=True)
+    lengths: str | None = option(LENGTHS, f"{MEANING}; of the sequence that keys come from", default=None)
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
     formula: ClassVar[str] = "output = T x features; parameters = four dense layers: query, key, value, out"
@@ -43,6 +46,12 @@ class Attention(Operation):
         Example("5x4", "attention 3 heads=2 key=3 value=1", "5x3"),
         Example("5x4", "attention 6 heads=3 over memory", "5x6", (("memory", "3x2"),)),
         Example("4x4", "attention 4 over memory causal", "4x4", (("memory", "6x3"),)),
+        Example("5x4", "attention 6 heads=2 lengths=counts", "5x6", NUMBERED),
+        Example("5x4", "attention 4 heads=2 causal nobias lengths=counts", "5x4", NUMBERED),
+        Example("5x4", "attention 4 over memory lengths=counts", "5x4", (("memory", "6x3"), *NUMBERED)),
+        Example(
+            "5x4", "attention 2 over memory causal lengths=counts", "5x2", (("memory", "4x3"), *NUMBERED)
+        ),
     )
 
     @property
@@ -54,20 +63,29 @@ class Attention(Operation):
     def along_time(self) -> AlongTime:
         return "past" if self.causal else "whole"
 
+    def measured(self) -> int:
+        return 0 if self.over is None else 1
+
+    def memory(self, inputs: Shapes) -> Shape:
+        """The sequence that keys and values come from."""
+        return inputs[self.measured()]
+
     def result(self, inputs: Shapes) -> Shape:
-        if len(inputs) > 1 and inputs[1].kind != "sequence":
+        memory = self.memory(inputs)
+        if memory.kind != "sequence":
             raise Problem(
                 "N202",
-                f"`over` reads {described_kind('sequence')}, not {inputs[1].described}",
+                f"`over` reads {described_kind('sequence')}, not {memory.described}",
                 argument="over",
-                label=f"gives {inputs[1].described}",
+                label=f"gives {memory.described}",
             )
+        check_lengths(self, self.lengths, inputs)
         if (self.key is None or self.value is None) and self.features % self.heads:
             raise indivisible(self.features, self.heads, "features", "heads", "features", "heads=")
         return Shape((inputs[0].dims[0], self.features))
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        given, memory = inputs[0].features, inputs[-1].features
+        given, memory = inputs[0].features, self.memory(inputs).features
         key, value = (size * self.heads for size in self.sizes)
         parts = (
             ("query", key, given),
@@ -84,8 +102,8 @@ class Attention(Operation):
 
     def multiply_adds(self, inputs: Shapes) -> Dim:
         """The four projections, and both products in every head."""
-        steps, others = inputs[0].dims[0], inputs[-1].dims[0]
-        given, memory = inputs[0].features, inputs[-1].features
+        steps, others = inputs[0].dims[0], self.memory(inputs).dims[0]
+        given, memory = inputs[0].features, self.memory(inputs).features
         key, value = (size * self.heads for size in self.sizes)
         projections = steps * (given * key + value * self.features) + others * memory * (key + value)
         return projections + steps * others * (key + value)

@@ -13,6 +13,7 @@ from netspec.ir.symbolic import largest
 from netspec.ir.values import Whole
 from netspec.layers.adapters import to_sequence
 from netspec.layers.division import indivisible
+from netspec.layers.lengths import LENGTHS, MEANING, NUMBERED, check_lengths
 
 
 @word("conv1d")
@@ -20,7 +21,8 @@ class Conv1d(Operation):
     """Slides kernels over the steps of a sequence; each sees all features of its group and makes one of the result.
 
     `same` pads so that there are ceil(steps / stride) results, the odd step after.  `causal` pads before the first
-    step only, so that result t sees nothing after step t * stride.
+    step only, so that result t sees nothing after step t * stride. With `lengths` there are zeros beyond the end of
+    each example, and `same` pads each by its own length.
     Weights and bias start evenly spread over +-1/sqrt(inputs of one kernel), as in PyTorch's `nn.Conv1d`.
     """
 
@@ -31,6 +33,7 @@ class Conv1d(Operation):
     groups: int = option(Whole(1), "groups of features that do not see one another", default=1)
     pad: str | tuple[int, int] = option(Ends(), "steps of zeros around the sequence", default="same")
     bias: bool = flag("nobias", "leave the bias out", default=True)
+    lengths: str | None = option(LENGTHS, MEANING, default=None)
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
     formula: ClassVar[str] = (
@@ -44,6 +47,12 @@ class Conv1d(Operation):
         Example("9x2", "conv1d 3 2 stride2 dilation2 causal", "5x3"),
         Example("9x2", "conv1d 3 3 dilation2 valid", "5x3"),
         Example("7x2", "conv1d 2 4 stride3 pad=0,2", "2x2"),
+        Example("9x3", "conv1d 4 3 lengths=counts", "9x4", NUMBERED),
+        Example("9x2", "conv1d 3 4 stride3 lengths=counts", "3x3", NUMBERED),
+        Example("9x2", "conv1d 3 2 stride4 lengths=counts", "3x3", NUMBERED),
+        Example("9x2", "conv1d 3 3 dilation2 valid lengths=counts", "5x3", NUMBERED),
+        Example("9x2", "conv1d 3 3 causal stride2 lengths=counts", "5x3", NUMBERED),
+        Example("7x4", "conv1d 2 4 stride3 pad=0,2 groups=2 lengths=counts", "2x2", NUMBERED),
     )
 
     @property
@@ -69,7 +78,8 @@ class Conv1d(Operation):
         return "past" if self.pad == "causal" and self.stride == 1 else "whole"
 
     def result(self, inputs: Shapes) -> Shape:
-        (sequence,) = inputs
+        sequence = inputs[0]
+        check_lengths(self, self.lengths, inputs)
         features = sequence.features
         for number, what, party in ((features, "input features", ""), (self.features, "kernels", "features")):
             if number % self.groups:

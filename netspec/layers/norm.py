@@ -9,6 +9,7 @@ from netspec.ir.layer import AlongTime, Constant, Example, Operation, Param, Sha
 from netspec.ir.shape import Shape
 from netspec.ir.values import Real, Whole
 from netspec.layers.division import indivisible
+from netspec.layers.lengths import LENGTHS, MEANING, NUMBERED, check_lengths
 
 
 def _scale_and_shift(shape: tuple[int, ...]) -> tuple[Param, ...]:
@@ -20,19 +21,27 @@ class Batchnorm(Operation):
     """Gives each channel mean 0 and variance 1 over the batch, then a learned scale and shift (Ioffe, Szegedy 2015).
 
     While training, mean and (biased) variance are the batch's own, over all pixels and steps; running means of them
-    (of the unbiased variance, as in PyTorch) take over at prediction.
+    (of the unbiased variance, as in PyTorch) take over at prediction.  With `lengths`, over the steps that are there;
+    the others become 0.
     """
 
     eps: float = option(Real(0, open_low=True), "added to the variance", default=1e-5)
     momentum: float = option(Real(0, 1), "share of a batch in the running means", default=0.1)
     affine: bool = flag("noaffine", "leave scale and shift out", default=True)
+    lengths: str | None = option(LENGTHS, MEANING, default=None)
 
     formula: ClassVar[str] = "y = weight * (x - mean) / sqrt(variance + eps) + bias, a channel at a time"
     examples: ClassVar[tuple[Example, ...]] = (
         Example("4x3x2", "batchnorm", "4x3x2"),
         Example("6", "batchnorm eps=0.001 momentum=0.2", "6"),
         Example("5x3", "batchnorm noaffine", "5x3"),
+        Example("5x3", "batchnorm lengths=counts", "5x3", NUMBERED),
+        Example("5x2x3x2", "batchnorm momentum=0.3 noaffine lengths=counts", "5x2x3x2", NUMBERED),
     )
+
+    def result(self, inputs: Shapes) -> Shape:
+        check_lengths(self, self.lengths, inputs)
+        return inputs[0]
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         channels = (inputs[0].features,)

@@ -10,6 +10,7 @@ from netspec.ir.shape import Shape
 from netspec.ir.sizes import Padding, Pair, Sides
 from netspec.ir.values import Choice
 from netspec.layers.adapters import to_image
+from netspec.layers.lengths import LENGTHS, MEANING, NUMBERED, check_lengths
 from netspec.layers.window import Pads, Window
 
 MAX_OR_AVG = Choice(("max", "avg"))
@@ -76,9 +77,13 @@ class Pool(Operation):
 
 @word("global")
 class Global(Operation):
-    """The largest or the mean of all pixels, a number a channel; of a sequence, over its steps."""
+    """The largest or the mean of all pixels, a number a channel; of a sequence, over its steps.
+
+    With `lengths`, over the steps that are there.
+    """
 
     kind: str = argument(MAX_OR_AVG, "what is kept", default="avg")
+    lengths: str | None = option(LENGTHS, MEANING, default=None)
 
     takes: ClassVar[tuple[str, ...]] = ("image", "sequence")
     formula: ClassVar[str] = "output = channels"
@@ -86,6 +91,8 @@ class Global(Operation):
         Example("5x4x3", "global avg", "3"),
         Example("5x4x3", "global max", "3"),
         Example("5x4", "global", "4"),
+        Example("5x4", "global lengths=counts", "4", NUMBERED),
+        Example("5x4", "global max lengths=counts", "4", NUMBERED),
     )
 
     def along_time(self) -> AlongTime:
@@ -95,6 +102,7 @@ class Global(Operation):
         return None
 
     def result(self, inputs: Shapes) -> Shape:
+        check_lengths(self, self.lengths, inputs)
         return Shape(inputs[0].dims[-1:])
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:

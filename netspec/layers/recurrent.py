@@ -10,6 +10,7 @@ from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Probl
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.values import Choice, Reference, Whole
 from netspec.layers.adapters import to_sequence
+from netspec.layers.lengths import LENGTHS, MEANING, NUMBERED, check_lengths
 
 
 @shared
@@ -32,6 +33,7 @@ class Recurrent(Operation):
         "each direction",
         default=None,
     )
+    lengths: str | None = option(LENGTHS, MEANING, default=None)
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
     gates: ClassVar[int] = 1
@@ -64,6 +66,7 @@ class Recurrent(Operation):
         return {"state": self.state}
 
     def result(self, inputs: Shapes) -> Shape:
+        check_lengths(self, self.lengths, inputs)
         features = self.units * self.directions
         if self.init is not None and inputs[1] != self.state:
             parts = [str(self.units), *(["2 directions"] * (self.directions - 1))]
@@ -117,6 +120,16 @@ def _examples(name: str, memories: int = 1) -> tuple[Example, ...]:
         Example("5x3", f"{name} 2 bidirectional last init=start", "4", (("start", f"{4 * memories}"),)),
         Example("5x3", f"{name} 4 state as memory; {name} 4 last init=memory", "4"),
         Example("5x3", f"{both} state as memory; {both} init=memory", "5x4"),
+        Example("5x3", f"{name} 4 lengths=counts", "5x4", NUMBERED),
+        Example("5x3", f"{name} 3 reverse last lengths=counts", "3", NUMBERED),
+        Example("5x3", f"{name} 2 bidirectional last lengths=counts", "4", NUMBERED),
+        Example("5x3", f"{name} 4 lengths=counts state as memory; {name} 4 init=memory", "5x4", NUMBERED),
+        Example(
+            "5x3",
+            f"{both} last init=start lengths=counts",
+            "4",
+            (("start", f"{4 * memories}"), *NUMBERED),
+        ),
     )
 
 
@@ -125,7 +138,8 @@ class Rnn(Recurrent):
     """The simple recurrent network: h_t = tanh(W x_t + b + U h_(t-1) + c), the state at first 0.
 
     `last` is the state after the last step read: with `reverse` that of the sequence's first step, with
-    `bidirectional` those of both readings side by side.
+    `bidirectional` those of both readings side by side.  With `lengths` an example ends with its own last step, where
+    a reverse reading begins; what stands beyond is 0.
     """
 
     examples: ClassVar[tuple[Example, ...]] = _examples("rnn")
@@ -137,7 +151,8 @@ class Lstm(Recurrent):
 
     i, f, o = sigmoid(W x_t + b + U h + c), g = tanh(...), cell_t = f * cell + i * g, h_t = o * tanh(cell_t).
     `last` is the state after the last step read: with `reverse` that of the sequence's first step, with
-    `bidirectional` those of both readings side by side.
+    `bidirectional` those of both readings side by side.  With `lengths` an example ends with its own last step, where
+    a reverse reading begins; what stands beyond is 0.
     """
 
     gates: ClassVar[int] = 4
@@ -152,7 +167,8 @@ class Gru(Recurrent):
     r, z = sigmoid(W x_t + b + U h + c), n = tanh(W x_t + b + r * (U h + c)), h_t = (1 - z) * n + z * h.
     With `reset=before`, as in the paper, n = tanh(W x_t + b + U (r * h) + c).
     `last` is the state after the last step read: with `reverse` that of the sequence's first step, with
-    `bidirectional` those of both readings side by side.
+    `bidirectional` those of both readings side by side.  With `lengths` an example ends with its own last step, where
+    a reverse reading begins; what stands beyond is 0.
     """
 
     reset: str = option(
@@ -166,6 +182,8 @@ class Gru(Recurrent):
         Example("5x3", "gru 4 reset=before", "5x4"),
         Example("5x3", "gru 2 bidirectional reset=before", "5x4"),
         Example("5x3", "gru 3 reset=before state as memory; gru 3 reset=before init=memory", "5x3"),
+        Example("5x3", "gru 3 reset=before reverse last lengths=counts", "3", NUMBERED),
+        Example("5x3", "gru 2 bidirectional reset=before lengths=counts", "5x4", NUMBERED),
     )
 
     def uncounted(self, inputs: Shapes, convention: str) -> int:
@@ -191,13 +209,24 @@ class OneStep(Operation):
 
 @word("last")
 class Last(OneStep):
-    """The last step of a sequence."""
+    """The last step of a sequence; with `lengths` that of each example."""
 
-    examples: ClassVar[tuple[Example, ...]] = (Example("5x3", "last", "3"),)
+    lengths: str | None = option(LENGTHS, MEANING, default=None)
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("5x3", "last", "3"),
+        Example("5x3", "last lengths=counts", "3", NUMBERED),
+        Example("5x2x3x4", "last lengths=counts", "2x3x4", NUMBERED),
+    )
+
+    def result(self, inputs: Shapes) -> Shape:
+        check_lengths(self, self.lengths, inputs)
+        return super().result(inputs)
 
 
 @word("first")
 class First(OneStep):
     """The first step of a sequence."""
 
+    needs_ends: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = (Example("5x3", "first", "3"),)

@@ -195,7 +195,7 @@ def layer_cases(example: Example, *, starts: bool = False) -> Iterator[Case]:
     alone = _net(example_text(example, starts))
     yield Case(title, alone, stated=example.output)
     given, made = alone.inputs[-1].shape, alone.outputs[-1].shape
-    before = "" if starts else _BEFORE.get(given.kind, "").format(given.dims[-1])
+    before = "" if starts else _BEFORE.get(given.kind, "").format(*given.dims[-1:])
     before, after = before and f"{before} as before", _AFTER.get(made.kind, "")
     yield Case(f"{title}, between layers", _net(example_text(example, starts, before, after)))
     if given.kind in _ANY_SIZE and not starts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
+from netspec.backends.numpy.lengths import ends_of, there
 from netspec.backends.numpy.output import softmax
 from netspec.layers.attention import Attention
 
@@ -15,7 +16,7 @@ class AttentionKernel(Kernel[Attention]):
 
     def prepare(self) -> None:
         site, heads = self.site, self.operation.heads
-        steps, others = (shape.known[0] for shape in (site.inputs[0], site.inputs[-1]))
+        steps, others = (shape.known[0] for shape in (site.inputs[0], self.operation.memory(site.inputs)))
         self.probabilities = site.empty(site.batch, heads, steps, others)
         self.hidden = np.triu(np.ones((steps, others), bool), 1)
         """What is later than the step that looks."""
@@ -47,18 +48,23 @@ class AttentionKernel(Kernel[Attention]):
         n, count, steps, size = heads.shape
         return heads.swapaxes(1, 2).reshape(n, steps, count * size)
 
-    def forward(self, x: Array, memory: Array | None = None, *, training: bool) -> Array:
-        self.x, self.memory = x, x if memory is None else memory
-        self.query = self.split(self.project(x, "query")) * self.scale
+    def forward(self, *inputs: Array, training: bool) -> Array:
+        self.x, self.memory = inputs[0], inputs[self.operation.measured()]
+        self.query = self.split(self.project(self.x, "query")) * self.scale
         self.key, self.value = (self.split(self.project(self.memory, name)) for name in ("key", "value"))
         scores = self.query @ self.key.swapaxes(2, 3)
         if self.operation.causal:
             scores[..., self.hidden] = -np.inf
+        self.dlengths = []
+        if self.operation.lengths is not None:
+            ends = ends_of(inputs[-1], scores.shape[-1])
+            scores = np.where(there(ends, scores.shape[-1])[:, None, None], scores, -np.inf)
+            self.dlengths = [np.zeros(inputs[-1].shape, scores.dtype)]
         softmax(scores, 3, self.probabilities)
         self.mixed = self.merged(self.probabilities @ self.value)
         return self.project(self.mixed, "out")
 
-    def backward(self, dy: Array) -> Array | tuple[Array, Array]:
+    def backward(self, dy: Array) -> Array | tuple[Array, ...]:
         dmixed = self.split(self.project_back(dy, self.mixed, "out"))
         dvalue = self.probabilities.swapaxes(2, 3) @ dmixed
         dscores = dmixed @ self.value.swapaxes(2, 3)
@@ -69,4 +75,5 @@ class AttentionKernel(Kernel[Attention]):
         dx = self.project_back(self.merged(dquery), self.x, "query")
         dmemory = self.project_back(self.merged(dkey), self.memory, "key")
         dmemory += self.project_back(self.merged(dvalue), self.memory, "value")
-        return dx + dmemory if self.operation.over is None else (dx, dmemory)
+        found = (dx + dmemory,) if self.operation.over is None else (dx, dmemory)
+        return (*found, *self.dlengths)

@@ -6,18 +6,28 @@ import numpy as np
 
 from netspec.backends.numpy.conv import Correlation
 from netspec.backends.numpy.kernel import Array, Kernel, rule
+from netspec.backends.numpy.lengths import ends_of, masked, there
 from netspec.ir.shape import Shape
 from netspec.layers.conv1d import Conv1d
 
 
 @rule(Conv1d)
 class Conv1dKernel(Kernel[Conv1d]):
-    """y = W * x + b; arrays are (N, T, F) outside and (N, F, 1, T) inside."""
+    """y = W * x + b; arrays are (N, T, F) outside and (N, F, 1, T) inside.
+
+    Examples with lengths of their own are laid out with their own padding, so that the correlation pads nothing.
+    """
 
     def prepare(self) -> None:
         site, operation = self.site, self.operation
-        (n, steps, features), (_, results, kernels) = site.input_shape(), site.output_shape()
+        (n, self.steps, features), (_, results, kernels) = site.input_shape(), site.output_shape()
         before, after = Shape(operation.ends(site.inputs[0])).known
+        steps = self.steps
+        if operation.lengths is not None:
+            # room for the longest example behind the most zeros, and for all windows
+            room = steps + max(before, operation.reach - 1)
+            steps = max(room, (results - 1) * operation.stride + operation.reach)
+            before, after = 0, 0
         window = (1, operation.kernel), (1, operation.stride), (1, operation.dilation)
         self.y = site.empty(n, kernels, 1, results)
         self.dy = site.empty(*self.y.shape)
@@ -29,18 +39,33 @@ class Conv1dKernel(Kernel[Conv1d]):
             operation.groups,
             site.dtype,
         )
+        self.laid_out = site.zeros(n, steps, features)
+        self.rows = np.arange(n)[:, None]
 
-    def forward(self, x: Array, training: bool) -> Array:
-        self.correlation.load(x.swapaxes(1, 2)[:, :, None])
+    def forward(self, x: Array, *lengths: Array, training: bool) -> Array:
+        self.dlengths = [np.zeros(each.shape, x.dtype) for each in lengths]
+        self.correlation.load((self.lay_out(x, lengths[0]) if lengths else x).swapaxes(1, 2)[:, :, None])
         self.correlation.forward(self.site.parameters["weight"], self.y)
         if self.operation.bias:
             self.y += self.site.parameters["bias"][:, None, None]
         return self.y[:, :, 0].swapaxes(1, 2)
 
-    def backward(self, dy: Array) -> Array:
+    def lay_out(self, x: Array, lengths: Array) -> Array:
+        """Each example behind its own padding, zeros after its end."""
+        ends = ends_of(lengths, self.steps)
+        before = [self.operation.ends(Shape((int(end), x.shape[2])))[0] for end in ends]
+        self.places = np.array(before)[:, None] + np.arange(self.steps)
+        self.mask = there(ends, self.steps)
+        self.laid_out.fill(0)
+        self.laid_out[self.rows, self.places] = masked(x, self.mask)
+        return self.laid_out
+
+    def backward(self, dy: Array) -> Array | tuple[Array, ...]:
         self.dy[:, :, 0] = dy.swapaxes(1, 2)
         self.correlation.to_weight(self.dy, self.site.gradients["weight"])
         if self.operation.bias:
             np.sum(dy, axis=(0, 1), out=self.site.gradients["bias"])
-        dx = self.correlation.to_image(self.dy, self.site.parameters["weight"])
-        return dx[:, :, 0].swapaxes(1, 2)
+        dx = self.correlation.to_image(self.dy, self.site.parameters["weight"])[:, :, 0].swapaxes(1, 2)
+        if not self.dlengths:
+            return dx
+        return (masked(dx[self.rows, self.places], self.mask), *self.dlengths)

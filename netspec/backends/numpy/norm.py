@@ -6,10 +6,12 @@ dx = (dx' - mean(dx') - x' * mean(dx' * x')) / deviation.
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
+from netspec.backends.numpy.lengths import ends_of, masked, there
 from netspec.layers.norm import Batchnorm, Groupnorm, Layernorm, Lrn, Rmsnorm
 
 
@@ -33,7 +35,11 @@ class Normalising(Kernel[Batchnorm | Layernorm]):
         self.y += self.site.parameters["bias"].reshape(self.broadcast)
         return self.y
 
-    def backward(self, dy: Array) -> Array:
+    def average(self, array: Array) -> Array:
+        """The mean of each group."""
+        return np.asarray(array.mean(axis=self.axes, keepdims=True))
+
+    def backward(self, dy: Array) -> Any:
         if self.operation.affine:
             np.multiply(dy, self.normal, out=self.product)
             np.sum(self.product, axis=self.others, out=self.site.gradients["weight"])
@@ -44,18 +50,18 @@ class Normalising(Kernel[Batchnorm | Layernorm]):
     def through(self, dy: Array) -> Array:
         """The gradient of the input, from that of the normalised numbers."""
         np.multiply(dy, self.normal, out=self.product)
-        inner = np.mean(self.product, axis=self.axes, keepdims=True)
-        np.subtract(dy, np.mean(dy, axis=self.axes, keepdims=True), out=self.dx)
+        inner = self.average(self.product)
+        np.subtract(dy, self.average(dy), out=self.dx)
         self.dx -= np.multiply(self.normal, inner, out=self.product)
         self.dx /= self.deviation
         return self.dx
 
     def normalise(self, x: Array) -> tuple[Array, Array]:
         """Fill `normal` and keep the deviation; the mean and the biased variance."""
-        mean = x.mean(axis=self.axes, keepdims=True)
+        mean = self.average(x)
         np.subtract(x, mean, out=self.normal)
         np.square(self.normal, out=self.product)
-        variance = np.mean(self.product, axis=self.axes, keepdims=True)
+        variance = self.average(self.product)
         self.deviation = np.sqrt(variance + self.operation.eps)
         self.normal /= self.deviation
         return mean, variance
@@ -63,7 +69,7 @@ class Normalising(Kernel[Batchnorm | Layernorm]):
 
 @rule(Batchnorm)
 class BatchnormKernel(Normalising):
-    """A group is a channel over the whole batch."""
+    """A group is a channel over the whole batch, of examples with lengths over the steps that are there."""
 
     operation: Batchnorm
 
@@ -71,10 +77,16 @@ class BatchnormKernel(Normalising):
         super().prepare()
         self.axes = self.others
         self.count = prod(self.shape) // self.shape[self.channel]
+        self.mask: Array | None = None
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, *lengths: Array, training: bool) -> Array:
         state, momentum = self.site.parameters, self.operation.momentum
         self.is_training = training
+        self.dlengths = [np.zeros(each.shape, x.dtype) for each in lengths]
+        if lengths:
+            ends = ends_of(lengths[0], x.shape[1])
+            self.mask = there(ends, x.shape[1])
+            self.count = int(ends.sum()) * (prod(self.shape[2:]) // self.shape[self.channel])
         if training:
             mean, variance = self.normalise(x)
             unbiased = variance.ravel() * (self.count / max(self.count - 1, 1))
@@ -84,7 +96,20 @@ class BatchnormKernel(Normalising):
             self.deviation = np.sqrt(state["running_var"] + self.operation.eps).reshape(self.broadcast)
             np.subtract(x, state["running_mean"].reshape(self.broadcast), out=self.normal)
             self.normal /= self.deviation
-        return self.scaled()
+        return self.kept(self.scaled())
+
+    def kept(self, array: Array) -> Array:
+        """The steps that are there, the others 0."""
+        return array if self.mask is None else masked(array, self.mask)
+
+    def average(self, array: Array) -> Array:
+        if self.mask is None:
+            return super().average(array)
+        return np.asarray(self.kept(array).sum(axis=self.axes, keepdims=True) / self.count)
+
+    def backward(self, dy: Array) -> Any:
+        dx = super().backward(self.kept(dy))
+        return (self.kept(dx), *self.dlengths) if self.dlengths else dx
 
     def through(self, dy: Array) -> Array:
         if self.is_training:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
+from netspec.backends.numpy.lengths import ends_of, there
 from netspec.backends.numpy.windows import windows
 from netspec.layers.pool import Global, Pool
 
@@ -72,25 +73,33 @@ class PoolKernel(Kernel[Pool]):
 
 @rule(Global)
 class GlobalKernel(Kernel[Global]):
-    """Over the pixels of an image, or over the steps of a sequence."""
+    """Over the pixels of an image, or over the steps of a sequence, those that are there."""
 
     def prepare(self) -> None:
         self.axis = (2, 3) if len(self.site.inputs[0].dims) == 3 else (1,)
         self.dx = self.site.empty(*self.site.input_shape())
-        self.count = int(np.prod([self.dx.shape[axis] for axis in self.axis]))
+        self.count: Array | int = int(np.prod([self.dx.shape[axis] for axis in self.axis]))
+        self.mask: Array | bool = True
 
-    def forward(self, x: Array, training: bool) -> Array:
-        if self.operation.kind == "avg":
-            return np.asarray(x.mean(axis=self.axis))
-        self.x = x
-        self.y: Array = x.max(axis=self.axis, keepdims=True)
-        return self.y.reshape(self.site.output_shape())
+    def forward(self, x: Array, *lengths: Array, training: bool) -> Array:
+        self.dlengths = [np.zeros(each.shape, x.dtype) for each in lengths]
+        if lengths:
+            ends = ends_of(lengths[0], x.shape[1])
+            self.mask, self.count = there(ends, x.shape[1])[..., None], ends[:, None, None].astype(x.dtype)
+        if self.operation.kind == "max":
+            self.x = np.where(self.mask, x, -np.inf) if lengths else x
+            self.y: Array = self.x.max(axis=self.axis, keepdims=True)
+            return self.y.reshape(self.site.output_shape())
+        if lengths:
+            x = np.where(self.mask, x, 0)
+            return np.asarray((x.sum(axis=1, keepdims=True) / self.count)[:, 0])
+        return np.asarray(x.mean(axis=self.axis))
 
-    def backward(self, dy: Array) -> Array:
+    def backward(self, dy: Array) -> Array | tuple[Array, ...]:
         dy = np.expand_dims(dy, self.axis)
         if self.operation.kind == "avg":
-            np.divide(dy, self.count, out=self.dx)
+            self.dx[...] = self.mask * (dy / self.count)
         else:  # shared by equal maxima, as torch.amax does
             largest = self.x == self.y
             self.dx[...] = largest * (dy / largest.sum(axis=self.axis, keepdims=True))
-        return self.dx
+        return (self.dx, *self.dlengths) if self.dlengths else self.dx

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, Site, rule
+from netspec.backends.numpy.lengths import ends_of, masked, there, turned
 from netspec.backends.numpy.output import sigmoid
 from netspec.layers.recurrent import First, Gru, Last, Lstm, OneStep, Recurrent, Rnn
 
@@ -79,16 +80,19 @@ class Direction:
             total[self.state_bias_inside] = self.bias[self.state_bias_inside]
         return total
 
-    def backward(self, dstates: Array, dfinal: list[Array]) -> Array:
+    def backward(self, dstates: Array, dfinal: list[Array], ends: Array | None = None) -> Array:
         """The gradient of x, given that of the states after each step; fills the parameters' gradients.
 
         `dfinal` holds the gradients of the memories after the last step, or nothing; those before the first are left
-        in `dmemories`.
+        in `dmemories`.  The last step of an example is that before its number in `ends`, where these are given.
         """
-        for number, gradient in enumerate(self.dmemories):
-            gradient[...] = dfinal[number] if dfinal else 0
+        for gradient in self.dmemories:
+            gradient.fill(0)
         self.derive()
         for t in reversed(range(self.steps)):
+            which = ends == t + 1 if ends is not None else slice(None) if t == self.steps - 1 else slice(0)
+            for gradient, final in zip(self.dmemories, dfinal, strict=False):
+                gradient[which] += final[which]
             self.dh += dstates[t]
             self.step_back(t, self.dh)
             self.dh += self.through_product(t)
@@ -265,8 +269,8 @@ class ResetFirstDirection(Direction):
         found: Array = self.dprojected[t, :, self.outer] @ self.state_weight[self.outer]
         return found
 
-    def backward(self, dstates: Array, dfinal: list[Array]) -> Array:
-        dx = super().backward(dstates, dfinal)
+    def backward(self, dstates: Array, dfinal: list[Array], ends: Array | None = None) -> Array:
+        dx = super().backward(dstates, dfinal, ends)
         dcandidate = _rows(self.dprojected)[:, self.inner]
         np.matmul(dcandidate.T, _rows(self.kept), out=self.gradients[1][self.inner])
         return dx
@@ -289,40 +293,59 @@ class RecurrentKernel(Kernel[Recurrent]):
         suffixes = ("", "_reverse")[: self.operation.directions]
         self.directions = [cell(self.site, suffix) for suffix in suffixes]
         # the second direction reads the other way round, whichever that is
-        self.orders = [slice(None, None, -1 if self.operation.reverse != bool(i) else 1) for i in range(2)]
-        n, steps, features = self.site.input_shape()
+        self.backwards = [self.operation.reverse, not self.operation.reverse]
+        n, self.steps, features = self.site.input_shape()
+        self.rows = np.arange(n)
         self.units = self.operation.units
         self.y = self.site.empty(*self.site.output_shape())
-        self.dstates = self.site.zeros(steps, n, self.units)
-        self.dx = self.site.empty(n, steps, features)
+        self.dstates = self.site.zeros(self.steps, n, self.units)
+        self.dx = self.site.empty(n, self.steps, features)
         self.state, self.dstart = (self.site.empty(n, *self.operation.state.known) for _ in range(2))
+        self.dlengths = [self.site.zeros(*self.site.input_shape(-1))] * (self.operation.lengths is not None)
+        self.ends: Array | None = None
+        """The number of steps of each example, where they have lengths of their own."""
 
-    def forward(self, x: Array, start: Array | None = None, *, training: bool) -> tuple[Array, Array]:
-        for index, (direction, order) in enumerate(zip(self.directions, self.orders, strict=False)):
+    def ordered(self, x: Array, index: int) -> Array:
+        """A sequence (N, T, ...) in the order in which a direction reads, or such a one put back."""
+        if not self.backwards[index]:
+            return x
+        return x[:, ::-1] if self.ends is None else turned(x, self.ends)
+
+    def forward(self, x: Array, *others: Array, training: bool) -> tuple[Array, Array]:
+        start = others[0] if self.operation.init is not None else None
+        self.ends = ends_of(others[-1], self.steps) if self.dlengths else None
+        last = self.steps if self.ends is None else self.ends
+        for index, direction in enumerate(self.directions):
             given = [] if start is None else self.memories(start, index)
-            states = direction.forward(x.swapaxes(0, 1)[order], given)
-            self.columns(self.y, index)[...] = (
-                states[-1] if self.operation.last else states[order].swapaxes(0, 1)
-            )
-            for place, memory in zip(self.memories(self.state, index), direction.memories, strict=True):
-                place[...] = memory[-1]
+            states = direction.forward(self.ordered(x, index).swapaxes(0, 1), given)
+            memories = [memory[last, self.rows] for memory in direction.memories]
+            for place, memory in zip(self.memories(self.state, index), memories, strict=True):
+                place[...] = memory
+            columns = self.columns(self.y, index)
+            columns[...] = memories[0] if self.operation.last else self.ordered(states.swapaxes(0, 1), index)
+        if self.ends is not None and not self.operation.last:
+            self.y[...] = masked(self.y, there(self.ends, self.steps))
         return self.y, self.state
 
-    def backward(self, dy: Array | None, dstate: Array | None) -> Array | tuple[Array, Array]:
+    def backward(self, dy: Array | None, dstate: Array | None) -> Array | tuple[Array, ...]:
         self.dx.fill(0)
-        for index, (direction, order) in enumerate(zip(self.directions, self.orders, strict=False)):
-            if dy is None:
-                self.dstates.fill(0)
-            elif self.operation.last:
-                self.dstates[-1] = self.columns(dy, index)  # the other steps stay 0
-            else:
-                self.dstates[...] = self.columns(dy, index).swapaxes(0, 1)[order]
+        if dy is not None and self.ends is not None and not self.operation.last:
+            dy = masked(dy, there(self.ends, self.steps))
+        for index, direction in enumerate(self.directions):
+            self.dstates.fill(0)
+            if dy is not None and self.operation.last:
+                last = self.steps if self.ends is None else self.ends
+                self.dstates[last - 1, self.rows] = self.columns(dy, index)
+            elif dy is not None:
+                self.dstates[...] = self.ordered(self.columns(dy, index), index).swapaxes(0, 1)
             dfinal = [] if dstate is None else self.memories(dstate, index)
-            self.dx += direction.backward(self.dstates, dfinal)[order].swapaxes(0, 1)
+            dx = direction.backward(self.dstates, dfinal, self.ends)
+            self.dx += self.ordered(dx.swapaxes(0, 1), index)
             places = self.memories(self.dstart, index)
             for place, gradient in zip(places, direction.dmemories, strict=True):
                 place[...] = gradient
-        return self.dx if self.operation.init is None else (self.dx, self.dstart)
+        dstart = [self.dstart] * (self.operation.init is not None)
+        return (self.dx, *dstart, *self.dlengths) if dstart or self.dlengths else self.dx
 
     def memories(self, state: Array, index: int) -> list[Array]:
         """The parts of a whole state (N, memories * directions * units) that belong to one direction."""
@@ -337,15 +360,21 @@ class RecurrentKernel(Kernel[Recurrent]):
 
 @rule(Last, First)
 class OneStepKernel(Kernel[OneStep]):
-    """x[:, -1] or x[:, 0]."""
+    """x[:, -1], or that of each example's own last step, or x[:, 0]."""
 
     def prepare(self) -> None:
-        self.index = -1 if isinstance(self.operation, Last) else 0
-        self.dx = self.site.zeros(*self.site.input_shape())
+        shape = self.site.input_shape()
+        self.rows, self.steps = np.arange(shape[0]), shape[1]
+        self.index: Array | int = self.steps - 1 if isinstance(self.operation, Last) else 0
+        self.dx = self.site.empty(*shape)
 
-    def forward(self, x: Array, training: bool) -> Array:
-        return x[:, self.index]
+    def forward(self, x: Array, *lengths: Array, training: bool) -> Array:
+        if lengths:
+            self.index = ends_of(lengths[0], self.steps) - 1
+        self.dlengths = [np.zeros(each.shape, x.dtype) for each in lengths]
+        return np.asarray(x[self.rows, self.index])
 
-    def backward(self, dy: Array) -> Array:
-        self.dx[:, self.index] = dy
-        return self.dx
+    def backward(self, dy: Array) -> Array | tuple[Array, ...]:
+        self.dx.fill(0)
+        self.dx[self.rows, self.index] = dy
+        return (self.dx, *self.dlengths) if self.dlengths else self.dx

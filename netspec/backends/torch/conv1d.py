@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
 from netspec.backends.torch.conv import SAME_PADDING
+from netspec.backends.torch.lengths import ENDS, MASKED, OWN_PADDING, THERE
 from netspec.ir.symbolic import Expression
 from netspec.layers.conv1d import Conv1d
 
 
 @rule(Conv1d)
 def conv1d(site: Site[Conv1d]) -> Code:
-    """`nn.Conv1d`, the padding its own where it is equal at both ends."""
+    """`nn.Conv1d`, the padding its own where it is equal at both ends.
+
+    Where examples have different lengths, zeros take the place of what stands beyond their ends; where the padding
+    depends on the length as well, it is that of each.
+    """
     operation = site.operation
     before, after = operation.ends(site.inputs[0])
+    sequence = "{x}"
+    support: tuple[str, ...] = ()
+    if operation.lengths is not None:
+        sequence, support = "masked({x}, {x1})", (ENDS, THERE, MASKED)
+    if operation.lengths is not None and operation.pad == "same" and operation.stride > 1:
+        sequence = f"own_padding({{x}}, {{x1}}, {operation.reach}, {operation.stride})"
+        before, after, support = 0, 0, (ENDS, OWN_PADDING)
     module = construct(
         "nn.Conv1d",
         site.channels,
@@ -23,11 +35,11 @@ def conv1d(site: Site[Conv1d]) -> Code:
         **unless(1, dilation=operation.dilation, groups=operation.groups),
         **unless(True, bias=operation.bias),
     )
-    sequence = "{x}.transpose(1, 2)"
+    sequence += ".transpose(1, 2)"
     if isinstance(before, Expression) or isinstance(after, Expression):
         reach, stride = (operation.reach,), (operation.stride,)
         sequence = f"F.pad({sequence}, same_padding({sequence}, {reach}, {stride}))"
-        return call(f"{{module}}({sequence}).transpose(1, 2)", module, support=(SAME_PADDING,))
+        return call(f"{{module}}({sequence}).transpose(1, 2)", module, support=(*support, SAME_PADDING))
     if before != after:
         sequence = f"F.pad({sequence}, ({before}, {after}))"
-    return call(f"{{module}}({sequence}).transpose(1, 2)", module)
+    return call(f"{{module}}({sequence}).transpose(1, 2)", module, support=support)

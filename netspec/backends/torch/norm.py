@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
+from netspec.backends.torch.lengths import ENDS, THERE
 from netspec.layers.norm import Batchnorm, Groupnorm, Layernorm, Lrn, Rmsnorm
+
+RAGGED_BATCHNORM: Final = '''\
+class Ragged{name}(nn.{steps}):
+    """Batch normalisation of sequences (N, T, ...) over the steps that are there; the others become 0."""
+
+    def forward(self, x, lengths):
+        inside = there(x, lengths)
+        normal = super().forward(x[inside])
+        y = normal.new_zeros(x.shape)
+        y[inside] = normal
+        return y'''
 
 
 @rule(Batchnorm)
 def batchnorm(site: Site[Batchnorm]) -> Code:
     """`nn.BatchNorm1d`, `2d` or `3d`, the channels moved to axis 1, where PyTorch wants them."""
-    operation = site.operation
+    operation, ragged = site.operation, site.operation.lengths is not None
+    name = f"BatchNorm{max(site.rank - 1, 1)}d"
     module = construct(
-        f"nn.BatchNorm{max(site.rank - 1, 1)}d",
+        f"Ragged{name}" if ragged else f"nn.{name}",
         site.channels,
         **unless(1e-5, eps=operation.eps),
         **unless(0.1, momentum=operation.momentum),
         **unless(True, affine=operation.affine),
     )
+    if ragged:
+        own = RAGGED_BATCHNORM.format(name=name, steps=f"BatchNorm{max(site.rank - 2, 1)}d")
+        return call("{module}({x}, {x1})", module, support=(ENDS, THERE, own))
     if site.rank in (1, 3):
         return call("{module}({x})", module, follows=True, overwritable=True)
     return call("{module}({x}.transpose(1, 2)).transpose(1, 2)", module)

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from netspec.backends.torch.code import Code, Site, call, rule, square, unless
 from netspec.backends.torch.conv import padded
+from netspec.backends.torch.lengths import ENDS, MASKED, THERE
 from netspec.ir.layer import Problem
 from netspec.ir.shape import Shape
 from netspec.ir.symbolic import Expression
@@ -82,5 +83,9 @@ def _sides(site: Site[Pool]) -> Pads:
 @rule(Global)
 def global_(site: Site[Global]) -> Code:
     """Over height and width, or over the steps."""
+    if site.operation.lengths is not None:
+        largest = "masked({x}, {x1}, -torch.inf).amax(1)"
+        mean = "masked({x}, {x1}).sum(1) / ends({x}, {x1})"
+        return call(largest if site.operation.kind == "max" else mean, support=(ENDS, THERE, MASKED))
     function = "amax" if site.operation.kind == "max" else "mean"
     return call(f"{{x}}.{function}({'(2, 3)' if site.rank == 3 else 1})")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
+from netspec.backends.torch.lengths import AT_END, ENDS, MASKED, PACKED, THERE, TURNED
 from netspec.layers.recurrent import First, Gru, Last, Lstm, Recurrent, Rnn
 
 RESET_FIRST: Final = '''\
@@ -47,24 +48,45 @@ class ResetFirstGru(nn.Module):
             steps.append(h)
         return torch.stack(steps, dim=1), h'''
 
+RAGGED_RESET_FIRST: Final = '''\
+class RaggedResetFirstGru(ResetFirstGru):
+    """The same of sequences of different lengths, each read up to its own end; what stands beyond is 0."""
+
+    def forward(self, x, lengths, state=None):
+        if state is None:
+            state = x.new_zeros(len(self.suffixes), len(x), self.units)
+        outputs, finals = [], []
+        for suffix, h in zip(self.suffixes, state):
+            output, _ = self.read(turned(x, lengths) if suffix else x, h, suffix)
+            outputs.append(turned(output, lengths) if suffix else output)
+            finals.append(at_end(output, lengths))
+        return masked(torch.cat(outputs, dim=2), lengths), torch.stack(finals)'''
+
 
 @rule(Rnn, Lstm, Gru)
 def recurrent(site: Site[Recurrent]) -> Code:
     """`nn.RNN`, `nn.LSTM` or `nn.GRU`; `reverse` turns the sequence round before and after.
 
-    The states `h` and `c` of both directions are (directions, N, units).
+    The states `h` and `c` of both directions are (directions, N, units).  Sequences of different lengths are packed.
     """
     operation, wants_state = site.operation, "state" in site.extras
     resets_first = isinstance(operation, Gru) and operation.reset == "before"
+    ragged = operation.lengths is not None
+    own = "RaggedResetFirstGru" if ragged else "ResetFirstGru"
     module = construct(
-        "ResetFirstGru" if resets_first else f"nn.{operation.word.upper()}",
+        own if resets_first else f"nn.{operation.word.upper()}",
         site.channels,
         operation.units,
         **({} if resets_first else {"batch_first": True}),
         **unless(False, bidirectional=operation.bidirectional),
     )
-    given = "{x}.flip(1)" if operation.reverse else "{x}"
-    lines = []
+    lengths = "{x2}" if operation.init is not None else "{x1}"
+    turn = "turned({0}, " + lengths + ")" if ragged else "{0}.flip(1)"
+    given = turn.replace("{0}", "{x}") if operation.reverse else "{x}"
+    packs = ragged and not resets_first
+    lines = ["steps = {x}.shape[1]"] * (packs and not operation.last)
+    if ragged:
+        given = f"packed({given}, {lengths})" if packs else f"{given}, {lengths}"
     if operation.init is not None:
         lines.append(_start(operation))
         given += ", (h, c)" if operation.memories > 1 else ", h"
@@ -75,12 +97,23 @@ def recurrent(site: Site[Recurrent]) -> Code:
     lines.append(f"{'_' if operation.last else '{y}'}, {state} = {{module}}({given})")
     if operation.last:
         lines.append(f"{{y}} = {_side_by_side(final)}")
-    elif operation.reverse:
-        lines.append("{y} = {y}.flip(1)")
+    else:
+        unpack = "nn.utils.rnn.pad_packed_sequence({y}, batch_first=True, total_length=steps)"
+        lines += [f"{{y}}, _ = {unpack}"] * packs
+        lines += ["{y} = " + turn.replace("{0}", "{y}")] * operation.reverse
     if wants_state:
         cells = [each.replace("h", "c") for each in final] * (operation.memories - 1)
         lines.append(f"{{state}} = {_side_by_side([*final, *cells])}")
-    return Code(tuple(lines), module, support=(RESET_FIRST,) if resets_first else ())
+    return Code(tuple(lines), module, support=_support(operation, resets_first))
+
+
+def _support(operation: Recurrent, resets_first: bool) -> tuple[str, ...]:
+    """What the lines and the module need."""
+    if operation.lengths is None:
+        return (RESET_FIRST,) * resets_first
+    if resets_first:
+        return ENDS, THERE, MASKED, TURNED, AT_END, RESET_FIRST, RAGGED_RESET_FIRST
+    return (ENDS, PACKED, *[TURNED] * operation.reverse)
 
 
 def _start(operation: Recurrent) -> str:
@@ -99,6 +132,8 @@ def _side_by_side(vectors: Sequence[str]) -> str:
 @rule(Last)
 def last(site: Site[Last]) -> Code:
     """The step at the end."""
+    if site.operation.lengths is not None:
+        return call("at_end({x}, {x1})", support=(ENDS, AT_END))
     return call("{x}[:, -1]")
 
 
