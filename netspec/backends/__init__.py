@@ -40,11 +40,14 @@ NEEDS: Final = {"torch": "torch"}
 class Piece(NamedTuple):
     """Where some examples stand in the batch of a step: from `start` on, of `whole` examples in all.
 
+    `places` says of how many places the whole batch's loss is the mean, for each trained output, where the targets
+    leave some out (`LEFT_OUT`); empty where it is that of as many in each example.
     `augment mixup` mixes neighbours, so that a piece then starts at an even number, and ends at one or with the batch.
     """
 
     start: int
     whole: int
+    places: tuple[int, ...] = ()
 
 
 class Lost(SpecError):
@@ -116,7 +119,8 @@ class Program(Protocol):
         """One step of the optimiser on a prepared batch; the loss before it, which a device may still be computing.
 
         The loss is the sum of those of all trained outputs, each times its weight, with the penalty.
-        Of a piece, the loss is its share in that of the whole batch: the sum of its examples' losses over `whole`.
+        Of a piece, the loss is its share in that of the whole batch: the sum of its examples' losses over `whole`, or
+        that of its places over their number in the batch.
         Where the settings `augment` the examples, that happens here, and nowhere else.
         """
 

@@ -89,7 +89,7 @@ class Augmentation(Generic[T]):
         """
         shapes = [tuple(each.shape) for each in inputs]
         count = shapes[0][0]
-        start, whole = piece or Piece(0, count)
+        start, whole, _ = piece or Piece(0, count)
         stop = start + count
         if self.augment.mixup and (start % 2 or (stop % 2 and stop != whole)):
             raise ValueError(

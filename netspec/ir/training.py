@@ -21,6 +21,9 @@ from netspec.source import Span
 NAMED: Final = ("data", "loss", "optimizer", "schedule", "metric")
 """Settings whose first word is looked up in a catalog of its own: `optimizer adam 0.003`."""
 
+LEFT_OUT: Final = -1
+"""In the place of a class: losses and metrics leave the place out, which fills an example up to the longest."""
+
 OUTPUT: Final = Word("the name of an output")
 
 

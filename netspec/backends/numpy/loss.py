@@ -8,14 +8,17 @@ import numpy as np
 
 from netspec.backends.numpy.kernel import Array, rule
 from netspec.backends.numpy.output import sigmoid, softmax
-from netspec.ir.training import Loss
+from netspec.ir.training import LEFT_OUT, Loss
 from netspec.settings.loss import L1, Bce, Crossentropy, Hinge, Huber, Kl, Mae, Mse
 
 L = TypeVar("L", bound=Loss)
 
 
 class LossRule(Generic[L]):
-    """A loss: the mean over a batch, and its gradient with respect to the network's (raw) output."""
+    """A loss: the mean over a batch, and its gradient with respect to the network's (raw) output.
+
+    Places with the class `LEFT_OUT` are no part of it; the mean over none is 0.
+    """
 
     def __init__(self, loss: L) -> None:
         self.loss = loss
@@ -54,20 +57,22 @@ class CrossentropyRule(LossRule[Crossentropy]):
         if target.dtype.kind == "f":
             return self._of_probabilities(output, target, axis)
         probabilities = softmax(output, axis, np.empty_like(output))
-        chosen = np.expand_dims(target, axis)
+        inside = np.expand_dims(target != LEFT_OUT, axis)
+        chosen, places = np.expand_dims(target, axis) * inside, max(int(inside.sum()), 1)
         logs = log_softmax(output, axis)
         weights = np.ones(output.shape[axis]) if numbers is None else np.array(numbers)
-        own = ((1 - smoothing) * weights[chosen]).astype(output.dtype, copy=False)
-        value = -float((own * np.take_along_axis(logs, chosen, axis)).sum()) / target.size
+        own = ((1 - smoothing) * weights[chosen] * inside).astype(output.dtype, copy=False)
+        value = -float((own * np.take_along_axis(logs, chosen, axis)).sum()) / places
         gradient = probabilities
         if smoothing:
-            share = along(weights * (smoothing / len(weights)), axis, output.ndim).astype(output.dtype)
-            value -= float((share * logs).sum()) / target.size
-            gradient = probabilities * (own + share.sum()) - share
-        elif numbers is not None:
+            share = along(weights * (smoothing / len(weights)), axis, output.ndim) * inside
+            share = share.astype(output.dtype)
+            value -= float((share * logs).sum()) / places
+            gradient = probabilities * (own + share.sum(axis=axis, keepdims=True)) - share
+        elif numbers is not None or not inside.all():
             gradient = probabilities * own
         np.put_along_axis(gradient, chosen, np.take_along_axis(gradient, chosen, axis) - own, axis)
-        gradient /= target.size
+        gradient /= places
         return value, gradient
 
     def _of_probabilities(self, output: Array, target: Array, axis: int) -> tuple[float, Array]:
@@ -152,13 +157,15 @@ class HingeRule(LossRule[Hinge]):
         axis = class_axis(output)
         if output.shape[axis] == 1:
             return self.answers(output, target)
-        chosen = np.expand_dims(target, axis)
-        lost = self.loss.margin - np.take_along_axis(output, chosen, axis) + output
+        inside = np.expand_dims(target != LEFT_OUT, axis)
+        chosen = np.expand_dims(target, axis) * inside
+        entries = max(int(inside.sum()), 1) * output.shape[axis]
+        lost = (self.loss.margin - np.take_along_axis(output, chosen, axis) + output) * inside
         np.put_along_axis(lost, chosen, 0, axis)
         over = (lost > 0).astype(output.dtype)
-        value = float(lost[lost > 0].sum()) / output.size
+        value = float(lost[lost > 0].sum()) / entries
         np.put_along_axis(over, chosen, -over.sum(axis=axis, keepdims=True), axis)
-        return value, over / output.size
+        return value, over / entries
 
     def answers(self, output: Array, target: Array) -> tuple[float, Array]:
         """max(0, margin - t x) with t = 2 y - 1."""

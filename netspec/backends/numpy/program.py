@@ -32,7 +32,7 @@ from netspec.backends.numpy.average import Averaged
 from netspec.backends.numpy.kernel import Array, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
-from netspec.backends.parts import Parts
+from netspec.backends.parts import Parts, Shares
 from netspec.backends.room import free_memory
 from netspec.diagnostics import error
 from netspec.init import generator
@@ -122,15 +122,19 @@ class NumpyProgram:
             for layer, array in zip(self.net.inputs, as_tuple(inputs), strict=True)
         )
 
-    def _loss(self, inputs: Arrays, targets: Arrays) -> tuple[float, Plan, list[Array]]:
-        """The sum of the losses by weight, and its gradients for what is trained."""
+    def _loss(
+        self, inputs: Arrays, targets: Arrays, shares: tuple[float, ...] = ()
+    ) -> tuple[float, Plan, list[Array]]:
+        """The sum of the losses by weight and share, and its gradients for what is trained."""
         prepared = self._in(inputs)
         plan = self.plan(prepared, *self.trained)
         total, gradients = 0.0, []
         found = self._each(as_tuple(plan.forward(prepared, training=True)), targets)
-        for aim, (loss, gradient) in zip(self.aims, found, strict=True):
-            total += aim.loss.weight * loss
-            gradients.append(gradient if aim.loss.weight == 1 else aim.loss.weight * gradient)
+        counts = shares or (1.0,) * len(self.aims)
+        for aim, (loss, gradient), share in zip(self.aims, found, counts, strict=True):
+            factor = aim.loss.weight * share
+            total += factor * loss
+            gradients.append(gradient if factor == 1 else factor * gradient)
         return total, plan, gradients
 
     def _each(self, raw: Iterable[Array], targets: Arrays) -> Iterator[tuple[float, Array]]:
@@ -153,7 +157,7 @@ class NumpyProgram:
 
     def train_step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None) -> float:
         """See `Program.train_step`; it is always the whole batch, as this backend works in one process."""
-        assert piece is None or piece == (0, len(as_tuple(targets)[0])), piece
+        assert piece is None or piece[:2] == (0, len(as_tuple(targets)[0])), piece
         self.steps += 1
         batch: tuple[Arrays, Arrays] = (inputs, targets)
         if self.augmentation:
@@ -176,13 +180,14 @@ class NumpyProgram:
     def _add_up(self, inputs: Arrays, targets: Arrays, piece: Piece | None) -> float:
         """Fill the gradients, a part of the batch at a time, and give the loss: of a piece, its share in the whole."""
         gathered, total, count = None, 0.0, len(as_tuple(targets)[0])
+        shares = Shares(for_each(self.aims, targets), piece)
         for part in self.parts.of(count):
-            cut, share = itemgetter(part), (part.stop - part.start) / (piece.whole if piece else count)
-            loss, plan, given = self._loss(on_each(cut, inputs), on_each(cut, targets))
+            cut = itemgetter(part)
+            loss, plan, given = self._loss(on_each(cut, inputs), on_each(cut, targets), shares.of(part))
             if part.start:
                 gathered = self.store.gradients + (0 if gathered is None else gathered)
-            plan.backward(*(given if share == 1 else [gradient * share for gradient in given]))
-            total += loss * share
+            plan.backward(*given)
+            total += loss
         if gathered is not None:
             self.store.gradients += gathered
         return total

@@ -1,17 +1,39 @@
-"""Losses; those that take in the output's function work on logits.  PyTorch wants classes in axis 1."""
+"""Losses; those that take in the output's function work on logits.  PyTorch wants classes in axis 1.
+
+Places with the class `LEFT_OUT` are no part of a loss, which is asked for only where there are others.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from netspec.backends.torch.code import rule
+from netspec.ir.training import LEFT_OUT, Aim
 from netspec.settings.loss import L1, Bce, Crossentropy, Hinge, Huber, Kl, Mae, Mse
 
 
 def class_axis(output: Tensor) -> int:
     """The axis of classes: that of channels, the last one but of images."""
     return output.ndim - 3 if output.ndim > 3 else output.ndim - 1
+
+
+def added_up(
+    aims: Sequence[Aim], shares: Sequence[float], losses: Sequence[Tensor], outputs: Sequence[Tensor]
+) -> Tensor:
+    """The sum of losses by their weights and shares, all 1 where there are none.
+
+    A loss without a share is that of no place at all, and left out; 0, of the outputs, where all of them are.
+    """
+    counts = shares or [1.0] * len(aims)
+    factors = [aim.loss.weight * share for aim, share in zip(aims, counts, strict=True)]
+    terms = [
+        loss if factor == 1 else factor * loss for factor, loss in zip(factors, losses, strict=True) if factor
+    ]
+    first, *others = terms or [output.sum() * 0 for output in outputs]
+    return sum(others, first)
 
 
 @rule(Crossentropy)
@@ -24,10 +46,16 @@ def crossentropy(loss: Crossentropy, output: Tensor, target: Tensor) -> Tensor:
     classes = output.movedim(axis, 1)
     target = target.movedim(axis, 1) if target.is_floating_point() else target
     if loss.numbers is None:
-        return F.cross_entropy(classes, target, label_smoothing=loss.smoothing)
-    weights = output.new_tensor(loss.numbers)
-    losses = F.cross_entropy(classes, target, weights, reduction="none", label_smoothing=loss.smoothing)
-    return losses.mean()
+        return F.cross_entropy(classes, target, ignore_index=LEFT_OUT, label_smoothing=loss.smoothing)
+    losses = F.cross_entropy(
+        classes,
+        target,
+        output.new_tensor(loss.numbers),
+        ignore_index=LEFT_OUT,
+        reduction="none",
+        label_smoothing=loss.smoothing,
+    )
+    return losses.mean() if target.is_floating_point() else losses.sum() / (target != LEFT_OUT).sum()
 
 
 @rule(Kl)
@@ -69,5 +97,6 @@ def hinge(loss: Hinge, output: Tensor, target: Tensor) -> Tensor:
     axis = class_axis(output)
     if output.shape[axis] == 1:
         return F.relu(loss.margin - (2 * target.to(output.dtype) - 1) * output).mean()
-    scores = output.movedim(axis, -1).flatten(0, -2)
-    return F.multi_margin_loss(scores, target.flatten(), margin=loss.margin)
+    scores, inside = output.movedim(axis, -1).flatten(0, -2), target.flatten() != LEFT_OUT
+    losses = F.multi_margin_loss(scores, target.flatten() * inside, margin=loss.margin, reduction="none")
+    return (losses * inside).sum() / inside.sum()

@@ -20,13 +20,14 @@ from netspec.backends import (
     channels_last,
     check_memory,
     check_values,
+    for_each,
     inside,
     on_each,
     under,
 )
 from netspec.backends.augmentation import augmentation_of
 from netspec.backends.manner import PLAIN, Manner
-from netspec.backends.parts import Parts
+from netspec.backends.parts import Parts, Shares
 from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.build import build, output_functions
 from netspec.backends.torch.code import rules
@@ -34,12 +35,13 @@ from netspec.backends.torch.compiled import Compiled
 from netspec.backends.torch.device import circumstances, find_device, free_memory
 from netspec.backends.torch.gradients import Gradients
 from netspec.backends.torch.group import connected, current
+from netspec.backends.torch.loss import added_up
 from netspec.backends.torch.optimizer import memory_of, set_memory
 from netspec.backends.torch.precision import Precision
 from netspec.backends.torch.random import draws_of, set_draws, without_ranks
 from netspec.backends.torch.shard import adapt, check_shard, divide, divided_as, shard, whole
 from netspec.backends.torch.source import attributes, module_source
-from netspec.backends.torch.together import Together
+from netspec.backends.torch.together import Targets, Together
 from netspec.diagnostics import error
 from netspec.ir.net import Net
 from netspec.ir.training import Training
@@ -153,7 +155,7 @@ class TorchProgram:
             for layer, array in zip(self.net.inputs, given, strict=True)
         )
 
-    def _targets(self, arrays: Arrays) -> Tensor | tuple[Tensor, ...]:
+    def _targets(self, arrays: Arrays) -> Targets:
         """Prepared targets on the device, one or a tuple as they are given."""
         found = []
         for array in as_tuple(arrays):
@@ -181,20 +183,18 @@ class TorchProgram:
         """The outputs as the spec writes them."""
         return as_given([channels_last(self._array(output)) for output in outputs])
 
-    def _mean_loss(self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> Tensor:
-        """The sum of the losses by weight, in training mode."""
+    def _mean_loss(
+        self, inputs: Sequence[Tensor], targets: Targets, shares: tuple[float, ...] = ()
+    ) -> Tensor:
+        """The sum of the losses by weight and share, in training mode."""
         if not self.module.training:  # asking every submodule at every step costs more than a small layer
             self.module.train()
         with self.precision.cast():
-            losses = self._each(_tensors((self.compiled or self._raw)(*inputs)), targets)
-            weights = [aim.loss.weight for aim in self.aims]
-            first, *others = [
-                each if weight == 1 else weight * each for weight, each in zip(weights, losses, strict=True)
-            ]
-            return sum(others, first)
+            raw = _tensors((self.compiled or self._raw)(*inputs))
+            return added_up(self.aims, shares, self._each(raw, targets), raw)
 
     def _add_up(
-        self, inputs: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...], piece: Piece | None
+        self, inputs: Sequence[Tensor], targets: Targets, piece: Piece | None, shares: Shares
     ) -> Tensor:
         """Gather the gradients, a part of the batch at a time, and give the loss: of a piece, its share in the whole.
 
@@ -206,13 +206,12 @@ class TorchProgram:
         if self._together is not None:
             parts = self._together.cuts(self.parts, count, whole)
         for part in parts:
-            share = (part.stop - part.start) / whole
             cut = tuple(target[part] for target in targets) if isinstance(targets, tuple) else targets[part]
             batch = [tensor[part] for tensor in inputs], cut
             if self._together is None:
-                loss = value = self._mean_loss(*batch) * share
+                loss = value = self._mean_loss(*batch, shares.of(part))
             else:
-                loss, value = self._together(*batch, share, exchange=part is parts[-1])
+                loss, value = self._together(*batch, shares.of(part), exchange=part is parts[-1])
             if loss.requires_grad:
                 self.precision.backward(loss, list(self._optimized.values()) if self._borrowed else None)
             total += value.detach()
@@ -220,7 +219,7 @@ class TorchProgram:
             self._together.agree(count / whole)
         return total
 
-    def _each(self, raw: Sequence[Tensor], targets: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
+    def _each(self, raw: Sequence[Tensor], targets: Targets) -> list[Tensor]:
         """The loss of each trained output, which reads it before its function where it takes that in."""
         by_name = dict(zip((layer.name for layer in self.net.outputs), raw, strict=True))
         tensors = targets if isinstance(targets, tuple) else (targets,) * len(self.aims)
@@ -265,7 +264,7 @@ class TorchProgram:
         if self.augmentation and _count(targets):
             batch = self.augmentation.batch(*batch, self.steps, piece)
         lent = [(state, state.clone()) for state in self._lent_states()] if self._borrowed else []
-        loss = self._add_up(*batch, piece)
+        loss = self._add_up(*batch, piece, Shares(for_each(self.aims, targets), piece))
         for state, value in lent:
             state.copy_(value)
         penalty = self.gradients.penalty()

@@ -2,7 +2,7 @@
 
 PyTorch's DistributedDataParallel adds up the gradients while they are computed; where parameters are divided among the
 processes (`shard`), its FSDP2 does.  Both take the mean over the processes, so that a share's loss is made larger by
-their number and smaller by its part of the batch, even where the shares differ in size.
+their number, and smaller by what it counts in the batch, even where the shares differ in size.
 """
 
 from __future__ import annotations
@@ -26,23 +26,24 @@ from netspec.diagnostics import error
 Targets: TypeAlias = Tensor | tuple[Tensor, ...]
 """The targets of all trained outputs, or of each."""
 
+Loss: TypeAlias = Callable[[Sequence[Tensor], Targets, tuple[float, ...]], Tensor]
+"""The sum of the losses of some examples, each by its share in that of the batch."""
+
 
 class _Objective(nn.Module):
     """The objective of a share as the result of a module: where it is called, DDP begins to listen for gradients."""
 
-    def __init__(
-        self,
-        module: nn.Module,
-        loss: Callable[[Sequence[Tensor], Targets], Tensor],
-        group: Group,
-    ) -> None:
+    def __init__(self, module: nn.Module, loss: Loss, group: Group) -> None:
         super().__init__()
         self.module, self.loss, self.size = module, loss, group.size
 
-    def forward(self, inputs: Sequence[Tensor], targets: Targets, part: float) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, inputs: Sequence[Tensor], targets: Targets, shares: tuple[float, ...]
+    ) -> tuple[Tensor, Tensor]:
         """What to take the gradient of, and what this share adds to the loss of the batch that it is a part of."""
         # each parameter has a gradient of 0 where there is no example: the others wait for one
-        loss = self.loss(inputs, targets) * part if part else sum(_zeros(self.module), torch.zeros(()))
+        some = len(inputs[0]) > 0
+        loss = self.loss(inputs, targets, shares) if some else sum(_zeros(self.module), torch.zeros(()))
         return loss * self.size, loss.detach()
 
 
@@ -53,14 +54,14 @@ def _zeros(module: nn.Module) -> Iterable[Tensor]:
 class Together:
     """A module whose processes learn as one.
 
-    `loss` gives the mean loss of some examples; `states` are running means, which every process takes of its own
-    examples; of some parameters there may be no gradient if `apart`.
+    `loss` gives the losses of some examples, by their shares in those of the batch; `states` are running means, which
+    every process takes of its own examples; of some parameters there may be no gradient if `apart`.
     """
 
     def __init__(
         self,
         module: nn.Module,
-        loss: Callable[[Sequence[Tensor], Targets], Tensor],
+        loss: Loss,
         group: Group,
         states: Sequence[Tensor],
         *,
@@ -91,12 +92,12 @@ class Together:
         return [slice(*edges[part : part + 2]) for part in range(number)]
 
     def __call__(
-        self, inputs: Sequence[Tensor], targets: Targets, part: float, *, exchange: bool
+        self, inputs: Sequence[Tensor], targets: Targets, shares: tuple[float, ...], *, exchange: bool
     ) -> tuple[Tensor, Tensor]:
         """See `_Objective.forward`; the processes exchange their gradients, or go on adding up their own."""
         adds_up = isinstance(self.objective, DistributedDataParallel) and not exchange
         with cast(DistributedDataParallel, self.objective).no_sync() if adds_up else nullcontext():
-            found: tuple[Tensor, Tensor] = self.objective(inputs, targets, part)
+            found: tuple[Tensor, Tensor] = self.objective(inputs, targets, shares)
         return found
 
     def agree(self, part: float) -> None:
