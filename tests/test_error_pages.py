@@ -16,6 +16,7 @@ COMMANDS = {
     "N001": f"{SPEC_ONLY} bytes that are not UTF-8",
     "N008": f"{SPEC_ONLY} a file that is not there",
     "N208": f"{SPEC_ONLY} a size given from outside",
+    "N409": f"{SPEC_ONLY} data whose examples differ in length",
     "N501": "the example would have a million characters",
     "N502": "the example would have 400,000 words",
     "N508": f"{SPEC_ONLY} files that import one another",

@@ -72,11 +72,14 @@ class Net:
 
     @cached_property
     def outputs(self) -> tuple[Layer, ...]:
-        """The layers whose result nothing else reads, and those named as outputs; the main one is the last."""
+        """The layers whose result nothing else reads, and those named as outputs; the main one is the last.
+
+        An input that nothing reads is none, unless there is nothing else.
+        """
         read = {name.partition(".")[0] for layer in self.layers for name in layer.inputs}
-        return tuple(
-            layer for layer in self.layers if layer.name not in read or layer.name in self.named_outputs
-        )
+        found = [layer for layer in self.layers if layer.name not in read or layer.name in self.named_outputs]
+        made = [layer for layer in found if layer.inputs or layer.name in self.named_outputs]
+        return tuple(made or found)
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
