@@ -7,9 +7,10 @@ backend; what it hands out are small arrays (noise apart) that a rule applies to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -32,40 +33,49 @@ class _Shaped(Protocol):
 
 
 T = TypeVar("T", bound=_Shaped)
+U = TypeVar("U", bound=_Shaped)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Draws:
+class Draws(Generic[T]):
     """What happens to each of n examples of one input; None where the setting does not ask for it."""
 
-    moves: Array | None = None
+    moves: T | None = None
     """(n, 2, 3): the pixel at (y, x), counted from the middle of the image, shows what lies moves @ (y, x, 1) away
     from it, in pixels down and to the right."""
-    elastic: Array | None = None
+    elastic: T | None = None
     """(n, 2, nodes down, nodes across): how much further away, at each node of a grid; see `spline`."""
-    noise: Array | None = None
+    noise: T | None = None
     """float32, of the input's own shape: what is added."""
-    corners: Array | None = None
+    corners: T | None = None
     """(n, 2): the first row and column of the square that is set to 0; they may lie outside."""
-    shares: Array | None = None
+    shares: T | None = None
     """(n,): how much of each example stays in its mixture with its neighbour."""
 
-    def part(self, start: int, stop: int) -> Draws:
-        """The draws of some of the examples."""
+    def each(self, change: Callable[[T], U]) -> Draws[U]:
+        """The same with every array changed."""
         arrays = (getattr(self, each.name) for each in fields(self))
-        return Draws(*(None if array is None else array[start:stop] for array in arrays))
+        return Draws(*(None if array is None else change(array) for array in arrays))
+
+    def part(self, start: int, stop: int) -> Draws[T]:
+        """The draws of some of the examples."""
+        cut: Callable[[Any], Any] = itemgetter(slice(start, stop))
+        return self.each(cut)
 
 
 class AugmentRule(Protocol[T]):
     """The rule of a backend for `Augment`, made with the setting; arrays are prepared, and are not written into."""
 
-    def changed(self, x: T, draws: Draws) -> T:
+    def own(self, draws: Draws[Array]) -> Draws[T]:
+        """What was drawn as arrays of the backend, of the same types; the other methods bring them to a batch."""
+
+    def changed(self, x: T, draws: Draws[T]) -> T:
         """A batch of one input as its draws have it."""
 
     def probabilities(self, targets: T, classes: int, axis: int, like: T) -> T:
         """Classes as probabilities 0 and 1 along a new axis, of the type of `like`; numbers with fractions stay."""
 
-    def mixed(self, x: T, shares: Array) -> T:
+    def mixed(self, x: T, shares: T) -> T:
         """Each example with its neighbour, 0 with 1, 2 with 3; a last one without a neighbour stays."""
 
 
@@ -87,7 +97,12 @@ class Augmentation(Generic[T]):
         `targets` are one for all outputs that are trained, or a tuple with one for each.
         Raises ValueError where the piece parts two neighbours that `mixup` mixes.
         """
-        shapes = [tuple(each.shape) for each in inputs]
+        return self.applied(inputs, targets, self.drawn([each.shape for each in inputs], step, piece))
+
+    def drawn(
+        self, shapes: Sequence[Sequence[int]], step: int, piece: Piece | None = None
+    ) -> tuple[Draws[T], ...]:
+        """The first half of `batch`, which reads no example: what happens to each input of these shapes."""
         count = shapes[0][0]
         start, whole, _ = piece or Piece(0, count)
         stop = start + count
@@ -96,7 +111,13 @@ class Augmentation(Generic[T]):
                 f"examples {start} to {stop - 1} of a batch of {whole} are no piece that `mixup` can work on: "
                 "it mixes 0 with 1, 2 with 3, and so on"
             )
-        drawn = [each.part(start, stop) for each in self.draw(step, whole, [shape[1:] for shape in shapes])]
+        drawn = self.draw(step, whole, [tuple(shape[1:]) for shape in shapes])
+        return tuple(self.rule.own(each.part(start, stop)) for each in drawn)
+
+    def applied(
+        self, inputs: tuple[T, ...], targets: T | tuple[T, ...], drawn: Sequence[Draws[T]]
+    ) -> tuple[tuple[T, ...], T | tuple[T, ...]]:
+        """The second half of `batch`, which draws nothing."""
         changed = tuple(map(self.rule.changed, inputs, drawn))
         shares = drawn[0].shares
         if shares is None:
@@ -106,7 +127,7 @@ class Augmentation(Generic[T]):
         pairs = zip(targets, self.aims, strict=True)
         return changed, tuple(self._mixed(target, aim, shares, changed[0]) for target, aim in pairs)
 
-    def _mixed(self, target: T, aim: Aim, shares: Array, like: T) -> T:
+    def _mixed(self, target: T, aim: Aim, shares: T, like: T) -> T:
         """The targets of an output, mixed as the examples are; classes become probabilities."""
         if aim.targets == "classes":
             shape = aim.output.shape
@@ -115,7 +136,7 @@ class Augmentation(Generic[T]):
             target = self.rule.probabilities(target, shape.features, axis, like)
         return self.rule.mixed(target, shares)
 
-    def draw(self, step: int, whole: int, shapes: list[tuple[int, ...]]) -> list[Draws]:
+    def draw(self, step: int, whole: int, shapes: list[tuple[int, ...]]) -> list[Draws[Array]]:
         """What happens to the `whole` examples of a step, for each input of these channels-first shapes.
 
         Integers are left as they are.
@@ -140,7 +161,7 @@ def augmentation_of(net: Net, training: Training, rules: Rules[Any]) -> Augmenta
 
 def _draws(
     augment: Augment, random: np.random.Generator, n: int, shape: tuple[int, ...], shares: Array | None
-) -> Draws:
+) -> Draws[Array]:
     moves = elastic = corners = None
     if len(shape) >= 3:
         size = shape[-2:]

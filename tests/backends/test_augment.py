@@ -48,7 +48,7 @@ def changed(line: str, x: Array, step: int = 1, piece: Piece | None = None, **op
     return found
 
 
-def drawn(line: str, n: int = 2000) -> Draws:
+def drawn(line: str, n: int = 2000) -> Draws[Array]:
     return augmentation(line).draw(1, n, [(2, 9, 12)])[0]
 
 

@@ -19,7 +19,11 @@ class AugmentRule:
     def __init__(self, augment: Augment) -> None:
         self.augment = augment
 
-    def changed(self, x: Array, draws: Draws) -> Array:
+    def own(self, draws: Draws[Array]) -> Draws[Array]:
+        """See `augmentation.AugmentRule.own`."""
+        return draws
+
+    def changed(self, x: Array, draws: Draws[Array]) -> Array:
         """See `augmentation.AugmentRule.changed`."""
         if draws.moves is not None:
             x = resampled(x, self.displacements(draws.moves, draws.elastic, x))

@@ -27,7 +27,11 @@ class AugmentRule:
         self.augment = augment
         self.bases: dict[tuple[object, ...], tuple[Tensor, ...]] = {}
 
-    def changed(self, x: Tensor, draws: Draws) -> Tensor:
+    def own(self, draws: Draws[Array]) -> Draws[Tensor]:
+        """See `augmentation.AugmentRule.own`."""
+        return draws.each(torch.from_numpy)
+
+    def changed(self, x: Tensor, draws: Draws[Tensor]) -> Tensor:
         """See `augmentation.AugmentRule.changed`."""
         if draws.moves is not None:
             x = resampled(x, self.displacements(draws.moves, draws.elastic, x))
@@ -43,7 +47,7 @@ class AugmentRule:
             return targets
         return F.one_hot(targets, classes).movedim(-1, axis).to(like.dtype)
 
-    def mixed(self, x: Tensor, shares: Array) -> Tensor:
+    def mixed(self, x: Tensor, shares: Tensor) -> Tensor:
         """See `augmentation.AugmentRule.mixed`."""
         even = len(x) // 2 * 2
         pairs = x[:even].reshape(-1, 2, *x.shape[1:]).flip(1).flatten(0, 1)
@@ -58,10 +62,10 @@ class AugmentRule:
         if key not in self.bases:
             places = [centred(side) for side in size]
             shares = [spline(side, self.augment.spacing) for side in size] if self.augment.elastic else []
-            self.bases[key] = tuple(like(array, x) for array in (*places, *shares))
+            self.bases[key] = tuple(like(torch.tensor(array), x) for array in (*places, *shares))
         return self.bases[key]
 
-    def displacements(self, moves: Array, elastic: Array | None, x: Tensor) -> Tensor:
+    def displacements(self, moves: Tensor, elastic: Tensor | None, x: Tensor) -> Tensor:
         """(n, 2, H, W): where each pixel looks for its value, down and to the right of itself."""
         rows, columns, *shares = self.base(x)
         down, right, constant = like(moves, x)[..., None, None].unbind(2)
@@ -71,9 +75,9 @@ class AugmentRule:
             found += vertical @ (like(elastic, x) @ horizontal.T)
         return found
 
-    def holes(self, corners: Array, x: Tensor) -> Tensor:
+    def holes(self, corners: Tensor, x: Tensor) -> Tensor:
         """Where the squares are, (n, 1, ..., H, W)."""
-        first = torch.from_numpy(corners).to(x.device)[:, :, None]
+        first = corners.to(x.device)[:, :, None]
         inside = []
         for axis, side in enumerate(x.shape[-2:]):
             places = torch.arange(side, device=x.device)
@@ -82,9 +86,9 @@ class AugmentRule:
         return found.reshape(len(x), *(1,) * (x.ndim - 3), *x.shape[-2:])
 
 
-def like(array: Array, x: Tensor) -> Tensor:
-    """An array on the device of a tensor and in its type."""
-    return torch.tensor(array).to(x.device, x.dtype)
+def like(tensor: Tensor, x: Tensor) -> Tensor:
+    """A tensor on the device of another one and in its type."""
+    return tensor.to(x.device, x.dtype)
 
 
 def resampled(x: Tensor, displacements: Tensor) -> Tensor:
