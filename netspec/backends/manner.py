@@ -14,11 +14,15 @@ from netspec.diagnostics import error
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """Beside the plain one: products in another precision, a compiled module, parameters divided among processes."""
+    """Beside the plain one: products in another precision, a compiled module, parameters divided among processes.
+
+    Where it is `graphed`, a device is handed a whole step at a time.
+    """
 
     precision: str = "fp32"
     compiled: bool = False
     sharded: bool = False
+    graphed: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """By name."""
@@ -35,6 +39,7 @@ MEANING: Final = {
     "precision": "multiply in the precision {precision}",
     "compiled": "compile the network",
     "sharded": "divide the parameters among processes",
+    "graphed": "make one graph of a step",
     "processes": "train in several processes",
 }
 """What a backend is asked for, in words."""

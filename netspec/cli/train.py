@@ -74,6 +74,7 @@ def machine(command: Command) -> Command:
     "--precision", type=click.Choice(PRECISIONS), default="fp32", help="That of products in float32; fp32."
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network before the first step.")
+@click.option("--graph", "graphed", is_flag=True, help="Hand a GPU each step as a whole (a CUDA graph).")
 @click.option("--devices", type=POSITIVE, metavar="N", help="Train in N processes, on a device each.")
 @click.option("--shard", "sharded", is_flag=True, help="Divide the parameters among the processes.")
 @click.option(
@@ -161,6 +162,7 @@ def _settled(
     dtype: str | None,
     precision: str,
     compiled: bool,
+    graphed: bool,
     save_every: int | None,
     out: Path,
     changes: tuple[str, ...],
@@ -186,7 +188,7 @@ def _settled(
         save_every,
         found.folders,
         log,
-        Manner(precision, compiled, sharded),
+        Manner(precision, compiled, sharded, graphed),
     )
     return found, setup
 

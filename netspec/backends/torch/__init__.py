@@ -12,7 +12,7 @@ from netspec.ir.net import Net
 
 __all__ = ["CAN", "check_devices", "compile", "join", "launch", "leave"]
 
-CAN: Final = frozenset({"precision", "compiled", "sharded", "processes"})
+CAN: Final = frozenset({"precision", "compiled", "sharded", "graphed", "processes"})
 """See `netspec.backends.manner`."""
 
 

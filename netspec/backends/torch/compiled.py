@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -14,6 +15,8 @@ from netspec.diagnostics import error
 
 KINDS: Final = 2
 """Sizes of batches for which PyTorch compiles: the first one it meets, and then any."""
+TF32: Final = "TensorFloat32 tensor cores for float32 matrix multiplication available but not enabled"
+"""What the compiler warns of: here, `--precision` says how products are computed."""
 
 
 class Compiled:
@@ -41,11 +44,15 @@ class Compiled:
     @contextmanager
     def timed(self, size: int) -> Iterator[None]:
         """While entered, a step with so many examples is done."""
+        if size in self.sizes or len(self.sizes) == KINDS:
+            yield
+            return
         began = perf_counter()
-        yield
-        if size not in self.sizes and len(self.sizes) < KINDS:
-            self.sizes.add(size)
-            self.seconds += perf_counter() - began
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", TF32, UserWarning)
+            yield
+        self.sizes.add(size)
+        self.seconds += perf_counter() - began
 
 
 def _check_compiler(recurrent: bool) -> None:

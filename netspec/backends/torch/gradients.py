@@ -66,7 +66,7 @@ class Gradients:
             nn.utils.clip_grad_norm_(self.parameters, self.clipped.norm)
 
     @torch.no_grad()
-    def decay(self, rate: float) -> None:
+    def decay(self, rate: float | Tensor) -> None:
         """Take the decay of a step away from the weights."""
         if self.regularize.decay:
             for weight in self.weights:

@@ -6,7 +6,9 @@ Places with the class `LEFT_OUT` are no part of a loss, which is asked for only 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -36,6 +38,13 @@ def added_up(
     return sum(others, first)
 
 
+@cache
+def constant(numbers: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Numbers on a device, brought there once and kept for good: a recorded step knows them by their place alone."""
+    with torch.inference_mode(False):  # made while evaluating, they serve in training as well
+        return torch.tensor(numbers, device=device, dtype=dtype)
+
+
 @rule(Crossentropy)
 def crossentropy(loss: Crossentropy, output: Tensor, target: Tensor) -> Tensor:
     """-log softmax(logits)[target], or with probabilities for targets.
@@ -50,7 +59,7 @@ def crossentropy(loss: Crossentropy, output: Tensor, target: Tensor) -> Tensor:
     losses = F.cross_entropy(
         classes,
         target,
-        output.new_tensor(loss.numbers),
+        constant(loss.numbers, output.device, output.dtype),
         ignore_index=LEFT_OUT,
         reduction="none",
         label_smoothing=loss.smoothing,
@@ -69,7 +78,7 @@ def kl(loss: Kl, output: Tensor, target: Tensor) -> Tensor:
 @rule(Bce)
 def bce(loss: Bce, output: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy on logits."""
-    positive = None if loss.positive == 1 else output.new_tensor(loss.positive)
+    positive = None if loss.positive == 1 else output.new_full((), loss.positive)
     return F.binary_cross_entropy_with_logits(output, target.to(output.dtype), pos_weight=positive)
 
 

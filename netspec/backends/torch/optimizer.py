@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -67,17 +69,26 @@ def set_memory(optimizer: Optimizer, parameters: Mapping[str, Tensor], memory: M
 
 def _remembered(optimizer: Optimizer, parameter: Tensor) -> set[str]:
     """What an optimiser remembers of a parameter, seen on a small one with as many axes."""
-    toy = Parameter(torch.zeros([1] * parameter.ndim))
+    toy = Parameter(torch.zeros([1] * parameter.ndim, device=parameter.device))
     toy.grad = torch.zeros_like(toy)
     group = {name: value for name, value in optimizer.param_groups[0].items() if name != "params"}
     make: Any = type(optimizer)
     twin: Optimizer = make([{**group, "params": [toy]}])
-    twin.step()
+    with outside_graphs():
+        twin.step()
     return {name.rpartition(".")[2] for name in memory_of(twin, {"": toy})}
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
+
+
+@contextmanager
+def outside_graphs() -> Iterator[None]:
+    """While entered, an optimiser that was made for graphs may take a step outside of one without a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This instance was constructed with capturable=True", UserWarning)
+        yield
 
 
 @rule(Sgd)

@@ -25,7 +25,7 @@ from netspec.backends import (
     on_each,
     under,
 )
-from netspec.backends.augmentation import augmentation_of
+from netspec.backends.augmentation import Draws, augmentation_of
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.parts import Parts, Shares
 from netspec.backends.torch.average import Averaged
@@ -34,6 +34,7 @@ from netspec.backends.torch.code import rules
 from netspec.backends.torch.compiled import Compiled
 from netspec.backends.torch.device import circumstances, find_device, free_memory
 from netspec.backends.torch.gradients import Gradients
+from netspec.backends.torch.graphed import HOST, Batch, Graphs, check_graphed, make_graphable
 from netspec.backends.torch.group import connected, current
 from netspec.backends.torch.loss import added_up
 from netspec.backends.torch.optimizer import memory_of, set_memory
@@ -81,6 +82,8 @@ class TorchProgram:
         self.device = str(self.torch_device)
         self.group = current()
         self.precision = Precision(manner.precision, self.torch_device, self.dtype)
+        if manner.graphed:
+            check_graphed(manner, self.torch_device, self.group.size)
         self.module = build(net).to(self.torch_device, self.dtype)
         if manner.sharded:
             check_shard(manner)
@@ -122,6 +125,10 @@ class TorchProgram:
         self.augmentation = augmentation_of(self.net, training, rules)
         self.steps = 0
         self.parts = Parts(training)
+        self.graphs: Graphs | None = None
+        if self.manner.graphed:
+            make_graphable(self.optimizer, self.parts)
+            self.graphs = Graphs(self._learn, parameters, self.torch_device)
         average, state = training.get("average"), self._named(self.module.state_dict())
         changing = {
             name: tensor
@@ -140,8 +147,8 @@ class TorchProgram:
         apart = len(self.net.outputs) > 1
         return Together(self.module, self._mean_loss, self.group, states, apart=apart)
 
-    def _inputs(self, arrays: Arrays) -> tuple[Tensor, ...]:
-        """A prepared batch of every input on the device; integers (words, classes) stay integers.
+    def _inputs(self, arrays: Arrays, device: torch.device | None = None) -> tuple[Tensor, ...]:
+        """A prepared batch of every input on a device, the program's; integers (words, classes) stay integers.
 
         Raises `SpecError` N208 where the sizes are none that the network can have.
         """
@@ -150,19 +157,19 @@ class TorchProgram:
         if sizes not in self._fitting:
             self.net.sizes_for(*sizes)
             self._fitting.add(sizes)
+        where = device or self.torch_device
         return tuple(
-            to_tensor(array).to(self.torch_device, self.dtype if layer.shape.of is None else torch.int64)
+            to_tensor(array).to(where, self.dtype if layer.shape.of is None else torch.int64)
             for layer, array in zip(self.net.inputs, given, strict=True)
         )
 
-    def _targets(self, arrays: Arrays) -> Targets:
-        """Prepared targets on the device, one or a tuple as they are given."""
+    def _targets(self, arrays: Arrays, device: torch.device | None = None) -> Targets:
+        """Prepared targets on a device, the program's; one or a tuple as they are given."""
         found = []
         for array in as_tuple(arrays):
             tensor = to_tensor(array)
-            found.append(
-                tensor.to(self.torch_device, self.dtype if tensor.is_floating_point() else torch.int64)
-            )
+            dtype = self.dtype if tensor.is_floating_point() else torch.int64
+            found.append(tensor.to(device or self.torch_device, dtype))
         return tuple(found) if isinstance(arrays, tuple) else found[0]
 
     @staticmethod
@@ -194,7 +201,7 @@ class TorchProgram:
             return added_up(self.aims, shares, self._each(raw, targets), raw)
 
     def _add_up(
-        self, inputs: Sequence[Tensor], targets: Targets, piece: Piece | None, shares: Shares
+        self, inputs: Sequence[Tensor], targets: Targets, piece: Piece | None, shares: Shares | None
     ) -> Tensor:
         """Gather the gradients, a part of the batch at a time, and give the loss: of a piece, its share in the whole.
 
@@ -208,10 +215,11 @@ class TorchProgram:
         for part in parts:
             cut = tuple(target[part] for target in targets) if isinstance(targets, tuple) else targets[part]
             batch = [tensor[part] for tensor in inputs], cut
+            counts = shares.of(part) if shares else ()
             if self._together is None:
-                loss = value = self._mean_loss(*batch, shares.of(part))
+                loss = value = self._mean_loss(*batch, counts)
             else:
-                loss, value = self._together(*batch, shares.of(part), exchange=part is parts[-1])
+                loss, value = self._together(*batch, counts, exchange=part is parts[-1])
             if loss.requires_grad:
                 self.precision.backward(loss, list(self._optimized.values()) if self._borrowed else None)
             total += value.detach()
@@ -258,13 +266,34 @@ class TorchProgram:
             return self._step(inputs, targets, rate, piece)
 
     def _step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None) -> Tensor:
-        self.gradients.clear()
         self.steps += 1
-        batch = self._inputs(inputs), self._targets(targets)
+        where = self.torch_device if self.graphs is None else HOST
+        given = self._inputs(inputs, where)
+        draws: tuple[Draws[Tensor], ...] = ()
         if self.augmentation and _count(targets):
-            batch = self.augmentation.batch(*batch, self.steps, piece)
+            draws = self.augmentation.drawn([each.shape for each in given], self.steps, piece)
+        batch = given, self._targets(targets, where), draws
+        if self.graphs is None:
+            loss = self._learn(batch, rate, piece, Shares(for_each(self.aims, targets), piece))
+        else:
+            loss = self.graphs(batch, rate, piece)
+        if self.optimizer is not None and self.average is not None:
+            self.average.step()
+        return loss
+
+    def _learn(
+        self, batch: Batch, rate: float | Tensor, piece: Piece | None, shares: Shares | None = None
+    ) -> Tensor:
+        """A step on tensors alone, which may become a graph: its numbers are read and changed where they lie.
+
+        `shares` are needed where the batch is a piece, or worked on in parts.
+        """
+        inputs, targets, draws = batch
+        self.gradients.clear()
+        if self.augmentation and draws:
+            inputs, targets = self.augmentation.applied(inputs, targets, draws)
         lent = [(state, state.clone()) for state in self._lent_states()] if self._borrowed else []
-        loss = self._add_up(*batch, piece, Shares(for_each(self.aims, targets), piece))
+        loss = self._add_up(inputs, targets, piece, shares)
         for state, value in lent:
             state.copy_(value)
         penalty = self.gradients.penalty()
@@ -282,8 +311,6 @@ class TorchProgram:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.precision.step(self.optimizer)
-        if self.average is not None:
-            self.average.step()
         return loss
 
     def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
@@ -375,6 +402,8 @@ class TorchProgram:
         try:
             if self.optimizer:
                 set_memory(self.optimizer, self._optimized, tensors)
+            if self.graphs is not None:
+                self.graphs.forget()
             if self.average is not None:
                 self.average.recall(inside("average", tensors))
             self.precision.recall(tensors)
