@@ -45,7 +45,9 @@ class AugmentRule:
         """See `augmentation.AugmentRule.probabilities`."""
         if targets.is_floating_point():
             return targets
-        return F.one_hot(targets, classes).movedim(-1, axis).to(like.dtype)
+        # `F.one_hot` looks at the largest class first, which no graph can
+        zeros = like.new_zeros((*targets.shape, classes))
+        return zeros.scatter_(-1, targets.unsqueeze(-1), 1).movedim(-1, axis)
 
     def mixed(self, x: Tensor, shares: Tensor) -> Tensor:
         """See `augmentation.AugmentRule.mixed`."""

@@ -69,5 +69,7 @@ class Gradients:
     def decay(self, rate: float | Tensor) -> None:
         """Take the decay of a step away from the weights."""
         if self.regularize.decay:
+            exact = rate.double() if isinstance(rate, Tensor) else rate
+            kept = 1 - exact * self.regularize.decay
             for weight in self.weights:
-                weight.mul_(1 - rate * self.regularize.decay)
+                weight.mul_(kept)

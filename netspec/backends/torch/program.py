@@ -28,6 +28,7 @@ from netspec.backends import (
 from netspec.backends.augmentation import Draws, augmentation_of
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.parts import Parts, Shares
+from netspec.backends.torch.arrays import to_array, to_targets, to_tensor
 from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.build import build, output_functions
 from netspec.backends.torch.code import rules
@@ -61,12 +62,6 @@ def _tensors(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 def _count(targets: Arrays) -> int:
     """How many examples these are the targets of."""
     return len(as_tuple(targets)[0])
-
-
-def to_tensor(array: Array) -> Tensor:
-    """A tensor on the array's own memory where PyTorch can use that, else on a copy."""
-    array = np.asarray(array, array.dtype.newbyteorder("="), order="C")
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 class TorchProgram:
@@ -163,22 +158,6 @@ class TorchProgram:
             for layer, array in zip(self.net.inputs, given, strict=True)
         )
 
-    def _targets(self, arrays: Arrays, device: torch.device | None = None) -> Targets:
-        """Prepared targets on a device, the program's; one or a tuple as they are given."""
-        found = []
-        for array in as_tuple(arrays):
-            tensor = to_tensor(array)
-            dtype = self.dtype if tensor.is_floating_point() else torch.int64
-            found.append(tensor.to(device or self.torch_device, dtype))
-        return tuple(found) if isinstance(arrays, tuple) else found[0]
-
-    @staticmethod
-    def _array(tensor: Tensor) -> Array:
-        tensor = whole(tensor.detach()).cpu()
-        # NumPy has no bfloat16, and float16 is what mixed precision makes
-        array: Array = (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
-        return array
-
     def predict(self, inputs: Arrays) -> Any:
         """See `Program.predict`."""
         self.module.eval()
@@ -188,7 +167,7 @@ class TorchProgram:
 
     def _outputs(self, outputs: Sequence[Tensor]) -> Arrays:
         """The outputs as the spec writes them."""
-        return as_given([channels_last(self._array(output)) for output in outputs])
+        return as_given([channels_last(to_array(output)) for output in outputs])
 
     def _mean_loss(
         self, inputs: Sequence[Tensor], targets: Targets, shares: tuple[float, ...] = ()
@@ -247,7 +226,7 @@ class TorchProgram:
         buffers = {name: value.clone() for name, value in self.module.named_buffers()}
         named = self._trained_parameters()
         with torch.random.fork_rng(devices=[self.torch_device] if self.torch_device.type == "cuda" else []):
-            loss = self._mean_loss(self._inputs(inputs), self._targets(targets))
+            loss = self._mean_loss(self._inputs(inputs), to_targets(targets, self.torch_device, self.dtype))
             gradients = (
                 torch.autograd.grad(loss, list(named.values()), materialize_grads=True) if named else ()
             )
@@ -257,7 +236,7 @@ class TorchProgram:
         found = {name: value.clone() for name, value in zip(named, gradients, strict=True)}
         for name, gradient in found.items():
             self.gradients.penalize(named[name], gradient)
-        arrays = {name: self._array(value) for name, value in found.items()}
+        arrays = {name: to_array(value) for name, value in found.items()}
         return float(loss.detach() + self.gradients.penalty()), arrays
 
     def train_step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None) -> Tensor:
@@ -272,7 +251,7 @@ class TorchProgram:
         draws: tuple[Draws[Tensor], ...] = ()
         if self.augmentation and _count(targets):
             draws = self.augmentation.drawn([each.shape for each in given], self.steps, piece)
-        batch = given, self._targets(targets, where), draws
+        batch = given, to_targets(targets, where, self.dtype), draws
         if self.graphs is None:
             loss = self._learn(batch, rate, piece, Shares(for_each(self.aims, targets), piece))
         else:
@@ -318,7 +297,9 @@ class TorchProgram:
         self.module.eval()
         with torch.inference_mode(), self.precision.cast():
             raw = _tensors(self._raw(*self._inputs(inputs)))
-            losses = tuple(loss.item() for loss in self._each(raw, self._targets(targets)))
+            losses = tuple(
+                loss.item() for loss in self._each(raw, to_targets(targets, self.torch_device, self.dtype))
+            )
             names = (layer.name for layer in self.net.outputs)
             outputs = [self._finished(name, each) for name, each in zip(names, raw, strict=True)]
         return losses, self._outputs(outputs)
@@ -348,7 +329,7 @@ class TorchProgram:
     def parameters(self) -> dict[str, Array]:
         """See `Program.parameters`."""
         state = self._named(self.module.state_dict())
-        return {name: self._array(value).copy() for name, value in state.items()}
+        return {name: to_array(value).copy() for name, value in state.items()}
 
     def load(self, values: Mapping[str, Array]) -> None:
         """See `Program.load`."""
@@ -392,7 +373,7 @@ class TorchProgram:
             **draws,
             "steps": torch.tensor(self.steps),
         }
-        return {name: self._array(value).copy() for name, value in numbers.items()}
+        return {name: to_array(value).copy() for name, value in numbers.items()}
 
     def recall(self, memory: Mapping[str, Array]) -> None:
         """See `Program.recall`."""
