@@ -419,6 +419,18 @@ def test_any_number_of_steps() -> None:
         assert program.loss_and_gradients(batch, targets(program, batch))[0] > 0
 
 
+def test_a_size_that_is_written_in_two_ways_is_joined() -> None:
+    net = netspec.parse("input image HxWx2; conv 3 2x2 stride2; upconv 2 2x2 stride2; add image")
+    assert len({str(layer.shape) for layer in net.layers[-2:]}) == 2
+    batch = np.random.default_rng(0).normal(size=(3, 4, 6, 2))
+    ours, theirs = (
+        netspec.compile(net, backend, dtype="float64", device="cpu") for backend in ("torch", "numpy")
+    )
+    found = ours.predict(batch)
+    assert isinstance(found, np.ndarray) and found.shape == batch.shape
+    np.testing.assert_allclose(found, theirs.predict(batch), atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", [each.word for each in definitions("optimizer")])
 def test_every_optimizer_steps_downhill(optimizer: str, dtype: str) -> None:

@@ -13,9 +13,9 @@ _SPREAD: Final = {2: "[:, None]", 3: "[:, :, None, None]", 4: "[:, None, :, None
 
 def _terms(site: Site[Any]) -> list[str]:
     """The inputs, vectors spread where the others are not."""
-    terms = []
+    rank, terms = len(site.output.dims), []
     for number, shape in enumerate(site.inputs):
-        spread = "" if shape == site.output else _SPREAD[len(site.output.dims)]
+        spread = "" if len(shape.dims) == rank else _SPREAD[rank]
         terms.append(f"{{x{number}}}{spread}")
     return terms
 
