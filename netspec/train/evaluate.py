@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
@@ -22,12 +22,14 @@ from netspec.backends import (
     for_each,
     on_each,
 )
+from netspec.backends.parts import places_of
 from netspec.data import Dataset, Examples, Loaded, Preprocessing, every, load
 from netspec.diagnostics import SpecError
 from netspec.ir.net import Net
-from netspec.ir.training import Metric
+from netspec.ir.training import Aim, Metric
 from netspec.limits import DEFAULT, Limits
 from netspec.train.checkpoint import restore
+from netspec.train.ends import Ends, network_for
 from netspec.train.metrics import Tally
 from netspec.train.options import Options, resolve
 from netspec.train.targets import balanced, check_targets, target_shape
@@ -39,27 +41,44 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Prepared:
     """Examples as programs take them, channels first, cut into batches by index.
 
-    What lies in memory is turned once, what is mapped or made when it is asked for (`Lazy`) batch by batch.
+    What lies in memory is turned once, what is mapped or made when it is asked for (`Lazy`) batch by batch.  Where the
+    examples have `ends`, batches are cut to their longest example, and their lengths are further inputs.
     """
 
     size: int
     inputs: tuple[_Turned, ...]
     targets: tuple[_Turned, ...]
+    ends: Ends | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Prepared:
+    def of(cls, dataset: Dataset, ends: Ends | None = None) -> Prepared:
         """Prepare a data set; arrays that have one channel or no channels are not copied."""
         inputs = tuple(_Turned(each, whole=False) for each in every(dataset.inputs))
         targets = tuple(_Turned(each, whole=True) for each in every(dataset.targets))
-        return cls(len(dataset), inputs, targets)
+        return cls(len(dataset), inputs, targets, ends)
 
     def __len__(self) -> int:
         return self.size
 
     def batch(self, which: Array | slice) -> tuple[Arrays, Arrays]:
         """Inputs and targets of some examples."""
-        inputs, targets = ([each[which] for each in some] for some in (self.inputs, self.targets))
+        inputs, targets = (tuple(each[which] for each in some) for some in (self.inputs, self.targets))
+        if self.ends is not None:
+            inputs, targets = self.ends.cut(which, inputs, targets)
         return as_given(inputs), as_given(targets)
+
+    def places(self, which: Array | slice, aims: Sequence[Aim]) -> tuple[int, ...]:
+        """Of how many places the loss of these examples is the mean, for each aim; empty where all have as many."""
+        if self.ends is None:
+            return ()
+        return tuple(map(places_of, for_each(aims, as_given([each[which] for each in self.targets]))))
+
+    def stretch(self, first: int, end: int, batch: int) -> Iterator[Array | slice]:
+        """The examples of a stretch, `batch` of them at a time; those with ends in the order of their lengths."""
+        order = None if self.ends is None else self.ends.sorted(np.arange(first, end))
+        for start in range(first, end, batch):
+            part = slice(start, min(start + batch, end))
+            yield part if order is None else order[part.start - first : part.stop - first]
 
 
 class _Turned:
@@ -78,6 +97,8 @@ class _Turned:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What an evaluation finds: the mean loss over the examples (without regularisation) and the metrics by name.
+
+    Where targets leave places out, these are means over the places that are there.
 
     `losses` are those of the outputs by name where several are trained, `loss` is their sum by weight.
     """
@@ -106,22 +127,24 @@ def evaluate(program: Program, data: Prepared, metrics: Sequence[Metric], batch:
     group, aims = program.group, program.aims
     names = [layer.name for layer in program.net.outputs]
     places = [names.index(aim.output.name) for aim in aims]
-    tally, sums = Tally(metrics, aims), np.zeros(len(aims))
+    tally, sums, counts = Tally(metrics, aims), np.zeros(len(aims)), np.zeros(len(aims))
     first, end = (len(data) * rank // group.size for rank in (group.rank, group.rank + 1))
-    for number in range(ceil(ceil(len(data) / group.size) / batch)):
-        start = first + number * batch
-        if start >= end:
-            program.evaluate(*data.batch(slice(0, 1)))  # another process has one example more
-            continue
-        part = slice(start, min(start + batch, end))
+    parts = list(data.stretch(first, end, batch))
+    for part in parts:
         inputs, targets = data.batch(part)
         losses, found = program.evaluate(inputs, targets)
-        sums += np.array(losses) * (part.stop - part.start)
+        alike = len(as_tuple(targets)[0])
+        weights = np.array(data.places(part, aims) or (alike,) * len(aims))
+        sums += np.where(weights > 0, losses, 0) * weights
+        counts += weights
         outputs = as_tuple(found)
         written = for_each(aims, on_each(_as_written, targets))
         tally.add([outputs[place] for place in places], written)
+    for _ in range(ceil(ceil(len(data) / group.size) / batch) - len(parts)):
+        program.evaluate(*data.batch(slice(0, 1)))  # another process has one example more
     tally.gather(group)
-    means = (group.total(sums) / max(len(data), 1)).tolist()
+    sums, counts = group.total(np.stack([sums, counts]))
+    means = (sums / np.maximum(counts, 1)).tolist()
     total = sum(aim.loss.weight * mean for aim, mean in zip(aims, means, strict=True))
     several = {aim.output.name: mean for aim, mean in zip(aims, means, strict=True)} if len(aims) > 1 else {}
     return Figures(total, tally.result(), len(data), several)
@@ -197,10 +220,12 @@ def evaluate_file(
         fitted=restored.preprocessing,
         classes=restored.classes,
     )
-    program = compile_net(restored.net, backend, device=device, parameters=restored.arrays)
+    made = network_for(restored.net, options.training, loaded)
+    program = compile_net(made, backend, device=device, parameters=restored.arrays)
     options = balanced(options, loaded.train.targets)
     program.begin(options.training)
-    figures = evaluate(program, Prepared.of(loaded.test), options.metrics, 2 * options.at_once)
+    test = Prepared.of(loaded.test, Ends.of(loaded.test, restored.net, made, options.aims))
+    figures = evaluate(program, test, options.metrics, 2 * options.at_once)
     note = loaded.note
     if restored.trained_on not in ("", loaded.used):
         note = (

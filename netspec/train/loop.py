@@ -3,7 +3,8 @@
 Knows no backend, no file and no terminal.  Whoever wants to see what happens is an `Observer`; `Saving` is given the
 run as it stands, after each epoch and now and then between, and `train` goes on from there if it is handed back.
 
-Nothing random is remembered: the order of an epoch's examples follows from the seed and the epoch.  Where several
+Nothing random is remembered: the order of an epoch's examples, and that of its batches where examples differ in length,
+follow from the seed and the epoch.  Where several
 processes work on one run, each learns from its share of every batch, and all come to the same numbers.
 """
 
@@ -20,12 +21,13 @@ import numpy as np
 
 from netspec.backends import Piece, Program
 from netspec.backends.room import is_out_of_memory
-from netspec.data import Loaded, split
+from netspec.data import Dataset, Loaded, split
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.init import generator
 from netspec.ir.net import Net
 from netspec.passes.objective import figures_of
 from netspec.train import fits
+from netspec.train.ends import Ends
 from netspec.train.evaluate import Figures, Prepared, evaluate
 from netspec.train.events import Ended, Observer, Part, Result, Row, Start, Step
 from netspec.train.options import Options
@@ -82,6 +84,8 @@ def train(
     """Train a program on data.  It ends with the best weights where a validation part decides, else with the last.
     Where weights are averaged, these are averages, and so are those that the figures of an epoch are measured with.
 
+    Where the program is that of `network_for`, and reads lengths too, `net` is the network as it is written.
+
     The validation part is `loaded.validation`, or held out from the training examples where `stop` or the schedule
     watches a figure on one.  Without one the test examples give the curves, and decide nothing.  A last batch of one
     example is joined to the one before it: batch normalisation has no variance of one.  `should_stop` is asked after
@@ -111,9 +115,9 @@ class _Run:
         if held is None and options.validation is not None:
             learnt, held = split(learnt, options.validation, options.seed)
         self.part: Part = "test" if held is None else "val"
-        self.data = Prepared.of(learnt)
-        self.test = Prepared.of(loaded.test)
-        self.new = self.test if held is None else Prepared.of(held)
+        self.data = self.prepared(learnt)
+        self.test = self.prepared(loaded.test)
+        self.new = self.test if held is None else self.prepared(held)
         self.bounds = batches(len(self.data), options.batch, 2 * program.group.size)
         self.per_epoch = len(self.bounds)
         self.steps = options.steps or (options.epochs or 1) * self.per_epoch
@@ -125,6 +129,10 @@ class _Run:
         self.pending: list[tuple[int, int, SupportsFloat]] = []
         """Losses that were not read yet: step, number of examples, loss."""
         self.read_every = 1 if program.device.startswith("cpu") else READ_EVERY
+
+    def prepared(self, dataset: Dataset) -> Prepared:
+        """Examples as the program takes them."""
+        return Prepared.of(dataset, Ends.of(dataset, self.net, self.program.net, self.options.aims))
 
     def run(self, start: Moment | None) -> Result:
         self.program.begin(self.options.training, self.steps)
@@ -191,8 +199,11 @@ class _Run:
 
     def epoch(self, epoch: int) -> bool:
         """What is left of one pass over the examples; False where it was broken off."""
-        order = generator(self.options.seed, f"order/{epoch}").permutation(len(self.data))
-        for start, end in self.bounds[self.at.step - (epoch - 1) * self.per_epoch :]:
+        random = generator(self.options.seed, f"order/{epoch}")
+        order, bounds = random.permutation(len(self.data)), self.bounds
+        if self.data.ends is not None:
+            order, bounds = self.data.ends.alike(order, bounds, random)
+        for start, end in bounds[self.at.step - (epoch - 1) * self.per_epoch :]:
             if self.at.step >= self.steps:
                 break
             self.step(order[start:end])
@@ -216,8 +227,9 @@ class _Run:
         places = [whole * rank // group.size // 2 * 2 for rank in range(group.size)]
         start, end = [*places, whole][group.rank : group.rank + 2]
         inputs, targets = self.data.batch(chosen[start:end])
+        piece = Piece(start, whole, self.data.places(chosen, self.options.aims))
         try:
-            loss = self.program.train_step(inputs, targets, rate, Piece(start, whole))
+            loss = self.program.train_step(inputs, targets, rate, piece)
         except BROKEN as problem:
             at_once = min(self.options.at_once, end - start)
             raise self.broken(problem, self.at.step + 1, at_once, whole) from problem

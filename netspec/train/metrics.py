@@ -4,6 +4,7 @@
 states add up; some (a variance, a rank) are joined in another way, and none depends on where batches begin.
 
 Outputs and targets are as the spec writes them (N, ..., C): class targets (N, ...) integers, others the output's shape.
+Places with the class `LEFT_OUT` are no part of a metric.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from math import exp, inf, log10, nan, sqrt
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from netspec.backends import Group
 from netspec.diagnostics import error
-from netspec.ir.training import Aim, Metric
+from netspec.ir.training import LEFT_OUT, Aim, Metric
 from netspec.settings.metric import (
     F1,
     R2,
@@ -42,6 +43,9 @@ ELSEWHERE: Final = {"torchmetrics": "netspec.backends.torch.metrics"}
 
 class Formula:
     """How a metric is computed of one output."""
+
+    by_place: ClassVar[bool] = True
+    """Its state is of places, wherever they stand, and not of whole examples."""
 
     def __init__(self, metric: Metric, aim: Aim) -> None:
         self.metric, self.aim = metric, aim
@@ -264,11 +268,21 @@ class SsimFormula(Mean):
 
 
 class BleuFormula(Formula):
-    """The words said and those of the target; the state is (examples, 2, steps)."""
+    """The words said and those of the target.
+
+    The state has a row a word: 1 where an example begins, else 0, the word said, and that of the target.
+    """
+
+    by_place: ClassVar[bool] = False
 
     def state(self, output: Array, target: Array) -> Array:
         """See `Formula.state`."""
-        return np.stack([self.said(output), self.meant(target)], axis=1).astype("float64")
+        meant = self.meant(target)
+        inside = meant != LEFT_OUT
+        begins = np.cumsum(inside, axis=1) == 1
+        return np.stack([each[inside] for each in (begins, self.said(output), meant)], axis=1).astype(
+            "float64"
+        )
 
     def join(self, states: Sequence[Array]) -> Array:
         """See `Formula.join`."""
@@ -276,7 +290,9 @@ class BleuFormula(Formula):
 
     def figure(self, state: Array) -> float:
         """See `Formula.figure`."""
-        said, meant = state.astype("int64").swapaxes(0, 1).tolist()
+        begins, *words = state.astype("int64").T
+        starts = np.flatnonzero(begins)[1:]
+        said, meant = ([each.tolist() for each in np.split(some, starts)] for some in words)
         return float(elsewhere(self.metric).bleu(said, meant))
 
 
@@ -316,6 +332,13 @@ def elsewhere(metric: Metric) -> Any:
     return import_module(ELSEWHERE[metric.needs])
 
 
+def _there(output: Array, target: Array) -> tuple[Array, Array]:
+    """Output and target at the places that are there, which then stand side by side where some are left out."""
+    if target.dtype.kind not in "iu" or (inside := target != LEFT_OUT).all():
+        return output, target
+    return output[inside], target[inside]
+
+
 class Tally:
     """Metrics over many batches and processes, as if they were one batch in one."""
 
@@ -329,8 +352,11 @@ class Tally:
 
     def add(self, outputs: Sequence[Array], targets: Sequence[Array]) -> None:
         """Take in a batch: output and target of each aim."""
+        there = [_there(*pair) for pair in zip(outputs, targets, strict=True)]
         for name, (number, each) in self.formulas.items():
-            self.states[name].append(each.state(outputs[number], targets[number]))
+            output, target = there[number] if each.by_place else (outputs[number], targets[number])
+            if target.size:
+                self.states[name].append(each.state(output, target))
 
     def gather(self, group: Group) -> None:
         """Take in what the other processes of a group found; some of them may have had no example."""

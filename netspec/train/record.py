@@ -64,13 +64,19 @@ class Record(Observer):
 
     With a validation part `best.safetensors` holds the best epoch so far; without one nothing may choose, and it is
     written when the run ends.  `last/` holds the newest snapshots, from which the run can be gone on with.  One process
-    at a time writes into the folder: while entered, a record keeps others out.
+    at a time writes into the folder: while entered, a record keeps others out.  `net` is the network as it is written.
     """
 
     def __init__(
-        self, folder: Path, program: Program, metadata: Mapping[str, str], notes: Mapping[str, Any]
+        self,
+        folder: Path,
+        net: Net,
+        program: Program,
+        metadata: Mapping[str, str],
+        notes: Mapping[str, Any],
     ) -> None:
-        self.folder, self.program, self.metadata, self.notes = folder, program, metadata, notes
+        self.folder, self.net, self.program = folder, net, program
+        self.metadata, self.notes = metadata, notes
         self.snapshots = Snapshots(folder / LAST)
         self.rows: list[Row] = []
         self.last: Path | None = None
@@ -100,11 +106,6 @@ class Record(Observer):
             durable.replace_file(self.folder / name, text)
         if snapshot.moment.best:
             self.save_best(snapshot.moment.best, snapshot.moment.position.best_epoch)
-
-    @property
-    def net(self) -> Net:
-        """The network that is trained."""
-        return self.program.net
 
     def write_spec(self) -> None:
         """The spec as it was read, and beside it what it imports."""

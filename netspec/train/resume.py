@@ -122,7 +122,8 @@ def sample(dataset: Dataset) -> str:
     """SHA-256 of some examples, spread evenly, with their targets."""
     chosen = np.unique(np.linspace(0, len(dataset) - 1, SAMPLE).astype(int))
     digest = sha256()
-    for array in (each[chosen] for each in (*every(dataset.inputs), *every(dataset.targets))):
+    arrays = (*every(dataset.inputs), *every(dataset.targets), *dataset.lengths.values())
+    for array in (each[chosen] for each in arrays):
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -18,6 +18,7 @@ from netspec.data import Loaded
 from netspec.diagnostics import SpecError, error
 from netspec.ir.net import Net
 from netspec.train.checkpoint import metadata_of
+from netspec.train.ends import network_for
 from netspec.train.environment import environment
 from netspec.train.evaluate import load_from
 from netspec.train.events import Observer, Result
@@ -120,15 +121,15 @@ def run(
     options = balanced(options, loaded.train.targets)
     if loaded.note:
         tell(f"warning: {loaded.note}")
-    program = compile_for(net, setup, options.seed)
+    program = compile_for(network_for(net, options.training, loaded), setup, options.seed)
     notes = notes_of(setup.backend, setup.dtype, program, loaded)
     if resumed:
         compare(resumed, notes, tell)
     if group.rank:
-        return _follow(loaded, options, setup, program, resumed)
+        return _follow(net, loaded, options, setup, program, resumed)
     folder = resumed.folder if resumed else new_folder(setup.out, net.name)
     metadata = metadata_of(net, loaded.classes, loaded.preprocessing, options.overrides, data=loaded.used)
-    record = Record(folder, program, metadata, notes)
+    record = Record(folder, net, program, metadata, notes)
     leave_word(RUN, str(folder))
     try:
         with record:
@@ -161,7 +162,7 @@ def _train(
         with interrupt:
             try:
                 result = train(
-                    program.net,
+                    record.net,
                     program,
                     loaded,
                     options,
@@ -192,14 +193,14 @@ def _train(
 
 
 def _follow(
-    loaded: Loaded, options: Options, setup: Setup, program: Program, resumed: Resumed | None
+    net: Net, loaded: Loaded, options: Options, setup: Setup, program: Program, resumed: Resumed | None
 ) -> Finished:
     """The training in a process that is not the first of its group: as there, without a folder and without a word."""
     interrupt = Interrupt(with_parent=LAUNCHED in os.environ)
     bystander = Bystander(program)
     with interrupt:
         result = train(
-            program.net,
+            net,
             program,
             loaded,
             options,

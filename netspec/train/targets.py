@@ -11,7 +11,7 @@ import numpy as np
 from netspec.data import Examples, Loaded, Targets, every
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
-from netspec.ir.training import Aim, key_of
+from netspec.ir.training import LEFT_OUT, Aim, key_of
 from netspec.settings.loss import BALANCED, Crossentropy
 from netspec.source import Span
 from netspec.train.options import Options
@@ -119,5 +119,6 @@ def _counts(targets: Examples, classes: int) -> Array:
     """How often each class occurs."""
     counts = np.zeros(classes, np.int64)
     for start in range(0, len(targets), AT_ONCE):
-        counts += np.bincount(np.ravel(targets[start : start + AT_ONCE]), minlength=classes)
+        some = np.ravel(targets[start : start + AT_ONCE])
+        counts += np.bincount(some[some != LEFT_OUT], minlength=classes)
     return counts

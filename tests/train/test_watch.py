@@ -102,7 +102,7 @@ def test_a_missing_package_is_told_before_anything_is_done(
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
     """The record of a run that has three rows."""
-    made = Record(tmp_path, compile_net(NET, "numpy"), {}, {})
+    made = Record(tmp_path, NET, compile_net(NET, "numpy"), {}, {})
     made.rows = [row(epoch) for epoch in (1, 2, 3)]
     return made
 
