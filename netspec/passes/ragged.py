@@ -42,17 +42,18 @@ def _symbols(shape: Shape) -> tuple[str, ...]:
     return () if steps is None else symbols_of(steps)
 
 
-def ragged(net: Net) -> Net:
+def ragged(net: Net, *, to_train: bool = True) -> Net:
     """The network that reads, after its own inputs, the lengths of its examples: one number for each of `symbols`.
 
-    Where there is no such symbol, that is the network itself.  Raises `SpecError` N409 for a layer or a loss that
-    cannot work on examples of different lengths.
+    Where there is no such symbol, that is the network itself.  Raises `SpecError` N409 for a layer that cannot work on
+    examples of different lengths, and for a loss that cannot unless it is not `to_train`.
     """
     differing = symbols(net)
     if not differing:
         return net
     _check_inputs(net, differing)
-    _check_training(net, differing)
+    if to_train:
+        _check_training(net, differing)
     return replace(net, layers=_Rewriting(net, differing).layers())
 
 

@@ -43,6 +43,8 @@ class Restored:
     overrides: tuple[str, ...]
     trained_on: str = ""
     """The data that the weights were trained on, as a spec names them; empty where the file does not say."""
+    differing: tuple[str, ...] = ()
+    """The symbols of lengths that differed among the examples of these."""
 
 
 def metadata_of(
@@ -50,6 +52,7 @@ def metadata_of(
     classes: Sequence[str] = (),
     preprocessing: Preprocessing | None = None,
     overrides: Sequence[str] = (),
+    differing: Sequence[str] = (),
     **more: object,
 ) -> dict[str, str]:
     """The texts that go into the header of a network's weight file."""
@@ -64,6 +67,8 @@ def metadata_of(
     }
     if preprocessing is not None:
         found["preprocessing"] = json.dumps(preprocessing.to_json(), ensure_ascii=False)
+    if differing:
+        found["differing"] = json.dumps(list(differing))
     return found | {name: str(value) for name, value in more.items()}
 
 
@@ -106,7 +111,8 @@ def restore(path: Path, limits: Limits = DEFAULT) -> Restored:
             preprocessing = Preprocessing.from_json(json.loads(metadata["preprocessing"]))
         except (ValueError, RecursionError):
             refuse(path, "the preprocessing in its header cannot be read")
-    return Restored(net, arrays, classes, preprocessing, overrides, metadata.get("data", ""))
+    differing = _texts(path, "differing", metadata)
+    return Restored(net, arrays, classes, preprocessing, overrides, metadata.get("data", ""), differing)
 
 
 def _texts(path: Path, key: str, metadata: Mapping[str, str]) -> tuple[str, ...]:

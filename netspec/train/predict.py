@@ -13,12 +13,14 @@ from netspec.backends import Program, as_tuple, compile_net
 from netspec.data.preprocessing import Windows
 from netspec.diagnostics import error
 from netspec.ir.net import Net
+from netspec.ir.symbolic import substituted
 from netspec.ir.training import Aim
 from netspec.layers.output import Probability
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.objective import aims_of, implied_loss
+from netspec.passes.ragged import steps_of, symbols
 from netspec.train.checkpoint import Restored, restore
-from netspec.train.inputs import read_inputs
+from netspec.train.inputs import lengths_of, network_for_new, read_inputs
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -77,7 +79,8 @@ class Predictor:
     ) -> Predictor:
         """The network of a weight file, compiled; raises `SpecError` N703 or N602."""
         restored = restore(path, limits)
-        program = compile_net(restored.net, backend, device=device, parameters=restored.arrays)
+        made = network_for_new(restored.net, restored.preprocessing, restored.differing)
+        program = compile_net(made, backend, device=device, parameters=restored.arrays)
         return cls(restored, program)
 
     def files(self, paths: Sequence[Path]) -> Iterator[Prediction]:
@@ -89,7 +92,7 @@ class Predictor:
     def examples(self, inputs: Array, name: str = "") -> Iterator[Prediction]:
         """Predictions for examples (n, *dims as the spec writes them)."""
         for start in range(0, len(inputs), BATCH):
-            outputs = as_tuple(self.program.predict(inputs[start : start + BATCH]))
+            outputs = self.outputs(inputs[start : start + BATCH])
             for place, output in enumerate(outputs[-1]):
                 found = self.read(np.asarray(output, np.float64), name, start + place)
                 if len(outputs) > 1:
@@ -97,6 +100,20 @@ class Predictor:
                     every = {layer.name: np.float64(each[place]).tolist() for layer, each in by_name}
                     found = replace(found, outputs=every)
                 yield found
+
+    def outputs(self, inputs: Array) -> Sequence[Sequence[Array]]:
+        """The outputs of a batch, an array an example; of texts that are filled up, without what fills up."""
+        if len(self.program.net.inputs) == len(self.net.inputs):
+            found: tuple[Array, ...] = as_tuple(self.program.predict(inputs))
+            return [list(output) for output in found]
+        lengths, (symbol,) = lengths_of(inputs), symbols(self.net)
+        found = as_tuple(self.program.predict((inputs[:, : lengths.max()], lengths)))
+        made: list[Sequence[Array]] = []
+        for layer, output in zip(self.net.outputs, found, strict=True):
+            steps = steps_of(layer.shape)
+            ends = [None if steps is None else substituted(steps, {symbol: int(each)}) for each in lengths]
+            made.append([each[:end] for each, end in zip(output, ends, strict=True)])
+        return made
 
     def read(self, output: Array, file: str, index: int) -> Prediction:
         """What the main output means; numbers of a series are in the units of its columns."""

@@ -17,6 +17,7 @@ from netspec.backends.processes import LAUNCHED, RUN, leave_word
 from netspec.data import Loaded
 from netspec.diagnostics import SpecError, error
 from netspec.ir.net import Net
+from netspec.passes.ragged import symbols
 from netspec.train.checkpoint import metadata_of
 from netspec.train.ends import network_for
 from netspec.train.environment import environment
@@ -121,14 +122,17 @@ def run(
     options = balanced(options, loaded.train.targets)
     if loaded.note:
         tell(f"warning: {loaded.note}")
-    program = compile_for(network_for(net, options.training, loaded), setup, options.seed)
+    program = _program(net, options, setup, loaded)
     notes = notes_of(setup.backend, setup.dtype, program, loaded)
     if resumed:
         compare(resumed, notes, tell)
     if group.rank:
         return _follow(net, loaded, options, setup, program, resumed)
     folder = resumed.folder if resumed else new_folder(setup.out, net.name)
-    metadata = metadata_of(net, loaded.classes, loaded.preprocessing, options.overrides, data=loaded.used)
+    differing = symbols(net) if len(program.net.inputs) > len(net.inputs) else ()
+    metadata = metadata_of(
+        net, loaded.classes, loaded.preprocessing, options.overrides, differing, data=loaded.used
+    )
     record = Record(folder, net, program, metadata, notes)
     leave_word(RUN, str(folder))
     try:
@@ -143,6 +147,16 @@ def run(
     except OSError as problem:
         reason = (problem.strerror or str(problem)).lower()
         raise error("N704", f"{problem.filename or folder}: the run cannot be written: {reason}") from problem
+
+
+def _program(net: Net, options: Options, setup: Setup, loaded: Loaded) -> Program:
+    """The program of a run, of the network that works on the data."""
+    made = network_for(net, options.training, loaded)
+    if setup.manner.graphed and made is not net:
+        because = "a graph is of one size, and batches have as many as there are lengths"
+        message = "--graph cannot be used on examples of different lengths"
+        raise error("N602", message, because=because, notes=("the same without --graph",))
+    return compile_for(made, setup, options.seed)
 
 
 def _train(

@@ -224,3 +224,27 @@ def table(folder: Path) -> Path:
     path = folder / "a.csv"
     path.write_text("x,y\n" + "".join(f"{n},{n}\n" for n in range(10)))
     return path
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("output", ["gru 4 bidirectional\nsoftmax 5", "lstm 4 last\nsoftmax 5"])
+def test_texts_of_different_lengths_are_each_as_alone(output: str, backend: str, tmp_path: Path) -> None:
+    """Where the weights were trained on such texts; a class for each token, and none for what fills up."""
+    net = library.parse(f"input T of 5\nembed 4\n{output}", name="net")
+    vocabulary = Vocabulary(("a", "b", "c"), "word", 6, padded=True)
+    values = initial(net)
+    save(tmp_path / "told.safetensors", values, metadata_of(net, (), vocabulary, differing=("T",)))
+    save(tmp_path / "other.safetensors", values, metadata_of(net, (), vocabulary))
+    texts = ["a b", "c", "b c a b a c c", "who knows"]
+    (tmp_path / "new.txt").write_text("\n".join(texts))
+    predictor = Predictor.load(tmp_path / "told.safetensors", backend=backend)
+    found = list(predictor.files([tmp_path / "new.txt"]))
+    alone = library.compile(net, backend, parameters=values)
+    for text, each in zip(texts, found, strict=True):
+        tokens = vocabulary.encode(text.split())[:6]
+        np.testing.assert_allclose(each.values, alone.predict(tokens[None])[0], rtol=1e-5)
+        assert len(each.classes) == (len(tokens) if "bidirectional" in output else 1)
+    filled = list(
+        Predictor.load(tmp_path / "other.safetensors", backend=backend).files([tmp_path / "new.txt"])
+    )
+    assert np.shape(filled[0].values) != np.shape(found[0].values) or filled[0].values != found[0].values

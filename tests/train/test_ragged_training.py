@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import exp
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import netspec
 from netspec.backends import Alone, as_tuple, compile_net
+from netspec.backends.manner import Manner
 from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError
 from netspec.init import generator
 from netspec.ir.training import LEFT_OUT
 from netspec.settings.metric import F1, Accuracy, Bleu, Perplexity
+from netspec.train import run as whole
+from netspec.train.checkpoint import restore
 from netspec.train.ends import STRETCH, Ends, network_for
 from netspec.train.evaluate import Prepared, evaluate
-from netspec.train.events import Result
+from netspec.train.events import Observer, Result
 from netspec.train.loop import Saving, batches, train
 from netspec.train.metrics import Tally
 from netspec.train.options import Options, resolve
 from netspec.train.position import Moment
+from netspec.train.resume import reopen
+from netspec.train.run import Setup
 from netspec.train.targets import balanced
 
 LONGEST = 9
@@ -62,7 +68,7 @@ def data(name: str) -> Loaded:
     return Loaded(examples(name, 150, 0), examples(name, 60, 1), used="words")
 
 
-def run(
+def trained(
     net: netspec.Net, backend: str, loaded: Loaded, start: Moment | None = None
 ) -> tuple[Result, dict[str, np.ndarray], dict[int, Moment]]:
     options = resolve(net)
@@ -82,14 +88,14 @@ def run(
 def test_it_learns(name: str, backend: str) -> None:
     """What comes first is forgotten by nobody, and what fills up is never asked for."""
     net = net_of(name)
-    result, weights, _ = run(net, backend, data(name))
+    result, weights, _ = trained(net, backend, data(name))
     assert result.rows[-1].new.metrics["accuracy"] > 0.95
     assert list(weights) == list(net.parameters)
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_backends_learn_the_same(name: str) -> None:
-    found = [run(net_of(name), backend, data(name))[0] for backend in ("numpy", "torch")]
+    found = [trained(net_of(name), backend, data(name))[0] for backend in ("numpy", "torch")]
     for mine, other in zip(found[0].rows[:2], found[1].rows[:2], strict=True):  # type: ignore[attr-defined]
         assert mine.loss == pytest.approx(other.loss, rel=1e-4)
         assert mine.new.loss == pytest.approx(other.new.loss, rel=1e-4)
@@ -101,10 +107,10 @@ def test_going_on_is_never_having_stopped(name: str, backend: str) -> None:
     """To the last bit, from within an epoch and from its edge."""
     shorter = NETS[name].replace("epochs 12", "epochs 3").replace("epochs 14", "epochs 3")
     net = netspec.parse(shorter, name="net")
-    result, weights, moments = run(net, backend, data(name))
+    result, weights, moments = trained(net, backend, data(name))
     rows = [replace(row, seconds=0.0) for row in result.rows]
     for step in (1, 9, 13):
-        again, others, _ = run(net, backend, data(name), moments[step])
+        again, others, _ = trained(net, backend, data(name), moments[step])
         for parameter, value in weights.items():
             np.testing.assert_array_equal(value, others[parameter])
         assert [replace(row, seconds=0.0) for row in again.rows] == rows
@@ -253,3 +259,32 @@ def test_balanced_weights_count_what_is_there() -> None:
     weights = balanced(resolve(net), dataset.targets).aims[-1].loss
     counts = np.bincount(np.asarray(dataset.targets)[np.asarray(dataset.targets) >= 0], minlength=6)
     assert weights.numbers == pytest.approx(counts.sum() / (6 * counts))  # type: ignore[attr-defined]
+
+
+# --- a whole run
+
+
+def test_what_a_run_leaves_is_of_the_network_as_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spec, header and names of weights; the run is gone on with, and its weights say what lengths they know."""
+    net = netspec.parse(NETS["one"].replace("epochs 12", "epochs 2"), name="words.net")
+    monkeypatch.setattr(whole, "load_from", lambda *_, **__: data("one"))
+    setup = Setup("numpy", out=tmp_path / "runs")
+    finished = whole.run(net, resolve(net), setup, Observer(), lambda _line: None)
+    restored = restore(finished.weights)
+    assert restored.net == net and restored.differing == ("T",)
+    assert (finished.folder / "words.net").read_text() == net.text
+    resumed = reopen(finished.folder, ["train.epochs=3"])
+    longer = whole.run(resumed.net, resumed.options, setup, Observer(), lambda _line: None, resumed)
+    at_once = whole.run(net, resolve(net, ["train.epochs=3"]), setup, Observer(), lambda _line: None)
+    for name, value in restore(longer.weights).arrays.items():
+        np.testing.assert_array_equal(value, restore(at_once.weights).arrays[name])
+
+
+def test_a_graph_is_of_one_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    net = net_of("one")
+    monkeypatch.setattr(whole, "load_from", lambda *_, **__: data("one"))
+    setup = Setup("torch", out=tmp_path, manner=Manner(graphed=True))
+    with pytest.raises(SpecError, match="N602: --graph cannot be used on examples of different lengths"):
+        whole.run(net, resolve(net), setup, Observer(), lambda _line: None)

@@ -14,18 +14,21 @@ from netspec.backends.manner import Manner
 from netspec.backends.processes import end
 from netspec.backends.torch import join
 from netspec.backends.torch.program import TorchProgram
-from netspec.data import Dataset
+from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError, error
 from netspec.ir import catalog
-from netspec.ir.training import Training
+from netspec.ir.training import LEFT_OUT, Training
 from netspec.settings.optimizer import Adamw, Sgd
 from netspec.settings.plain import Accumulate, Average, Clip, Regularize, Seed
+from netspec.train.ends import Ends, network_for
 from netspec.train.evaluate import Prepared, evaluate
+from netspec.train.options import resolve
 
 RATE = 0.1
 NET = netspec.parse("input 5; dense 6 tanh; dense 3; softmax 3")
 NORMED = netspec.parse("input 6x6x2; conv 4 3x3 nobias batchnorm relu; dense 3; softmax 3")
 DROPPING = netspec.parse("input 5; dense 64; dropout 0.5; dense 3; softmax 3")
+TAGS = netspec.parse("input T of 6; embed 4; gru 4 bidirectional; softmax 3")
 TIED = netspec.parse(
     "input 6; dense 4 tanh as code; dense 3 as middle; dense 4 tied=middle; dense 6 tied=code"
 )
@@ -112,6 +115,34 @@ def running_means_are_those_of_all_shares(group: Group) -> None:
         0.9 + 0.1 * variance.numpy(),
         atol=1e-6,  # type: ignore[union-attr]
     )
+
+
+def examples_of_different_lengths_learn_alike(group: Group) -> None:
+    """The loss is the mean over the places of the whole batch, of which the processes have more or fewer."""
+    options = resolve(TAGS)
+    random = np.random.default_rng(0)
+    for size, parts in ((9, 1), (4, 2), (1, 1)):
+        lengths = np.sort(random.integers(1, 8, size))
+        inside = np.arange(7) < lengths[:, None]
+        words, tags = random.integers(1, 6, (size, 7)) * inside, random.integers(0, 3, (size, 7))
+        data = Dataset(words, np.where(inside, tags, LEFT_OUT), lengths={"T": lengths})
+        made = network_for(TAGS, options.training, Loaded(data, data))
+        found = Prepared.of(data, Ends.of(data, TAGS, made, options.aims))
+        ours, theirs = program(made, group, accumulate=Accumulate(parts)), program(made, Alone())
+        edges = [size * rank // 2 for rank in range(3)]
+        places = found.places(np.arange(size), options.aims)
+        piece = Piece(edges[group.rank], size, places)
+        own = found.batch(np.arange(*edges[group.rank : group.rank + 2]))
+        loss = ours.train_step(*own, RATE, piece)
+        total = float(group.total(np.array([float(loss)]))[0])
+        whole = theirs.train_step(*found.batch(np.arange(size)), RATE, Piece(0, size, places))
+        assert abs(total - float(whole)) < 1e-6
+        wanted = theirs.parameters()
+        for name, value in ours.parameters().items():
+            np.testing.assert_allclose(value, wanted[name], atol=1e-6, err_msg=name)
+        figures, expected = (evaluate(each, found, options.metrics, 2) for each in (ours, theirs))
+        assert abs(figures.loss - expected.loss) < 1e-6
+        assert figures.metrics == pytest.approx(expected.metrics)
 
 
 def each_process_drops_others_and_remembers_which(group: Group) -> None:
@@ -201,6 +232,7 @@ if __name__ == "__main__":
     the_group_adds_up(group)
     shares_of_any_size_make_the_step_of_the_batch(group)
     running_means_are_those_of_all_shares(group)
+    examples_of_different_lengths_learn_alike(group)
     each_process_drops_others_and_remembers_which(group)
     one_tells_a_failure(group)
     divided_parameters_learn_alike(group)
