@@ -17,7 +17,7 @@ from netspec.backends.torch.code import rules as torch_rules
 from netspec.diagnostics import SpecError
 from netspec.ir.catalog import find, words
 from netspec.ir.shape import Shape
-from netspec.ir.training import Loss, Training
+from netspec.ir.training import LEFT_OUT, Loss, Training
 from netspec.settings.loss import Crossentropy
 from netspec.testing.gradcheck import STEP
 
@@ -113,6 +113,24 @@ def found_by(backend: str, loss: Loss, output: np.ndarray, target: np.ndarray) -
     value.backward()
     assert x.grad is not None
     return value.item(), x.grad.numpy()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("use", [use for use in BY_HAND if use.startswith(("crossentropy", "hinge"))])
+def test_places_without_a_class_are_left_out(use: str, shape: str, backend: str) -> None:
+    """The loss is that of the others by themselves, and nothing is learnt from what is left out."""
+    loss = loss_of(use)
+    output, target = drawn(loss, SHAPES[shape], 1.0)
+    inside = np.random.default_rng(1).random(target.shape) < 0.6
+    assert 0 < inside.sum() < inside.size
+    value, gradient = found_by(backend, loss, output, np.where(inside, target, LEFT_OUT))
+    places = np.moveaxis(output, axis_of(output.shape), -1)
+    wanted, wanted_gradient = by_torch(BY_HAND[use], places[inside], target[inside])
+    assert value == pytest.approx(wanted, rel=1e-9)
+    gradients = np.moveaxis(gradient, axis_of(output.shape), -1)
+    np.testing.assert_allclose(gradients[inside], wanted_gradient, rtol=1e-9, atol=1e-12)
+    assert not gradients[~inside].any()
 
 
 def test_every_loss_is_written_by_hand() -> None:

@@ -13,6 +13,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper
 
 from netspec.backends import check_values
 from netspec.backends.onnx.code import Graph, Site, rules
+from netspec.diagnostics import error
 from netspec.init import initial
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
@@ -39,6 +40,7 @@ def model(net: Net, parameters: Mapping[str, Array] | None = None, dtype: str = 
     read = {name for layer in net.layers for name in layer.inputs}
     for layer in net.layers:
         if layer.inputs:
+            _check_lengths(layer)
             site = _site(net, layer, graph, values, read, np.dtype(dtype))
             rules.find(type(layer.operation))(site)
             used |= {name for node in graph.nodes for name in node.input}
@@ -60,6 +62,14 @@ def model(net: Net, parameters: Mapping[str, Array] | None = None, dtype: str = 
     )
     checker.check_model(made, full_check=True)
     return made
+
+
+def _check_lengths(layer: Layer) -> None:
+    """Raise `SpecError` N601 for a layer that is told where each example ends, which no rule here says yet."""
+    if getattr(layer.operation, "lengths", None) is not None:
+        message = f"the backend `onnx` has no rule for `{layer.word}` with `lengths`"
+        notes = ("without it, and examples of one length in a batch, the results are the same",)
+        raise error("N601", message, *([layer.origin.word] if layer.origin else []), notes=notes)
 
 
 def _site(
