@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.data import arrays, digits, idx, images, mnist, series, table, texts
+from netspec.data import arrays, balls, digits, dna, idx, images, mnist, rain, series, table, texts
 from netspec.data.dataset import Dataset, Loaded, Request, Targets, every, split
 from netspec.data.files import MOST_BYTES, Place
 from netspec.data.fitting import fit
@@ -49,6 +49,9 @@ SOURCES: Final[dict[str, Callable[[Any, Request], Loaded]]] = {
     "series": series.load,
     "text": texts.load_text,
     "pairs": texts.load_pairs,
+    "rain": rain.load,
+    "balls": balls.load,
+    "dna": dna.load,
 }
 """What loads the data of a reader, by the reader's word."""
 

@@ -5,7 +5,6 @@ All names are looked at before the first picture is decoded, and the memory for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -18,15 +17,13 @@ from netspec.data.files import entries, unreadable
 from netspec.data.labels import check_count
 from netspec.data.lazy import Array
 from netspec.data.numeric import Pair, Treatment, assemble
-from netspec.data.pictures import SUFFIXES, Size, picture, size_of
+from netspec.data.pictures import MOST_FILES, Size, picture, pictures_in, size_of
 from netspec.diagnostics import error, short
 from netspec.ir.shape import Shape
 from netspec.settings.data import Images
 
 PARTS: Final = ("train", "test", "validation")
 """The folders that divide the data, where there are such."""
-MOST_FILES: Final = 1_000_000
-"""In one folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +111,10 @@ def _listing(part: Path, root: Path, classes: tuple[str, ...], request: Request)
                 f"{folder}: there is no class `{short(folder.name)}` among those learnt",
                 notes=(f"the classes: {known}",),
             )
-        found = list(_pictures(folder, root, request))
-        if not found:
-            raise unreadable(folder, "there is no picture in it")
+        found = pictures_in(folder, root, allow_outside=request.place.allow_outside)
         listing.paths.extend(found)
         listing.labels.extend([places[folder.name]] * len(found))
     return listing
-
-
-def _pictures(folder: Path, root: Path, request: Request) -> Iterator[Path]:
-    for path in entries(folder, root, MOST_FILES, allow_outside=request.place.allow_outside):
-        if path.is_dir():
-            raise unreadable(path, "it is a folder inside the folder of a class")
-        if path.suffix.lower() not in SUFFIXES:
-            raise unreadable(path, f"it is no picture by its name; known: {', '.join(SUFFIXES)}")
-        if not path.is_file():
-            raise unreadable(path, "it is not an ordinary file")
-        yield path
 
 
 def _check_memory(folder: Path, listings: dict[str, _Listing], size: Size, request: Request) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isqrt
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from netspec.data.files import unreadable
+from netspec.data.files import entries, unreadable
 from netspec.data.lazy import Array
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
@@ -23,6 +25,8 @@ MOST_PIXELS: Final = 50_000_000
 MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
 """Pillow's names of the pictures that have so many channels."""
 SUFFIXES: Final = (".png", ".jpg", ".jpeg")
+MOST_FILES: Final = 1_000_000
+"""In one folder."""
 _DAMAGED: Final = (EOFError, NotImplementedError, OSError, RuntimeError, SyntaxError, ValueError, zlib.error)
 """What Pillow raises on a file that is cut, damaged, or no picture."""
 
@@ -50,14 +54,44 @@ def size_of(shape: Shape) -> Size | None:
     return None
 
 
+def pictures_in(folder: Path, within: Path, *, allow_outside: bool = False) -> list[Path]:
+    """The pictures in a folder by name; raises N702 where there is none, or anything else."""
+    found = entries(folder, within, MOST_FILES, allow_outside=allow_outside)
+    for path in found:
+        if path.is_dir():
+            raise unreadable(path, "it is a folder, and pictures alone are looked for here")
+        if path.suffix.lower() not in SUFFIXES:
+            raise unreadable(path, f"it is no picture by its name; known: {', '.join(SUFFIXES)}")
+        if not path.is_file():
+            raise unreadable(path, "it is not an ordinary file")
+    if not found:
+        raise unreadable(folder, "there is no picture in it")
+    return found
+
+
 def picture(path: Path, size: Size) -> Array:
     """A picture as (H, W, C) bytes, or, where it has 16 bits a pixel, float32 from 0 to 255; bilinear where resized.
 
     Turned as its metadata say, grey where one channel is wanted, on black where it is transparent and no fourth channel
     is wanted. Raises N702, and N701 where Pillow is not installed.
     """
+    with _opened(path) as file:
+        from PIL import ImageOps
+
+        return _pixels(ImageOps.exif_transpose(file), size)
+
+
+def shorter_side(path: Path) -> int:
+    """The pixels of the shorter side of a picture, which is not decoded; raises N702 and N701."""
+    with _opened(path) as file:
+        return min(int(file.width), int(file.height))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A picture that has been measured and not decoded; whatever is found wrong with it becomes N702."""
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ImportError:
         raise error("N701", f'{path}: pictures need Pillow: pip install "netspec[data]"') from None
     try:
@@ -67,8 +101,7 @@ def picture(path: Path, size: Size) -> Array:
                 if file.width * file.height > MOST_PIXELS:
                     pixels = f"{file.width}x{file.height} pixels"
                     raise unreadable(path, f"{pixels} are too many: {MOST_PIXELS:,} are the limit")
-                image = ImageOps.exif_transpose(file)
-                return _pixels(image, size)
+                yield file
     except Image.DecompressionBombError as problem:
         pixels = f"{int(found[0]):,} pixels" if (found := re.search(r"\d+", str(problem))) else "its pixels"
         raise unreadable(path, f"{pixels} are too many: {MOST_PIXELS:,} are the limit") from None

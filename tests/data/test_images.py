@@ -190,7 +190,7 @@ def test_stray_files_and_empty_folders(folder: Path) -> None:
     with pytest.raises(SpecError, match=r"N702: .*fir: there is no picture in it"):
         read(folder, wanted=None)
     (folder / "trees" / "fir" / "inner").mkdir()
-    with pytest.raises(SpecError, match=r"N702: .*inner: it is a folder inside the folder of a class"):
+    with pytest.raises(SpecError, match=r"N702: .*inner: it is a folder, and pictures alone"):
         read(folder, wanted=None)
     (folder / "empty").mkdir()
     with pytest.raises(SpecError, match=r"N702: .*empty: there is no folder in it"):

@@ -1,0 +1,129 @@
+"""Generated DNA: two motifs at the right distance, and what only looks like them."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from netspec.data import Loaded, load
+from netspec.data.dna import LETTERS
+from netspec.diagnostics import SpecError
+from netspec.ir.shape import Shape, Symbol
+from netspec.settings.made import Dna
+
+YES = Shape((1,))
+NUMBERS = Shape((60,), of=4)
+
+
+def read(
+    shape: Shape = NUMBERS, wanted: Shape | None = YES, most: int = 1 << 30, **options: object
+) -> Loaded:
+    reader = Dna(**{"count": 400, "test": 200} | options)  # type: ignore[arg-type]
+    return load(reader, None, shape, wanted, folder=Path(), most_bytes=most)
+
+
+def texts(loaded: Loaded) -> list[str]:
+    return ["".join(LETTERS[number] for number in row) for row in np.asarray(loaded.train.inputs)]
+
+
+def apart(text: str) -> set[int]:
+    """The distances of all pairs of whole motifs, in this order."""
+    firsts = [place for place in range(len(text)) if text.startswith("TTGACA", place)]
+    seconds = [place for place in range(len(text)) if text.startswith("TATAAT", place)]
+    return {second - first - 6 for first in firsts for second in seconds}
+
+
+def test_a_promoter_is_two_motifs_at_the_right_distance() -> None:
+    loaded = read(mutation=0.0)
+    distances = [apart(text) for text in texts(loaded)]
+    yes = np.asarray(loaded.train.targets)[:, 0] == 1
+    assert 0.4 < yes.mean() < 0.6
+    right = set(range(15, 20))
+    assert all(found & right for found, promoter in zip(distances, yes, strict=True) if promoter)
+    others = [found for found, promoter in zip(distances, yes, strict=True) if not promoter]
+    assert not any(found & right for found in others)
+    wrong = [found for found in others if found]
+    assert 0.4 < len(wrong) / len(others) < 0.6
+    far = {*range(5, 12), *range(23, 30)}
+    assert all(found & far for found in wrong) and far <= set.union(*wrong)
+    assert set.union(*(found & right for found in distances)) == right
+
+
+def test_letters_of_motifs_change() -> None:
+    whole = [sum(bool(apart(text)) for text in texts(read(mutation=each))) for each in (0.0, 0.1, 1.0)]
+    # of 12 letters none has changed: 0.9^12 = 0.28
+    assert whole[1] == pytest.approx(0.28 * whole[0], rel=0.25)
+    assert whole[2] == 0
+
+
+def test_letters_as_numbers_or_as_entries() -> None:
+    numbers, entries = read(), read(Shape((60, 4)))
+    assert numbers.train.inputs.dtype == np.int64 and entries.train.inputs.dtype == np.float32
+    assert entries.train.inputs.shape == (400, 60, 4)
+    assert np.array_equal(np.asarray(entries.train.inputs).argmax(-1), numbers.train.inputs)
+    assert np.array_equal(np.asarray(entries.train.inputs).sum(-1), np.ones((400, 60)))
+    assert read(Shape((Symbol("T"),), of=4), length=50).train.inputs.shape == (400, 50)
+
+
+def test_two_classes_are_no_and_yes() -> None:
+    yes, classes = read(), read(wanted=Shape((), of=2))
+    assert classes.classes == yes.classes == ("other", "promoter")
+    assert classes.train.targets.dtype == np.int64  # type: ignore[union-attr]
+    assert np.array_equal(np.asarray(yes.train.targets)[:, 0], classes.train.targets)
+
+
+def counts(loaded: Loaded, part: str) -> np.ndarray:
+    """How often each of the 64 words of three letters occurs."""
+    letters = np.asarray(getattr(loaded, part).inputs)
+    words = 16 * letters[:, :-2] + 4 * letters[:, 1:-1] + letters[:, 2:]
+    return np.stack([np.bincount(row, minlength=64) for row in words])
+
+
+def test_counting_words_hardly_tells_them_apart() -> None:
+    """What a network has to beat: a logistic regression on the counts of all words of three letters."""
+    loaded = read(Shape((80,), of=4), count=8000, test=2000)
+    found = LogisticRegression(max_iter=1000).fit(counts(loaded, "train"), np.ravel(loaded.train.targets))
+    share = found.score(counts(loaded, "test"), np.ravel(loaded.test.targets))
+    assert 0.55 < share < 0.72
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    loaded = read()
+    assert sha256(np.asarray(loaded.train.inputs, np.uint8).tobytes()).hexdigest()[:16] == "458c65cacd2842cc"
+    assert sha256(np.asarray(loaded.test.targets, np.uint8).tobytes()).hexdigest()[:16] == "e175abeafee8cdca"
+    assert not np.array_equal(read(seed=1).test.inputs, loaded.test.inputs)
+    assert np.array_equal(read(count=7).test.inputs, loaded.test.inputs)
+
+
+T = Symbol("T")
+REFUSED = {
+    "N404: `dna` gives letters, Tx4 or `T of 4`, and the input is 60x5": (Shape((60, 5)), YES, {}),
+    "N404: `dna` gives letters, Tx4 or `T of 4`, and the input is 60 of 5": (Shape((60,), of=5), YES, {}),
+    "N404: `dna` gives letters, Tx4 or `T of 4`, and the input is 8x60 of 4": (Shape((8, 60), of=4), YES, {}),
+    "N404: the input T of 4 does not say how many letters": (Shape((T,), of=4), YES, {}),
+    "N404: `length=50` makes examples of 50 letters, and the input is 60 of 4": (
+        NUMBERS,
+        YES,
+        {"length": 50},
+    ),
+    "N404: two motifs and what lies between them take up to 41 letters, and the input is 40x4": (
+        Shape((40, 4)),
+        YES,
+        {},
+    ),
+    "N404: dna has 2 classes, and the output tells 3 apart": (NUMBERS, Shape((), of=3), {}),
+    "N404: 2,000,200 examples of `dna count=2000000 test=200` take 2,880,288,000 bytes, and 1,073,741,824 are": (
+        NUMBERS,
+        YES,
+        {"count": 2_000_000},
+    ),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_does_not_fit_is_refused(message: str) -> None:
+    shape, wanted, options = REFUSED[message]
+    with pytest.raises(SpecError, match=message):
+        read(shape, wanted, **options)  # type: ignore[arg-type]
