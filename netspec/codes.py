@@ -53,6 +53,7 @@ CODES: Final[dict[str, str]] = {
     "N407": "the augmentation does not fit the network",
     "N408": "the metric does not fit the output",
     "N409": "a layer cannot work on examples of different lengths",
+    "N410": "a layer that cannot be made step by step",
     "N413": "what is fed back does not fit",
     "N501": "the limit on the source's size",
     "N502": "the limit on words",

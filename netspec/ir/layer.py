@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from math import prod
-from typing import ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from netspec.frozen import frozen
 from netspec.ir.definition import Definition
 from netspec.ir.shape import Dim, Pattern, Shape
 from netspec.ir.values import Reference
 from netspec.source import Span
+
+if TYPE_CHECKING:
+    from netspec.ir.stepping import Stepping
 
 Shapes: TypeAlias = Sequence[Shape]
 Step: TypeAlias = tuple[tuple[int, int, int], tuple[int, int, int]]
@@ -210,6 +213,24 @@ class Operation(Definition):
     def measured(self) -> int:
         """Which of its inputs is the sequence whose steps the option `lengths` counts, where it has that option."""
         return 0
+
+    def stepped(self, step: Stepping) -> str:
+        """Write this use for one step of a sequence that is made step by step; the name of the result.
+
+        Raises `Problem` N410 where that cannot be.
+        """
+        if self.along_time() != "each":
+            raise Problem(
+                "N410",
+                f"`{self.word}` looks at all steps, and they are made one after the other",
+                label="needs steps that are not made yet",
+                changes=self.stepwise(),
+            )
+        return step.layer(self, *map(step.now, range(len(step.inputs))))
+
+    def stepwise(self) -> tuple[Change, ...]:
+        """Changes of a use that looks at all steps after which it might look at those before it alone."""
+        return ()
 
     def padding(self, inputs: Shapes) -> tuple[Dim, Dim, Dim, Dim] | None:
         """Rows and columns added at top, bottom, left and right; None where the layer does not pad."""

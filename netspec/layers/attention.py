@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape, described_kind
+from netspec.ir.stepping import Stepping
 from netspec.ir.values import Reference, Whole
 from netspec.layers.adapters import to_sequence
 from netspec.layers.division import indivisible
 from netspec.layers.lengths import LENGTHS, MEANING, NUMBERED, check_lengths
+
+REMEMBERED: Final = ("keys", "values")
+"""What is remembered of the steps that attention looks at, (T, heads * size) each."""
 
 
 @word("attention")
@@ -54,11 +59,20 @@ class Attention(Operation):
         ),
     )
 
+    projects: ClassVar[tuple[str, ...]] = ("query", "key", "value", "out")
+    """Its dense layers."""
+
     @property
     def sizes(self) -> tuple[int, int]:
         """Size of keys and of values in a head."""
         even = self.features // self.heads
         return self.key or even, self.value or even
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Features of keys and of values, all heads side by side."""
+        key, value = self.sizes
+        return key * self.heads, value * self.heads
 
     def along_time(self) -> AlongTime:
         return "past" if self.causal else "whole"
@@ -69,6 +83,30 @@ class Attention(Operation):
     def memory(self, inputs: Shapes) -> Shape:
         """The sequence that keys and values come from."""
         return inputs[self.measured()]
+
+    def stepwise(self) -> tuple[Change, ...]:
+        return (Change("causal", "causal"),)
+
+    def stepped(self, step: Stepping) -> str:
+        """Keys and values are remembered, or made once of a sequence that is not fed."""
+        memory = self.measured()
+        sizes = self.features, self.heads, None, *self.sizes, self.causal, self.bias
+        if not step.fed[memory]:
+            keys = step.before(AttentionKeys(*sizes), memory)
+            more = [step.count(anchored=True)] if self.causal else []
+            more += [step.now(memory + 1)] if self.lengths is not None else []
+            return step.layer(AttentionOver(*sizes, self.lengths), step.now(0), *keys, *more)
+        if not self.causal:
+            return super().stepped(step)
+        kept = [
+            step.memory(name, Shape((step.most, width)))
+            for name, width in zip(REMEMBERED, self.widths, strict=True)
+        ]
+        now = step.now(0), step.now(memory)
+        result = step.layer(AttentionStep(*sizes), *now, *kept, step.count())
+        for name, each in zip(REMEMBERED, kept, strict=True):
+            step.remember(each, f"{result}.{name}")
+        return result
 
     def result(self, inputs: Shapes) -> Shape:
         memory = self.memory(inputs)
@@ -85,16 +123,20 @@ class Attention(Operation):
         return Shape((inputs[0].dims[0], self.features))
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
-        given, memory = inputs[0].features, self.memory(inputs).features
-        key, value = (size * self.heads for size in self.sizes)
-        parts = (
-            ("query", key, given),
-            ("key", key, memory),
-            ("value", value, memory),
-            ("out", self.features, value),
-        )
+        return self.projections(inputs[0].features, self.memory(inputs).features)
+
+    def projections(self, given: int, memory: int) -> tuple[Param, ...]:
+        """The parameters of the dense layers that it has, for features of the queries' side and of the other."""
+        key, value = self.widths
+        parts = {
+            "query": (key, given),
+            "key": (key, memory),
+            "value": (value, memory),
+            "out": (self.features, value),
+        }
         found = []
-        for name, units, features in parts:
+        for name in self.projects:
+            units, features = parts[name]
             initial = Uniform(features**-0.5)
             found.append(Param(f"{name}.weight", (units, features), initial))
             found += [Param(f"{name}.bias", (units,), initial)] * self.bias
@@ -104,9 +146,79 @@ class Attention(Operation):
         """The four projections, and both products in every head."""
         steps, others = inputs[0].dims[0], self.memory(inputs).dims[0]
         given, memory = inputs[0].features, self.memory(inputs).features
-        key, value = (size * self.heads for size in self.sizes)
+        key, value = self.widths
         projections = steps * (given * key + value * self.features) + others * memory * (key + value)
         return projections + steps * others * (key + value)
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         return to_sequence(given)
+
+
+class Part(Attention):
+    """A part of attention that stands in its place where a sequence is made step by step."""
+
+    joins: ClassVar[bool] = True
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def along_time(self) -> AlongTime:
+        return "whole"
+
+
+@word("attention_keys")
+class AttentionKeys(Part):
+    """Keys and values of a sequence that is looked at at every step: what networks of one step have made before."""
+
+    projects: ClassVar[tuple[str, ...]] = ("key", "value")
+    formula: ClassVar[str] = "output = S x heads * key, and S x heads * value"
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape((inputs[0].dims[0], self.widths[0]))
+
+    def extras(self, inputs: Shapes) -> Mapping[str, Shape]:
+        return {"values": Shape((inputs[0].dims[0], self.widths[1]))}
+
+    def multiply_adds(self, inputs: Shapes) -> Dim:
+        return inputs[0].size * sum(self.widths)
+
+
+@word("attention_over")
+class AttentionOver(Part):
+    """Attention of one step over keys and values that are there; networks of one step use it.
+
+    Further inputs are, with `causal`, the number of steps before this one, of which it sees one more, and `lengths`.
+    """
+
+    projects: ClassVar[tuple[str, ...]] = ("query", "out")
+    formula: ClassVar[str] = "output = 1 x features"
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape((inputs[0].dims[0], self.features))
+
+    def multiply_adds(self, inputs: Shapes) -> Dim:
+        key, value = self.widths
+        return inputs[0].features * key + value * self.features + inputs[1].dims[0] * (key + value)
+
+
+@word("attention_step")
+class AttentionStep(Part):
+    """Causal attention of one step, which adds its key and value to those of the steps before.
+
+    It reads what queries come from, what keys and values come from, the keys and values so far, and their number; it
+    gives the keys and the values with its own as further results.
+    """
+
+    formula: ClassVar[str] = "output = 1 x features; keys and values as they were"
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape((1, self.features))
+
+    def extras(self, inputs: Shapes) -> Mapping[str, Shape]:
+        return dict(zip(REMEMBERED, inputs[2:4], strict=True))
+
+    def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
+        return self.projections(inputs[0].features, inputs[1].features)
+
+    def multiply_adds(self, inputs: Shapes) -> Dim:
+        key, value = self.widths
+        own = inputs[0].features * key + value * self.features + inputs[1].features * (key + value)
+        return own + inputs[2].dims[0] * (key + value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from netspec.ir.asking import at_least
@@ -9,6 +10,7 @@ from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Ends
+from netspec.ir.stepping import Stepping
 from netspec.ir.symbolic import largest
 from netspec.ir.values import Whole
 from netspec.layers.adapters import to_sequence
@@ -75,7 +77,22 @@ class Conv1d(Operation):
         return missing // 2, missing - missing // 2
 
     def along_time(self) -> AlongTime:
-        return "past" if self.pad == "causal" and self.stride == 1 else "whole"
+        if self.stride > 1:
+            return "whole"
+        # without a stride the padding is the same for any length
+        return "past" if self.ends(Shape((1, 1))) == (self.reach - 1, 0) else "whole"
+
+    def stepwise(self) -> tuple[Change, ...]:
+        return (Change("causal", "pad"),)
+
+    def stepped(self, step: Stepping) -> str:
+        """The kernels see a window that has moved on by one step."""
+        if self.along_time() == "whole":
+            return super().stepped(step)
+        window = step.memory("window", Shape((self.reach, step.inputs[0].features)))
+        moved = step.layer(Slide(), window, step.now(0), name="slide")
+        step.remember(window, moved)
+        return step.layer(replace(self, pad="valid"), moved)
 
     def result(self, inputs: Shapes) -> Shape:
         sequence = inputs[0]
@@ -123,3 +140,17 @@ class Conv1d(Operation):
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         return to_sequence(given)
+
+
+@word("slide")
+class Slide(Operation):
+    """Leaves the first row of a window out and puts a new one at its end: networks of one step use it."""
+
+    joins: ClassVar[bool] = True
+    formula: ClassVar[str] = "output = the first input"
+
+    def along_time(self) -> AlongTime:
+        return "whole"
+
+    def result(self, inputs: Shapes) -> Shape:
+        return inputs[0]

@@ -8,6 +8,7 @@ from netspec.ir.asking import at_least
 from netspec.ir.definition import argument, option, word
 from netspec.ir.layer import AlongTime, Change, Example, Normal, Operation, Param, Problem, Shapes
 from netspec.ir.shape import Shape
+from netspec.ir.stepping import Stepping
 from netspec.ir.values import Choice, Whole
 from netspec.layers.adapters import to_sequence
 
@@ -35,6 +36,13 @@ class Position(Operation):
 
     def along_time(self) -> AlongTime:
         return "past"
+
+    def stepped(self, step: Stepping) -> str:
+        rows = None
+        for weight in self.parameters(step.inputs):
+            rows, _ = weight.shape
+            step.hold(rows)
+        return step.layer(PositionAt(self.kind, rows), step.now(0), step.count())
 
     def result(self, inputs: Shapes) -> Shape:
         steps = inputs[0].dims[0]
@@ -72,3 +80,18 @@ class Position(Operation):
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         return to_sequence(given)
+
+
+@word("position_at")
+class PositionAt(Position):
+    """Adds the vector of the step whose number, counted from 0, is the second input: networks of one step use it."""
+
+    joins: ClassVar[bool] = True
+    formula: ClassVar[str] = "output = input + vector of the step; parameters = max * features if learned"
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    def along_time(self) -> AlongTime:
+        return "whole"
+
+    def result(self, inputs: Shapes) -> Shape:
+        return inputs[0]

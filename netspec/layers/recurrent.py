@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, shared, word
 from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape
+from netspec.ir.stepping import Stepping
 from netspec.ir.values import Choice, Reference, Whole
 from netspec.layers.adapters import to_sequence
 from netspec.layers.lengths import LENGTHS, MEANING, NUMBERED, check_lengths
@@ -56,6 +58,18 @@ class Recurrent(Operation):
 
     def along_time(self) -> AlongTime:
         return "whole" if self.last or self.reverse or self.bidirectional else "past"
+
+    def stepwise(self) -> tuple[Change, ...]:
+        flags = ("last", "bidirectional", "reverse")
+        return tuple(Change("", flag, f"no `{flag}`") for flag in flags if getattr(self, flag))
+
+    def stepped(self, step: Stepping) -> str:
+        if self.along_time() == "whole":
+            return super().stepped(step)
+        memory = step.memory("state", self.state, first=None if self.init is None else 1)
+        name = step.layer(replace(self, init=memory), step.now(0), memory)
+        step.remember(memory, f"{name}.state")
+        return name
 
     @property
     def state(self) -> Shape:
@@ -230,3 +244,17 @@ class First(OneStep):
 
     needs_ends: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = (Example("5x3", "first", "3"),)
+
+
+@word("at")
+class At(Operation):
+    """The step of a given number, counted from 0, as a sequence of one step: networks of one step use it."""
+
+    joins: ClassVar[bool] = True
+    formula: ClassVar[str] = "output = 1 x the input without T"
+
+    def along_time(self) -> AlongTime:
+        return "whole"
+
+    def result(self, inputs: Shapes) -> Shape:
+        return Shape((1, *inputs[0].dims[1:]), inputs[0].of)

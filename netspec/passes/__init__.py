@@ -10,6 +10,7 @@ from typing import Any
 from netspec.collector import collector_paused
 from netspec.diagnostics import Diagnostic, Diagnostics, SpecError, in_order
 from netspec.ir.asking import Asked
+from netspec.ir.generation import Generation
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
@@ -21,6 +22,7 @@ from netspec.passes.infer import infer
 from netspec.passes.objective import with_outputs
 from netspec.passes.scope import spliced
 from netspec.passes.telling import with_suggestions
+from netspec.settings.generate import Feed
 from netspec.source import Source
 from netspec.syntax.parser import parse
 
@@ -100,7 +102,7 @@ def _run(context: Context) -> Net | None:
         net = replace(net, training=training)
     if not diagnostics and bound.generation:
         given = {name: result for result, name in bound.given.items()}
-        net = replace(net, generation=with_names(context, bound.generation, net, given))
+        net = _generating(context, net, with_names(context, bound.generation, net, given))
     if not diagnostics and bound.budgets:
         from netspec.passes.budget import check_budgets
 
@@ -108,6 +110,16 @@ def _run(context: Context) -> Net | None:
     if not diagnostics and net.training:
         check_training(context, net, net.training)
     return net
+
+
+def _generating(context: Context, net: Net, generation: Generation) -> Net:
+    """The network with what it generates, once that can be made step by step."""
+    feed = generation.get("feed")
+    if not context.diagnostics and isinstance(feed, Feed):
+        from netspec.passes.stepped import check_stepped
+
+        check_stepped(context, net, feed)
+    return replace(net, generation=generation)
 
 
 def _name(source: Source) -> str:
@@ -134,7 +146,7 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
             message = f"`{layer.name}` gives {layer.shape}, and the document says {stated}"
             context.diagnostics.report("N201", message, layer.origin.statement)
     if draft.generation and not context.diagnostics:
-        net = replace(net, generation=with_names(context, draft.generation, net, {}))
+        net = _generating(context, net, with_names(context, draft.generation, net, {}))
     if draft.training and not context.diagnostics:
         net = replace(net, training=with_outputs(context, draft.training, net, {}))
         context.diagnostics.raise_if_any()

@@ -8,7 +8,7 @@ from netspec.backends.numpy.conv import Correlation
 from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.backends.numpy.lengths import ends_of, masked, there
 from netspec.ir.shape import Shape
-from netspec.layers.conv1d import Conv1d
+from netspec.layers.conv1d import Conv1d, Slide
 
 
 @rule(Conv1d)
@@ -69,3 +69,19 @@ class Conv1dKernel(Kernel[Conv1d]):
         if not self.dlengths:
             return dx
         return (masked(dx[self.rows, self.places], self.mask), *self.dlengths)
+
+
+@rule(Slide)
+class SlideKernel(Kernel[Slide]):
+    """The rows from the second on, and one more."""
+
+    def prepare(self) -> None:
+        self.y = self.site.empty(*self.site.output_shape())
+        self.dwindow = self.site.zeros(*self.site.input_shape())
+
+    def forward(self, window: Array, row: Array, *, training: bool) -> Array:
+        return np.concatenate((window[:, 1:], row), axis=1, out=self.y)
+
+    def backward(self, dy: Array) -> tuple[Array, Array]:
+        self.dwindow[:, 1:] = dy[:, :-1]
+        return self.dwindow, dy[:, -1:]

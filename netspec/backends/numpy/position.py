@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
-from netspec.layers.position import Position
+from netspec.layers.position import Position, PositionAt
 
 
 def sinusoids(steps: int, features: int) -> Array:
@@ -36,3 +36,29 @@ class PositionKernel(Kernel[Position]):
             np.sum(dy, axis=0, out=gradient[: self.steps])
             gradient[self.steps :] = 0
         return dy
+
+
+@rule(PositionAt)
+class PositionAtKernel(Kernel[PositionAt]):
+    """y = x + table[i], i the number of the step."""
+
+    def prepare(self) -> None:
+        site = self.site
+        self.learned = self.operation.kind == "learned"
+        self.y = site.empty(*site.output_shape())
+        self.dindex = site.zeros(*site.input_shape(1))  # integers have no gradient
+        if not self.learned:
+            most = site.inputs[1].of
+            assert most is not None
+            self.table = sinusoids(most, site.inputs[0].features).astype(site.dtype)
+
+    def forward(self, x: Array, index: Array, *, training: bool) -> Array:
+        self.index = index
+        return np.add(x, (self.site.parameters["weight"] if self.learned else self.table)[index], out=self.y)
+
+    def backward(self, dy: Array) -> tuple[Array, Array]:
+        if self.learned:
+            gradient = self.site.gradients["weight"]
+            gradient.fill(0)
+            np.add.at(gradient, self.index, dy)
+        return dy, self.dindex

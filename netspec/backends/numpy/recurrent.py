@@ -10,7 +10,7 @@ import numpy as np
 from netspec.backends.numpy.kernel import Array, Kernel, Site, rule
 from netspec.backends.numpy.lengths import ends_of, masked, there, turned
 from netspec.backends.numpy.output import sigmoid
-from netspec.layers.recurrent import First, Gru, Last, Lstm, OneStep, Recurrent, Rnn
+from netspec.layers.recurrent import At, First, Gru, Last, Lstm, OneStep, Recurrent, Rnn
 
 
 class Direction:
@@ -378,3 +378,23 @@ class OneStepKernel(Kernel[OneStep]):
         self.dx.fill(0)
         self.dx[self.rows, self.index] = dy
         return (self.dx, *self.dlengths) if self.dlengths else self.dx
+
+
+@rule(At)
+class AtKernel(Kernel[At]):
+    """x[n, i] for the number i of example n."""
+
+    def prepare(self) -> None:
+        self.examples = np.arange(self.site.batch)[:, None]
+        self.dx = self.site.zeros(*self.site.input_shape())
+        self.dindex = self.site.zeros(*self.site.input_shape(1))  # integers have no gradient
+
+    def forward(self, x: Array, index: Array, *, training: bool) -> Array:
+        self.index = index
+        found: Array = x[self.examples, index]
+        return found
+
+    def backward(self, dy: Array) -> tuple[Array, Array]:
+        self.dx.fill(0)
+        self.dx[self.examples, self.index] = dy
+        return self.dx, self.dindex

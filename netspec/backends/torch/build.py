@@ -35,3 +35,13 @@ def output_functions(net: Net) -> dict[str, Callable[[Tensor], Tensor]]:
         layer.name: eval(f"lambda x: {function_of(net, layer, 'x')}", {"torch": torch, "F": F})
         for layer in fused(net)
     }
+
+
+def put(module: nn.Module, key: str, tensor: Tensor) -> None:
+    """Put a tensor in the place of a parameter or buffer, for all submodules that use it."""
+    path, _, short = key.rpartition(".")
+    own = getattr(module.get_submodule(path), short)
+    for each in module.modules():
+        tables: tuple[dict[str, Any], ...] = each._parameters, each._buffers
+        for table in tables:
+            table |= {name: tensor for name, value in table.items() if value is own}

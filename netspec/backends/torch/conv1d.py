@@ -6,7 +6,7 @@ from netspec.backends.torch.code import Code, Site, call, construct, rule, unles
 from netspec.backends.torch.conv import SAME_PADDING
 from netspec.backends.torch.lengths import ENDS, MASKED, OWN_PADDING, THERE
 from netspec.ir.symbolic import Expression
-from netspec.layers.conv1d import Conv1d
+from netspec.layers.conv1d import Conv1d, Slide
 
 
 @rule(Conv1d)
@@ -43,3 +43,9 @@ def conv1d(site: Site[Conv1d]) -> Code:
     if before != after:
         sequence = f"F.pad({sequence}, ({before}, {after}))"
     return call(f"{{module}}({sequence}).transpose(1, 2)", module, support=support)
+
+
+@rule(Slide)
+def slide(site: Site[Slide]) -> Code:
+    """`torch.cat` of the rows from the second on and one more."""
+    return call("torch.cat(({x}[:, 1:], {x1}), dim=1)")

@@ -30,7 +30,7 @@ from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.parts import Parts, Shares
 from netspec.backends.torch.arrays import to_array, to_targets, to_tensor
 from netspec.backends.torch.average import Averaged
-from netspec.backends.torch.build import build, output_functions
+from netspec.backends.torch.build import build, output_functions, put
 from netspec.backends.torch.code import rules
 from netspec.backends.torch.compiled import Compiled
 from netspec.backends.torch.device import circumstances, find_device, free_memory
@@ -344,10 +344,7 @@ class TorchProgram:
         assert isinstance(lender, TorchProgram), lender
         theirs = dict(lender.module.named_parameters()) | dict(lender.module.named_buffers())
         for name in names:
-            path, _, short = self._keys[name].rpartition(".")
-            holder = self.module.get_submodule(path)
-            table: dict[str, Any] = holder._parameters if short in holder._parameters else holder._buffers
-            table[short] = theirs[lender._keys[name]]
+            put(self.module, self._keys[name], theirs[lender._keys[name]])
         self._borrowed |= set(names)
         self._prepare(Training({}))
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
 from netspec.backends.torch.lengths import AT_END, ENDS, MASKED, PACKED, THERE, TURNED
-from netspec.layers.recurrent import First, Gru, Last, Lstm, Recurrent, Rnn
+from netspec.layers.recurrent import At, First, Gru, Last, Lstm, Recurrent, Rnn
 
 RESET_FIRST: Final = '''\
 class ResetFirstGru(nn.Module):
@@ -141,3 +141,9 @@ def last(site: Site[Last]) -> Code:
 def first(site: Site[First]) -> Code:
     """The step at the start."""
     return call("{x}[:, 0]")
+
+
+@rule(At)
+def at(site: Site[At]) -> Code:
+    """The step of a number that each example has of its own."""
+    return call("{x}[torch.arange(len({x}), device={x}.device)[:, None], {x1}]")
