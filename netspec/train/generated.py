@@ -1,0 +1,185 @@
+"""What a trained network writes: texts that go on from a prompt, or rows of a series, a step at a time.
+
+Between a weight file and `netspec.generate`, which knows numbers alone: words become tokens here, and tokens words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from netspec.backends import compile_net
+from netspec.data.preprocessing import Vocabulary, Windows
+from netspec.data.texts import tokens_of
+from netspec.diagnostics import error
+from netspec.generate import Said, Stepper, continue_rows, generate
+from netspec.limits import DEFAULT, Limits
+from netspec.settings.generate import Feed, Sample
+from netspec.train.checkpoint import Restored, restore
+from netspec.train.inputs import read_inputs
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+AT_ONCE: Final = 64
+"""Texts that are written at a time."""
+BEGINNING: Final = "\n"
+"""What a text begins with where nothing else is said, if its vocabulary has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What the user says in the place of the lines of `generate:`; None is what they say."""
+
+    most: int | None = None
+    beam: int | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    greedy: bool = False
+
+    def lines(self, feed: Feed, sample: Sample | None) -> tuple[Feed, Sample | None]:
+        """The two lines as they are then; a beam, and greedy choice, draw nothing."""
+        feed = replace(feed, **_given(max=self.most, beam=self.beam))
+        changes = _given(temperature=self.temperature, top_k=self.top_k, top_p=self.top_p)
+        if changes:
+            sample = replace(sample or Sample(), **changes)
+            feed = feed if self.beam is not None else replace(feed, beam=1)
+        if self.greedy or (self.beam or 1) > 1:
+            sample = None
+        return feed, sample
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One text, or the rows of one series; `index` counts from 0."""
+
+    index: int
+    prompt: str = ""
+    text: str = ""
+    """What follows the prompt."""
+    tokens: tuple[int, ...] = ()
+    score: float = 0.0
+    """The mean logarithm of the probabilities of these tokens."""
+    stopped: bool = False
+    """It ended by itself, and not because it was long enough."""
+    rows: tuple[tuple[float, ...], ...] = ()
+    """Of a series: its next rows, in the units of the columns."""
+
+    def to_json(self) -> dict[str, Any]:
+        """One flat object."""
+        if self.rows:
+            return {"index": self.index, "rows": [list(row) for row in self.rows]}
+        told = {"index": self.index, "prompt": self.prompt, "text": self.text, "tokens": list(self.tokens)}
+        return {**told, "score": self.score, "stopped": self.stopped}
+
+    def __str__(self) -> str:
+        if self.rows:
+            return "\n".join(" ".join(f"{value:.6g}" for value in row) for row in self.rows)
+        return self.prompt + self.text
+
+
+class Writer:
+    """A trained network that goes on with what it said; raises `SpecError` N405 where its spec has no line `feed`."""
+
+    def __init__(self, restored: Restored, manner: Manner, backend: str, device: str) -> None:
+        net = restored.net
+        lines = net.generation.lines if net.generation else {}
+        feed, sample = lines.get("feed"), lines.get("sample")
+        if not isinstance(feed, Feed):
+            message = f"the spec of `{net.name}` does not say what is fed back"
+            notes = ("a block in it does:  generate:  and below it  feed x from output",)
+            raise error("N405", message, notes=notes)
+        self.restored, self.net = restored, net
+        self.feed, self.sample = manner.lines(feed, sample if isinstance(sample, Sample) else None)
+        program = compile_net(net, backend, device=device, parameters=restored.arrays)
+        self.stepper = Stepper.of(program, self.feed, backend=backend)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        manner: Manner | None = None,
+        *,
+        backend: str = "torch",
+        device: str = "auto",
+        limits: Limits = DEFAULT,
+    ) -> Writer:
+        """The network of a weight file; raises `SpecError` N703 where it is none."""
+        return cls(restore(path, limits), manner or Manner(), backend, device)
+
+    @property
+    def is_of_tokens(self) -> bool:
+        """It writes texts, and no rows of numbers."""
+        return self.stepper.tokens is not None
+
+    def texts(self, prompt: str = "", count: int = 1, seed: int = 0) -> Iterator[Generated]:
+        """Texts that begin with a prompt; raises `SpecError` N705 where a part of that is no token that it knows."""
+        begin = self._encoded(prompt)
+        if not begin and self.feed.start is None:
+            begin = self._encoded(BEGINNING, asked=False)
+        for first in range(0, count, AT_ONCE):
+            some = min(AT_ONCE, count - first)
+            said = generate(
+                self.stepper, self.feed, self.sample, prompts=[begin] * some, seed=seed, first=first
+            )
+            for place, each in enumerate(said):
+                yield self._generated(first + place, prompt, len(begin), each)
+
+    def _generated(self, index: int, prompt: str, skipped: int, said: Said) -> Generated:
+        tokens = tuple(map(int, said.tokens[skipped:]))
+        return Generated(index, prompt, self._text(prompt, tokens), tokens, said.score, said.stopped)
+
+    def rows(self, path: Path, most: int | None = None) -> Iterator[Generated]:
+        """The rows that follow those in a file; of `Windows`, in the units of its columns."""
+        given = read_inputs(path, self.net, self.restored.preprocessing)
+        made = continue_rows(self.stepper, given, most or self.feed.max)
+        prepared = self.restored.preprocessing
+        for index, rows in enumerate(np.asarray(made, np.float64)):
+            shown = prepared.original(rows) if isinstance(prepared, Windows) else rows
+            yield Generated(index, rows=tuple(tuple(map(float, row)) for row in shown))
+
+    # --- words and tokens
+
+    def _vocabulary(self) -> Vocabulary | None:
+        found = self.restored.preprocessing
+        return found if isinstance(found, Vocabulary) else None
+
+    def _encoded(self, text: str, *, asked: bool = True) -> list[int]:
+        vocabulary = self._vocabulary()
+        if vocabulary is None or not text:
+            if text and asked:
+                raise error(
+                    "N705", "the network was trained on no text, so that nothing says what a prompt means"
+                )
+            return []
+        tokens: Sequence[str] = tokens_of(text, vocabulary.level)
+        numbers = [int(number) for number in vocabulary.encode(tokens)]
+        if -1 in numbers:
+            if not asked:
+                return []
+            strange = tokens[numbers.index(-1)]
+            raise error("N705", f"{strange!r} is in the prompt, and the network knows no such token")
+        return numbers
+
+    def _text(self, prompt: str, tokens: Sequence[int]) -> str:
+        """Tokens as text; numbers where there is no vocabulary."""
+        vocabulary = self._vocabulary()
+        if vocabulary is None:
+            return " ".join(map(str, tokens))
+        words = [
+            vocabulary.tokens[token - vocabulary.first]
+            if token >= vocabulary.first
+            else vocabulary.names[token]
+            for token in tokens
+        ]
+        if vocabulary.level == "char":
+            return "".join(words)
+        return " " * bool(prompt and words) + " ".join(words)

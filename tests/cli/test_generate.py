@@ -1,0 +1,98 @@
+"""`netspec generate`: what a trained network writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import netspec
+from netspec.cli import main
+from netspec.data.preprocessing import Vocabulary
+from netspec.init import initial
+from netspec.train.checkpoint import metadata_of, save
+
+TEXT = """input text T of 5
+embed 4
+lstm 6
+softmax 5
+
+generate:
+    feed text from output max=12
+    sample temperature=2
+"""
+CHARACTERS = Vocabulary(("\n", "a", "b", "c", "d"), "char", 4, unknown=False)
+
+
+def weights(folder: Path, text: str = TEXT, vocabulary: Vocabulary | None = CHARACTERS) -> str:
+    path, net = folder / "best.safetensors", netspec.parse(text, name="letters")
+    save(path, initial(net, 5, "float32"), metadata_of(net, (), vocabulary))
+    return str(path)
+
+
+def run(*words: str) -> int:
+    return main(["generate", *words], standalone_mode=False) or 0
+
+
+def test_a_text_follows_its_prompt(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = weights(tmp_path)
+    assert run(path, "--prompt", "abca", "--seed", "1") == 0
+    first = capsys.readouterr().out
+    assert first.startswith("abca") and len(first.rstrip("\n")) <= 16
+    assert run(path, "--prompt", "abca", "--seed", "1", "--backend", "numpy") == 0
+    assert capsys.readouterr().out == first
+    assert run(path, "--prompt", "abca", "--seed", "2") == 0
+    assert capsys.readouterr().out != first
+
+
+def test_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(weights(tmp_path), "--json", "--count", "3", "--prompt", "ab", "--max", "5") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "netspec.generate/1"
+    texts = document["generated"]
+    assert [each["index"] for each in texts] == [0, 1, 2]
+    assert all(each["prompt"] == "ab" and len(each["text"]) == len(each["tokens"]) == 5 for each in texts)
+    assert all(each["score"] < 0 and not each["stopped"] for each in texts)
+
+
+def test_the_likeliest_and_a_beam_draw_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, scores = weights(tmp_path), []
+    for words in (["--greedy"], ["--beam", "1"], ["--beam", "5"]):
+        texts = set()
+        for seed in ("0", "1"):
+            assert run(path, "--prompt", "d", "--max", "4", "--json", "--seed", seed, *words) == 0
+            (one,) = json.loads(capsys.readouterr().out)["generated"]
+            texts.add(one["text"])
+            scores.append(one["score"])
+        assert len(texts) == (1 if words != ["--beam", "1"] else 2)
+    assert scores[-1] >= scores[0]
+
+
+def test_without_a_vocabulary_tokens_are_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = TEXT.replace("max=12", "start=1 stop=2 max=12")
+    assert run(weights(tmp_path, text, None)) == 0
+    assert set(capsys.readouterr().out.split()) <= set("01234")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["--prompt", "x"], "N705"), (["--greedy", "--top-k", "3"], ""), (["rows.csv"], "")]
+)
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, words: list[str], code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = weights(tmp_path)
+    if code:
+        assert run(path, *words) == 1
+        assert f"error[{code}]" in capsys.readouterr().err
+    else:
+        with pytest.raises(SystemExit) as ended:
+            main(["generate", path, *words])
+        assert ended.value.code == 2
+
+
+def test_a_network_that_feeds_nothing_back_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(weights(tmp_path, "input 4\ndense 2\n", None)) == 1
+    assert "error[N405]" in capsys.readouterr().err
