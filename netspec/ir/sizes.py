@@ -152,6 +152,23 @@ class Dims(Kind):
         ]
 
 
+@frozen
+class Formula(Dims):
+    """One size by a symbol, which stands for what a layer reads and for no size of the network."""
+
+    @property
+    def phrase(self) -> str:
+        return "arithmetic with one symbol, such as ((T-3)//2+1)"
+
+    @property
+    def sample(self) -> str:
+        return "((T-3)//2+1)"
+
+    @property
+    def is_shape(self) -> bool:
+        return False
+
+
 def _texts(dims: Any) -> list[Any]:
     """Dimensions as documents hold them: numbers, and texts of expressions."""
     return [str(dim) if isinstance(dim, Expression) else dim for dim in dims]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 from netspec.ir.definition import argument, word
 from netspec.ir.layer import Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape
-from netspec.ir.sizes import Dims
+from netspec.ir.sizes import Formula
 from netspec.ir.symbolic import Expression
 from netspec.ir.values import Reference
 
@@ -44,22 +44,6 @@ def check_lengths(operation: Operation, lengths: str | None, inputs: Shapes) -> 
             label=f"gives {given.described}",
             notes=["such a number comes from  input counts of 100"],
         )
-
-
-class Formula(Dims):
-    """One size of symbols, which stand for what is read and for no size of the network."""
-
-    @property
-    def phrase(self) -> str:
-        return "arithmetic with one symbol, such as ((T-3)//2+1)"
-
-    @property
-    def sample(self) -> str:
-        return "((T-3)//2+1)"
-
-    @property
-    def is_shape(self) -> bool:
-        return False
 
 
 @word("lengths")

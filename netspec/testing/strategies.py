@@ -17,8 +17,8 @@ from netspec.ir.definition import Argument, Definition
 from netspec.ir.layer import Operation
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
-from netspec.ir.sizes import Dims, Ends, Padding, Pair
-from netspec.ir.values import Choice, Flag, Kind, Real, String, Whole, Word
+from netspec.ir.sizes import Dims, Ends, Formula, Padding, Pair
+from netspec.ir.values import Choice, Flag, Kind, Real, Reference, String, Whole, Word
 from netspec.limits import Limits
 from netspec.passes import run
 from netspec.source import Source
@@ -80,6 +80,11 @@ def _word(kind: Word, given: Shape) -> Strategy:
     return st.sampled_from(("some", "other_word"))
 
 
+def _none(kind: Kind, given: Shape) -> Strategy:
+    """Names of layers and what is worked out from one number an example: no random network has what would fit."""
+    return st.nothing()
+
+
 def _string(kind: String, given: Shape) -> Strategy:
     return st.just(kind.example)
 
@@ -93,6 +98,8 @@ KINDS: Final[dict[type[Kind], Callable[[Any, Shape], Strategy]]] = {
     Padding: _padding,
     Ends: _ends,
     Dims: _dims,
+    Formula: _none,
+    Reference: _none,
     Word: _word,
     String: _string,
 }
