@@ -31,3 +31,13 @@ def to_array(tensor: Tensor) -> Array:
     # NumPy has no bfloat16, and float16 is what mixed precision makes
     array: Array = (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
     return array
+
+
+def tensors_in(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The tensors that a module gives, also where it is only one."""
+    return result if isinstance(result, tuple) else (result,)
+
+
+def count_of(targets: Arrays) -> int:
+    """How many examples these are the targets of."""
+    return len(as_tuple(targets)[0])

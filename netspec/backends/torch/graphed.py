@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn, optim
 from torch.optim import Optimizer
 
-from netspec.backends import Piece
 from netspec.backends.augmentation import Draws
 from netspec.backends.manner import Manner
 from netspec.backends.parts import Parts
@@ -28,7 +27,7 @@ from netspec.diagnostics import SpecError, error
 
 Batch: TypeAlias = tuple[tuple[Tensor, ...], Tensor | tuple[Tensor, ...], tuple[Draws[Tensor], ...]]
 """The inputs, the targets, and what `augment` has drawn for each input, if anything."""
-Step: TypeAlias = Callable[[Batch, Tensor, Piece | None], Tensor]
+Step: TypeAlias = Callable[[Batch, Tensor], Tensor]
 """A step on a batch with a step size, which gives the loss."""
 
 HOST: Final = torch.device("cpu")
@@ -36,15 +35,18 @@ EAGER: Final = 3
 """Steps of a size that are done before one is recorded: libraries and compilers get ready in them.  They count."""
 SIZES: Final = 8
 """Sizes of batches that are recorded; the steps of further ones are done operation by operation."""
+ON_HOST: Final = {
+    "pack_padded_sequence": "its recurrent layers read each sequence up to its length, which the host has to know",
+    "RaggedBatchNorm": "its batchnorm works on the steps that are there, and the host has to know how many are",
+}
+"""What in the source of a module no graph can hold, and why."""
 WITHOUT: Final = ("the same without --graph",)
-
-
 RECORDERS: Final[dict[str, type[Recorder]]] = {"cuda": Recorder}
 """The kinds of devices that have graphs."""
 
 
-def check_graphed(manner: Manner, device: torch.device, processes: int) -> None:
-    """Raise `SpecError` N602 where steps cannot be graphs on a device, in so many processes, in a manner."""
+def check_graphed(manner: Manner, device: torch.device, processes: int, source: str) -> None:
+    """Raise `SpecError` N602 where the steps of a module of this source cannot be graphs, or not in this manner."""
     if device.type not in RECORDERS:
         because = "CUDA graphs are what NVIDIA's GPUs have"
         raise error("N602", f"--graph cannot be used on {device.type}", because=because, notes=WITHOUT)
@@ -55,6 +57,9 @@ def check_graphed(manner: Manner, device: torch.device, processes: int) -> None:
         because = "whether a step is left out is decided on the host, after a look at its gradients"
         tries = ("--precision bf16",)
         raise error("N602", "fp16 cannot be used with --graph", because=because, tries=tries, notes=WITHOUT)
+    for words, because in ON_HOST.items():
+        if words in source:
+            raise error("N602", "--graph cannot be used with this network", because=because, notes=WITHOUT)
 
 
 def make_graphable(optimizer: Optimizer | None, parts: Parts) -> None:
@@ -128,8 +133,8 @@ class _Size:
 class Graphs:
     """The steps of one program, a graph for each size of batch; the gradients of `parameters` are those of the last."""
 
-    def __init__(self, step: Step, parameters: Sequence[nn.Parameter], device: torch.device) -> None:
-        self.step, self.parameters = step, parameters
+    def __init__(self, parameters: Sequence[nn.Parameter], device: torch.device) -> None:
+        self.parameters = parameters
         self.recorder = RECORDERS[device.type](device)
         self.rate = torch.zeros((), dtype=torch.float32, device=device)  # the type that fused optimisers read
         self.forget()
@@ -140,23 +145,23 @@ class Graphs:
         self.shown: _Size | None = None
         """The size whose gradients the parameters have."""
 
-    def __call__(self, batch: Batch, rate: float, piece: Piece | None) -> Tensor:
-        """A step on a batch that lies on the host."""
+    def __call__(self, step: Step, batch: Batch, rate: float, decided: object) -> Tensor:
+        """A step on a batch that lies on the host; `decided` is all by which the host makes one unlike another."""
         self.rate.fill_(rate)
-        key = *((each.shape, each.dtype) for each in tensors_of(batch)), piece and piece.whole
+        key = *((each.shape, each.dtype) for each in tensors_of(batch)), decided
         size = self.sizes.get(key)
         if size is None and len(self.sizes) < SIZES:
             size = self.sizes[key] = _Size(batch, self.recorder)
         if size is None:
             moved: Batch = mapped(lambda each: each.to(self.recorder.device), batch)
-            return self._run(partial(self.step, moved, self.rate, piece))
+            return self._run(partial(step, moved, self.rate))
         size.fill(batch)
-        step = partial(self.step, size.batch, self.rate, piece)
+        here = partial(step, size.batch, self.rate)
         if size.done < EAGER:
             size.done += 1
-            return self._run(step)
+            return self._run(here)
         if size.replay is None:
-            self._record(size, step)
+            self._record(size, here)
         assert size.replay is not None
         size.replay()
         if self.shown is not size:

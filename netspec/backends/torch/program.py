@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,7 +29,7 @@ from netspec.backends import (
 from netspec.backends.augmentation import Draws, augmentation_of
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.parts import Parts, Shares
-from netspec.backends.torch.arrays import to_array, to_targets, to_tensor
+from netspec.backends.torch.arrays import count_of, tensors_in, to_array, to_targets, to_tensor
 from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.build import build, output_functions, put
 from netspec.backends.torch.code import rules
@@ -55,15 +56,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T", bound=Tensor)
 
 
-def _tensors(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return result if isinstance(result, tuple) else (result,)
-
-
-def _count(targets: Arrays) -> int:
-    """How many examples these are the targets of."""
-    return len(as_tuple(targets)[0])
-
-
 class TorchProgram:
     """A network as a PyTorch module (see `backends.Program`); `module` is the module itself.
 
@@ -78,7 +70,7 @@ class TorchProgram:
         self.group = current()
         self.precision = Precision(manner.precision, self.torch_device, self.dtype)
         if manner.graphed:
-            check_graphed(manner, self.torch_device, self.group.size)
+            check_graphed(manner, self.torch_device, self.group.size, module_source(net))
         self.module = build(net).to(self.torch_device, self.dtype)
         if manner.sharded:
             check_shard(manner)
@@ -123,7 +115,7 @@ class TorchProgram:
         self.graphs: Graphs | None = None
         if self.manner.graphed:
             make_graphable(self.optimizer, self.parts)
-            self.graphs = Graphs(self._learn, parameters, self.torch_device)
+            self.graphs = Graphs(parameters, self.torch_device)
         average, state = training.get("average"), self._named(self.module.state_dict())
         changing = {
             name: tensor
@@ -162,7 +154,7 @@ class TorchProgram:
         """See `Program.predict`."""
         self.module.eval()
         with torch.inference_mode(), self.precision.cast():
-            outputs = _tensors(self.module(*self._inputs(on_each(channels_first, inputs))))
+            outputs = tensors_in(self.module(*self._inputs(on_each(channels_first, inputs))))
         return self._outputs(outputs)
 
     def _outputs(self, outputs: Sequence[Tensor]) -> Arrays:
@@ -176,11 +168,11 @@ class TorchProgram:
         if not self.module.training:  # asking every submodule at every step costs more than a small layer
             self.module.train()
         with self.precision.cast():
-            raw = _tensors((self.compiled or self._raw)(*inputs))
+            raw = tensors_in((self.compiled or self._raw)(*inputs))
             return added_up(self.aims, shares, self._each(raw, targets), raw)
 
     def _add_up(
-        self, inputs: Sequence[Tensor], targets: Targets, piece: Piece | None, shares: Shares | None
+        self, inputs: Sequence[Tensor], targets: Targets, piece: Piece | None, shares: Shares
     ) -> Tensor:
         """Gather the gradients, a part of the batch at a time, and give the loss: of a piece, its share in the whole.
 
@@ -194,11 +186,10 @@ class TorchProgram:
         for part in parts:
             cut = tuple(target[part] for target in targets) if isinstance(targets, tuple) else targets[part]
             batch = [tensor[part] for tensor in inputs], cut
-            counts = shares.of(part) if shares else ()
             if self._together is None:
-                loss = value = self._mean_loss(*batch, counts)
+                loss = value = self._mean_loss(*batch, shares.of(part))
             else:
-                loss, value = self._together(*batch, counts, exchange=part is parts[-1])
+                loss, value = self._together(*batch, shares.of(part), exchange=part is parts[-1])
             if loss.requires_grad:
                 self.precision.backward(loss, list(self._optimized.values()) if self._borrowed else None)
             total += value.detach()
@@ -241,7 +232,7 @@ class TorchProgram:
 
     def train_step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None = None) -> Tensor:
         """See `Program.train_step`."""
-        with connected(), self.compiled.timed(_count(targets)) if self.compiled else nullcontext():
+        with connected(), self.compiled.timed(count_of(targets)) if self.compiled else nullcontext():
             return self._step(inputs, targets, rate, piece)
 
     def _step(self, inputs: Arrays, targets: Arrays, rate: float, piece: Piece | None) -> Tensor:
@@ -249,24 +240,21 @@ class TorchProgram:
         where = self.torch_device if self.graphs is None else HOST
         given = self._inputs(inputs, where)
         draws: tuple[Draws[Tensor], ...] = ()
-        if self.augmentation and _count(targets):
+        if self.augmentation and count_of(targets):
             draws = self.augmentation.drawn([each.shape for each in given], self.steps, piece)
         batch = given, to_targets(targets, where, self.dtype), draws
+        shares = Shares(for_each(self.aims, targets), piece)
+        learn = partial(self._learn, piece, shares)
         if self.graphs is None:
-            loss = self._learn(batch, rate, piece, Shares(for_each(self.aims, targets), piece))
+            loss = learn(batch, rate)
         else:
-            loss = self.graphs(batch, rate, piece)
+            loss = self.graphs(learn, batch, rate, shares.of(slice(0, count_of(targets))))
         if self.optimizer is not None and self.average is not None:
             self.average.step()
         return loss
 
-    def _learn(
-        self, batch: Batch, rate: float | Tensor, piece: Piece | None, shares: Shares | None = None
-    ) -> Tensor:
-        """A step on tensors alone, which may become a graph: its numbers are read and changed where they lie.
-
-        `shares` are needed where the batch is a piece, or worked on in parts.
-        """
+    def _learn(self, piece: Piece | None, shares: Shares, batch: Batch, rate: float | Tensor) -> Tensor:
+        """A step on tensors alone, which may become a graph: its numbers are read and changed where they lie."""
         inputs, targets, draws = batch
         self.gradients.clear()
         if self.augmentation and draws:
@@ -296,7 +284,7 @@ class TorchProgram:
         """See `Program.evaluate`."""
         self.module.eval()
         with torch.inference_mode(), self.precision.cast():
-            raw = _tensors(self._raw(*self._inputs(inputs)))
+            raw = tensors_in(self._raw(*self._inputs(inputs)))
             losses = tuple(
                 loss.item() for loss in self._each(raw, to_targets(targets, self.torch_device, self.dtype))
             )
