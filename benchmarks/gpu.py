@@ -2,9 +2,10 @@
 
     python -m benchmarks.gpu
 
-Speed: steps of the network at a batch of 100 and of 1,000 with fused Adam, in memory, plain and through `torch.compile`
-(the time that this takes to compile stands beside it).  Time: seconds from the first step of `tricks.net` with large
-batches until the test set is read with 99.0% and 99.5% accuracy, evaluations included, median of three seeds; the runs
+Speed: steps of the network at a batch of 100 and of 1,000 with fused Adam, in memory: one operation at a time, as one
+CUDA graph (`--graph`), and through `torch.compile`.  Compiling and recording are in the first epoch, which stands
+beside the median of the others.  Time: seconds from the first step of `tricks.net` with large batches, each step a
+graph, until the test set is read with 99.0% and 99.5% accuracy, evaluations included, median of three seeds; the runs
 differ in their number of epochs, for the step size has to fall within each.  MNIST is read from NETSPEC_DATA.
 """
 
@@ -13,7 +14,6 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +34,8 @@ from netspec.train.loop import train
 from netspec.train.options import resolve
 
 RATE = 0.003
-EXAMPLES = 30_000
+STEPS = {100: 60, 1000: 30}
+"""Steps in an epoch by the size of a batch; five times as many, while there are examples, where they are graphs."""
 ROUNDS = 5
 SEEDS = (0, 1, 2)
 EPOCHS = (2, 4, 8, 12)
@@ -42,14 +43,16 @@ LARGE = 500
 WANTED = (0.990, 0.995)
 
 
-def by_hand(images: torch.Tensor, labels: torch.Tensor, batch: int, compiled: bool) -> Callable[[], float]:
-    """An epoch by hand, its data on the GPU; the loss is read at the end."""
+def by_hand(data: Dataset, batch: int, compiled: bool) -> list[float]:
+    """The seconds of some epochs by hand, the data on the GPU; the loss is read at the end of each."""
+    images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(data.inputs, -1, 1))).cuda()
+    labels = torch.from_numpy(data.targets).cuda()
     model: nn.Module = Written().cuda()
     optimizer = torch.optim.Adam(model.parameters(), RATE, fused=True)
     if compiled:
         model.compile()
-
-    def epoch() -> float:
+    seconds = []
+    for _ in range(ROUNDS + 1):
         torch.cuda.synchronize()
         began = time.perf_counter()
         order = torch.randperm(len(images), device="cuda")
@@ -60,45 +63,49 @@ def by_hand(images: torch.Tensor, labels: torch.Tensor, batch: int, compiled: bo
             loss.backward()
             optimizer.step()
         loss.item()
-        return time.perf_counter() - began
+        seconds.append(time.perf_counter() - began)
+    return seconds
 
-    return epoch
 
-
-def ours(data: Dataset, batch: int, manner: Manner) -> Callable[[], float]:
-    """An epoch as the record of a run has it."""
+def ours(data: Dataset, batch: int, manner: Manner) -> list[float]:
+    """The seconds of some epochs as the record of a run has them."""
     net = netspec.load(ROOT / "specs" / "lecture_cnn.net")
-    settings = {"optimizer": Adam(RATE), "batch": Batch(batch), "epochs": Epochs(1)}
+    settings = {"optimizer": Adam(RATE), "batch": Batch(batch), "epochs": Epochs(ROUNDS + 1)}
     net = replace(net, training=Training(settings))
-    options = resolve(net)
     program = compile_net(net, "torch", device="cuda", manner=manner)
     loaded = Loaded(data, data.take(np.arange(2)))
-    return lambda: train(net, program, loaded, options).rows[-1].seconds
+    return [row.seconds for row in train(net, program, loaded, resolve(net)).rows]
 
 
 def speed(data: Dataset) -> None:
     """Print examples a second."""
-    images = torch.from_numpy(np.ascontiguousarray(np.moveaxis(data.inputs, -1, 1))).cuda()
-    labels = torch.from_numpy(data.targets).cuda()
-    for batch in (100, 1000):
-        contenders = {
-            "netspec": ours(data, batch, Manner()),
-            "netspec, bf16": ours(data, batch, Manner(precision="bf16")),
-            "netspec, compiled": ours(data, batch, Manner(compiled=True)),
-            "by hand": by_hand(images, labels, batch, compiled=False),
-            "by hand, compiled": by_hand(images, labels, batch, compiled=True),
-        }
-        times: dict[str, list[float]] = {name: [] for name in contenders}
-        for _ in range(ROUNDS + 1):
-            for name, epoch in contenders.items():
-                times[name].append(epoch())
-        for name, (first, *others) in times.items():
-            median = statistics.median(others)
-            print(
-                f"batch {batch:5}  {name:<18} {EXAMPLES / median:10,.0f} examples/s   "
-                f"{median / (EXAMPLES // batch) * 1e3:6.2f} ms a step   first epoch {first:5.1f} s",
-                flush=True,
-            )
+    manners = {
+        "netspec": Manner(),
+        "netspec, bf16": Manner(precision="bf16"),
+        "netspec, compiled": Manner(compiled=True),
+        "netspec, graph": Manner(graphed=True),
+        "netspec, graph, bf16": Manner(precision="bf16", graphed=True),
+        "netspec, graph, compiled": Manner(compiled=True, graphed=True),
+    }
+    for batch, steps in STEPS.items():
+        few = data.take(np.arange(steps * batch))
+        many = data.take(np.arange(min(5 * steps * batch, len(data))))
+        for name, manner in manners.items():
+            examples = many if manner.graphed else few
+            tell(name, batch, len(examples), ours(examples, batch, manner))
+        for name, compiled in {"by hand": False, "by hand, compiled": True}.items():
+            tell(name, batch, len(few), by_hand(few, batch, compiled))
+
+
+def tell(name: str, batch: int, examples: int, seconds: list[float]) -> None:
+    """Print what the epochs of a contender took."""
+    first, *others = seconds
+    median = statistics.median(others)
+    print(
+        f"batch {batch:5}  {name:<25} {examples / median:10,.0f} examples/s   "
+        f"{median / (examples // batch) * 1e3:6.2f} ms a step   first epoch {first:5.1f} s",
+        flush=True,
+    )
 
 
 class Clock:
@@ -128,7 +135,7 @@ def to_accuracy(loaded: Loaded) -> None:
             settings = {**net.training.settings, "batch": Batch(LARGE), "epochs": Epochs(epochs)}
             net = replace(net, training=Training({**settings, "seed": Seed(seed)}))
             clock = Clock()
-            program = netspec.compile(net, "torch", device="cuda", seed=seed)
+            program = compile_net(net, "torch", device="cuda", seed=seed, manner=Manner(graphed=True))
             train(net, program, loaded, resolve(net), observers=[clock])
             clocks.append(clock)
         ends = [clock.laps[-1] for clock in clocks]
