@@ -18,6 +18,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -92,11 +93,11 @@ class Run:
         return self.spec, self.backend, self.seed
 
 
-def train(row: Row, seed: int, device: str) -> Run:
+def train(row: Row, seed: int, device: str, more: Sequence[str] = ()) -> Run:
     """One run, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "netspec", "train", f"specs/{row.spec}.net", "--seed", str(seed)]
-        command += ["--backend", row.backend, "--device", device, "--out", folder, "--json"]
+        command += ["--backend", row.backend, "--device", device, "--out", folder, "--json", *more]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         events = [json.loads(line) for line in done.stdout.splitlines()]
         if done.returncode or not events:
@@ -202,9 +203,10 @@ def tabulate(runs: dict[tuple[str, str, int], Run]) -> None:
 @click.command()
 @click.argument("specs", nargs=-1)
 @click.option("--device", default="cpu", help="Where to train.")
+@click.option("--graph", is_flag=True, help="Steps as CUDA graphs.")
 @click.option("--into", type=click.Path(path_type=Path), help="A file for the runs, instead of the table.")
 @click.option("--take", type=click.Path(path_type=Path, exists=True), help="Take the runs of such a file.")
-def main(specs: tuple[str, ...], device: str, into: Path | None, take: Path | None) -> None:
+def main(specs: tuple[str, ...], device: str, graph: bool, into: Path | None, take: Path | None) -> None:
     """Run the rows that are asked for and make the table anew."""
     unknown = set(specs) - {row.spec for row in ROWS}
     if unknown:
@@ -215,7 +217,8 @@ def main(specs: tuple[str, ...], device: str, into: Path | None, take: Path | No
         if specs and row.spec not in specs:
             continue
         for seed in row.seeds:
-            run = train(row, seed, device if row.backend == "torch" else "cpu")
+            more = ["--graph"] if graph and row.backend == "torch" else []
+            run = train(row, seed, device if row.backend == "torch" else "cpu", more)
             path = into or STORE
             keep(path, kept(path) | {run.key: run})
     if into is None:
