@@ -83,8 +83,9 @@ class _Beams:
             self._finish(example, ended, sums[:, self.feed.stop] / made, True)
             sums[:, self.feed.stop] = -np.inf
         flat = sums.reshape(-1)
+        likely = np.flatnonzero(flat >= np.partition(flat, -self.beam)[-self.beam])
         # of equal ones the first
-        kept = np.argsort(-flat, kind="stable")[: self.beam]
+        kept = likely[np.argsort(-flat[likely], kind="stable")[: self.beam]]
         self.scores[example] = flat[kept]
         return kept // logs.shape[1], kept % logs.shape[1]
 

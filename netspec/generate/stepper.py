@@ -66,7 +66,8 @@ class Stepper:
     ) -> Stepper:
         """The stepper of a program for `most` steps in a row, `feed.max` unless given; raises `SpecError` N410.
 
-        `backend` and `dtype` are those of the program.
+        The tokens of a prompt are steps too: for `feed.max` tokens after it `most` is the sum of both.  `backend`
+        and `dtype` are those of the program.
         """
         return cls(program, stepped(program.net, feed, most), backend=backend, dtype=dtype)
 

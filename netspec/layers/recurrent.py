@@ -248,7 +248,10 @@ class First(OneStep):
 
 @word("at")
 class At(Operation):
-    """The step of a given number, counted from 0, as a sequence of one step: networks of one step use it."""
+    """The step of a given number, counted from 0, as a sequence of one step; the last one for numbers beyond it.
+
+    Networks of one step use it.
+    """
 
     joins: ClassVar[bool] = True
     formula: ClassVar[str] = "output = 1 x the input without T"

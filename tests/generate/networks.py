@@ -149,14 +149,14 @@ SPECS = {
 }
 
 
-def compiled(spec: Spec, backend: str, dtype: str = "float64") -> Program:
-    """Its program, with running statistics that are none to begin with."""
+def compiled(spec: Spec, backend: str, dtype: str = "float64", scale: float = 2) -> Program:
+    """Its program: the initial parameters times a number, and running statistics that are none to begin with."""
     program = netspec.compile(spec.net, backend, seed=3, dtype=dtype, device="cpu")
     random = np.random.default_rng(5)
     values = program.parameters()
     program.load(
         {
-            name: random.uniform(0.5, 1.5, value.shape).astype(dtype) if "running" in name else 2 * value
+            name: random.uniform(0.5, 1.5, value.shape).astype(dtype) if "running" in name else scale * value
             for name, value in values.items()
         }
     )

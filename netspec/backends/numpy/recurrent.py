@@ -390,9 +390,8 @@ class AtKernel(Kernel[At]):
         self.dindex = self.site.zeros(*self.site.input_shape(1))  # integers have no gradient
 
     def forward(self, x: Array, index: Array, *, training: bool) -> Array:
-        self.index = index
-        found: Array = x[self.examples, index]
-        return found
+        self.index = np.minimum(index, x.shape[1] - 1)
+        return np.asarray(x[self.examples, self.index])
 
     def backward(self, dy: Array) -> tuple[Array, Array]:
         self.dx.fill(0)

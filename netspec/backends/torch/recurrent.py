@@ -146,4 +146,4 @@ def first(site: Site[First]) -> Code:
 @rule(At)
 def at(site: Site[At]) -> Code:
     """The step of a number that each example has of its own."""
-    return call("{x}[torch.arange(len({x}), device={x}.device)[:, None], {x1}]")
+    return call("{x}[torch.arange(len({x}), device={x}.device)[:, None], {x1}.clamp(max={x}.shape[1] - 1)]")
