@@ -161,6 +161,22 @@ def test_a_device_that_the_backend_has_not(
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--backend", "torch", "--device", "cpu"), "--graph cannot be used on cpu"),
+        (("--backend", "numpy"), "the backend `numpy` cannot make one graph of a step"),
+    ],
+)
+def test_a_graph_where_there_is_none(
+    spec: Path, netspec: Run, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
+) -> None:
+    assert netspec("train", spec, "--graph", *words) == 1
+    err = capsys.readouterr().err
+    assert f"error[N602]: {says}" in err and "Traceback" not in err
+    assert not Path("runs").exists()
+
+
 def test_the_picture_is_the_same_every_time() -> None:
     rows = [Row(n, n, 0.1, 1 / n, "val", Figures(1 / n, {"accuracy": 0.5}, 3), 1.0, {}, 3) for n in (1, 2)]
     first, second = (curves.svg(rows, "net") for _ in range(2))
