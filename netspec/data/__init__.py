@@ -23,6 +23,7 @@ from netspec.data.preprocessing import Preprocessing
 from netspec.diagnostics import Label, SpecError, error
 from netspec.ir.shape import Shape
 from netspec.ir.training import Reader
+from netspec.passes.fields import Roles, Unfit, Wishes, roles_of
 from netspec.source import Span
 
 __all__ = [
@@ -61,6 +62,7 @@ def load(
     fallback: Reader | None,
     net_inputs: Shape | tuple[Shape, ...],
     net_target: Shape | None = None,
+    wishes: Wishes | None = None,
     *,
     folder: Path,
     allow_outside: bool = False,
@@ -71,7 +73,8 @@ def load(
 ) -> Loaded:
     """The data that a reader names, fitted to a network.
 
-    `net_inputs` is the shape of its input, or a tuple with that of each.
+    `net_inputs` is the shape of its input, or a tuple with that of each; `wishes` says what they are called and which
+    fields feed them, where that does not follow from the order of the fields.
     `net_target` is what the output is made for: `Shape((), of=10)` for ten classes (`Shape((T,), of=N)` for one at each
     step), `Shape((1,))` for one number or yes/no; None takes the targets as the data have them. Relative paths start
     at `folder`, that of the spec, and may leave it only if `allow_outside`. `fallback` is used where the data are not
@@ -82,16 +85,21 @@ def load(
     column that is not there, N406 options that contradict the file. The errors point at `span` where it is given.
     """
     inputs = net_inputs if isinstance(net_inputs, tuple) else (net_inputs,)
-    request = Request(inputs, net_target, Place(folder, allow_outside), most_bytes, fitted, classes)
+    wishes = wishes or Wishes(tuple(f"x{number}" for number in range(1, len(inputs) + 1)))
+    place = Place(folder, allow_outside)
+
+    def request(reader: Reader) -> Request:
+        return Request(inputs, net_target, _roles(reader, wishes), place, most_bytes, fitted, classes)
+
     try:
         try:
-            return _loaded(reader, request)
+            return _loaded(reader, request(reader))
         except SpecError as refused:
             missing = refused.diagnostics
             if fallback is None or any(found.code != "N701" for found in missing):
                 raise
         try:
-            loaded = _loaded(fallback, request)
+            loaded = _loaded(fallback, request(fallback))
         except SpecError as refused:
             raise SpecError(*missing, *refused.diagnostics) from None
         note = f"data: {missing[0].message}, using {fallback.written()} instead"
@@ -101,6 +109,13 @@ def load(
         raise SpecError(
             *(replace(each, labels=each.labels or labels) for each in refused.diagnostics)
         ) from None
+
+
+def _roles(reader: Reader, wishes: Wishes) -> Roles:
+    try:
+        return roles_of(reader, wishes)
+    except Unfit as found:
+        raise found.refusal from None
 
 
 def _loaded(reader: Reader, request: Request) -> Loaded:

@@ -18,13 +18,13 @@ from netspec.data.dataset import Loaded, Request
 from netspec.data.files import DEFLATE, unreadable
 from netspec.data.fitting import check_finite
 from netspec.data.lazy import LAZY_FROM, Array, pieces
-from netspec.data.numeric import Pair, Treatment, assemble
+from netspec.data.numeric import Rows, Treatment, assemble
 from netspec.diagnostics import error
 from netspec.settings.data import Npz
 from netspec.settings.values import PART
 
-PARTS: Final = ("x_train", "y_train", "x_test", "y_test")
-WHOLE: Final = ("x", "y")
+LABEL: Final = "y"
+"""The field that is to be predicted unless the network says otherwise."""
 _DAMAGED: Final = (BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError, zlib.error)
 """What zipfile and NumPy raise on a file that is cut, damaged, encrypted or packed in a way they do not know."""
 _LOCAL: Final = 30
@@ -99,59 +99,83 @@ class Member:
 
 def load(reader: Npz, request: Request) -> Loaded:
     """The arrays of one or more files for a network; raises N701, N702, N404 and N406."""
-    request.only("`npz` gives the arrays x and y")
-    members = _single(reader, request) if reader.path.lower().endswith(".npy") else _archive(reader, request)
+    fields = tuple(dict.fromkeys((*request.roles.inputs, request.roles.target)))
+    single = reader.path.lower().endswith(".npy")
+    members = _single(reader, fields, request) if single else _archive(reader, fields, request)
     staying = [member.stays(reader.mapped) for member in members]
     total = sum(member.size for member, stays in zip(members, staying, strict=True) if not stays)
     path = members[0].path
     if total > request.most_bytes:
         raise unreadable(path, f"its arrays take {total:,} bytes, and {request.most_bytes:,} are the limit")
-    _check_pairs(members)
+    _check_parts(members, len(fields))
     try:
         arrays = [member.array(mapped=stays) for member, stays in zip(members, staying, strict=True)]
     except _DAMAGED as problem:
         raise unreadable(path, f"it is not an .npz or .npy file, or damaged: {problem}") from None
-    names = [member.said for member in members]
-    pairs = [Pair(arrays[at], arrays[at + 1], (names[at], names[at + 1])) for at in range(0, len(arrays), 2)]
-    test = pairs[1] if len(pairs) > 1 else None
-    return assemble(pairs[0], request, Treatment.of(reader), test)
+    parts = []
+    for start in range(0, len(arrays), len(fields)):
+        some = slice(start, start + len(fields))
+        said = [member.said for member in members[some]]
+        parts.append(Rows(dict(zip(fields, arrays[some], strict=True)), dict(zip(fields, said, strict=True))))
+    return assemble(parts[0], request, Treatment.of(reader), *parts[1:], label=LABEL)
 
 
-def _archive(reader: Npz, request: Request) -> list[Member]:
-    """The arrays of an .npz file."""
+def _archive(reader: Npz, fields: Sequence[str], request: Request) -> list[Member]:
+    """The arrays of an .npz file: those of each field, or, where they have no such names, `x1`, `x2`, ..."""
     path = request.place.find(reader.path)
     for option in ("targets", "test_inputs", "test_targets"):
         if getattr(reader, option) is not None:
             message = f"{path}: `{option}` goes with an .npy file, and an .npz file holds all arrays itself"
             raise error("N406", message)
-    members = members_of(path, PARTS, WHOLE)
-    if len(members) > 2 and reader.test is not None:
+    numbered = fields
+    if len(request.inputs) > 1:
+        others = [name for name in request.roles.fields if name != LABEL]
+        places = {name: f"x{number}" for number, name in enumerate(others, 1)}
+        numbered = [places.get(name, name) for name in fields]
+    choices = [
+        tuple(f"{name}{part}" for part in parts for name in names)
+        for names in (fields, numbered)
+        for parts in (("_train", "_test"), ("",))
+    ]
+    members = members_of(path, *dict.fromkeys(choices))
+    if len(members) > len(fields) and reader.test is not None:
         asked = f"`test={PART.write(reader.test)}`"
-        raise error("N406", f"{path}: it has x_test and y_test of its own, and {asked} asks for others")
+        names = " and ".join(member.name for member in members[len(fields) :])
+        raise error("N406", f"{path}: it has {names} of its own, and {asked} asks for others")
     return members
 
 
-def _single(reader: Npz, request: Request) -> list[Member]:
+def _single(reader: Npz, fields: Sequence[str], request: Request) -> list[Member]:
     """The arrays of .npy files, one each."""
-    names = {"test_inputs": reader.test_inputs, "test_targets": reader.test_targets}
-    lacking = ["targets"] if reader.targets is None else []
-    if any(names.values()):
-        lacking += [name for name, path in names.items() if path is None]
+    if len(request.inputs) > 1:
+        message = (
+            f"{reader.path} is an .npy file and holds one array, and the network reads {len(request.inputs)}"
+        )
+        raise error("N404", message, notes=("an .npz file holds an array for each input, by its name",))
+    files = {"x": reader.path, "y": reader.targets}
+    test_files = {"x": reader.test_inputs, "y": reader.test_targets}
+    options = {"x": ("path", "test_inputs"), "y": ("targets", "test_targets")}
+    lacking = [options[name][0] for name in fields if files[name] is None]
+    if any(test_files.values()):
+        lacking += [options[name][1] for name in fields if test_files[name] is None]
     if lacking:
         message = f"{reader.path} is an .npy file and holds one array; `{lacking[0]}` has to name another"
         raise error("N406", message)
     if reader.test_inputs and reader.test is not None:
         raise error("N406", "the examples to test on are those of `test_inputs` or of `test`, not of both")
-    written = [reader.path, reader.targets, reader.test_inputs, reader.test_targets]
+    written = [each[name] for each in (files, test_files) for name in fields]
     return [file_of(request.place.find(path)) for path in written if path]
 
 
-def _check_pairs(members: Sequence[Member]) -> None:
-    for x, y in zip(members[::2], members[1::2], strict=True):
-        if x.shape[0] != y.shape[0]:
-            counts = f"{x.name} holds {x.shape[0]:,} examples, and {y.name} {y.shape[0]:,}"
-            raise unreadable(x.path, counts)
-    for train, test in zip(members[:2], members[2:], strict=False):
+def _check_parts(members: Sequence[Member], count: int) -> None:
+    """Each part has as many examples in all its arrays, and those of both parts have the same shapes."""
+    for start in range(0, len(members), count):
+        x, *others = members[start : start + count]
+        for other in others:
+            if x.shape[0] != other.shape[0]:
+                counts = f"{x.name} holds {x.shape[0]:,} examples, and {other.name} {other.shape[0]:,}"
+                raise unreadable(x.path, counts)
+    for train, test in zip(members[:count], members[count:], strict=False):
         if train.shape[1:] != test.shape[1:]:
             shapes = f"{train.name} is {_shown(train.shape)}, and {test.name} {_shown(test.shape)}"
             raise unreadable(train.path, f"{shapes}: their examples differ in shape")

@@ -58,7 +58,8 @@ class _Frames:
 
 def load(reader: Balls, request: Request) -> Loaded:
     """Balls for a network; raises N404 where its input is no sequence of frames, or its output none of the targets."""
-    frames = _frames(request.only("`balls` gives frames and where the ball will be"))
+    (shape,) = request.only("balls", "frames", target="target")
+    frames = _frames(shape)
     image = _is_image(request.target, frames)
     one = (frames.count + 1) * (frames.height * frames.width + 64)
     check_room(reader.written(), reader.count + reader.test, one, request)

@@ -5,16 +5,18 @@ Knows nothing of files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from netspec.data.files import MOST_BYTES, Place
+from netspec.data.fitting import fit, fit_targets
 from netspec.data.lazy import Array, Examples, take
 from netspec.data.parts import divide
-from netspec.data.preprocessing import Preprocessing
+from netspec.data.preprocessing import Fields, Preprocessing
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
+from netspec.passes.fields import Roles
 
 P = TypeVar("P", bound=Preprocessing)
 Inputs: TypeAlias = Examples | tuple[Examples, ...]
@@ -85,26 +87,39 @@ class Loaded:
     """What a guess that learns nothing comes to on the test part, in words, where the reader knows of one."""
 
 
+Maker: TypeAlias = Callable[[Shape | None, str], Examples]
+"""Makes a field's examples for a shape, that of an `input` or of the `output`, as a message calls it."""
+
+
+def label_of(labels: Array, classes: tuple[str, ...]) -> Maker:
+    """What makes classes of numbers of classes: targets of an output, or an input that is `of` as many integers."""
+    return lambda shape, end: (
+        fit_targets(labels, shape, classes) if end == "output" else fit(labels, shape, end)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a reader has to satisfy: the shapes of the inputs, the target that the output is made for, the files.
 
-    `fitted` and `classes` are those of a network that was trained before, where it is measured on these data.
+    `roles` says which field feeds which input, and which is the target. `fitted` and `classes` are those of a network
+    that was trained before, where it is measured on these data.
     """
 
     inputs: tuple[Shape, ...]
     target: Shape | None
+    roles: Roles
     place: Place
     most_bytes: int = MOST_BYTES
     fitted: Preprocessing | None = None
     classes: tuple[str, ...] = ()
 
-    def only(self, gives: str) -> Shape:
-        """The shape of the one input; raises N404 where the network has several, with what the data give instead."""
-        if len(self.inputs) == 1:
-            return self.inputs[0]
-        shapes = ", ".join(map(str, self.inputs))
-        message = f"{gives}, which is one input, and the network has {len(self.inputs)} ({shapes})"
+    def only(self, word: str, *inputs: str, target: str) -> tuple[Shape, ...]:
+        """The shapes of the inputs that these fields feed, in this order; raises N404 for any other use of fields."""
+        if sorted(self.roles.inputs) == sorted(inputs) and self.roles.target == target:
+            return tuple(self.inputs[self.roles.inputs.index(name)] for name in inputs)
+        fed = " and ".join(f"`{name}`" for name in inputs)
+        message = f"`{word}` can feed {fed} and have `{target}` predicted, and nothing else"
         raise error("N404", message)
 
     def prepared(self, kind: type[P]) -> P | None:
@@ -113,6 +128,30 @@ class Request:
             return self.fitted
         message = f"the network was trained on {self.fitted.said}, and these data are {kind.said}"
         raise error("N404", message)
+
+    def known(self, kind: type[P]) -> Mapping[str, P] | None:
+        """What was fitted before, by field, None where nothing was; raises N404 where it is of another kind."""
+        if not isinstance(self.fitted, Fields):
+            alone = self.prepared(kind)
+            return None if alone is None else {self.roles.inputs[0]: alone}
+        found = {name: each for name, each in self.fitted.fields.items() if isinstance(each, kind)}
+        if len(found) < len(self.fitted.fields):
+            message = f"the network was trained on {self.fitted.said}, and these data are {kind.said} alone"
+            raise error("N404", message)
+        return found
+
+    def fitted_to(self, fields: Mapping[str, Preprocessing]) -> Preprocessing | None:
+        """What was fitted to some fields in one: where one field alone feeds the network, that of this field."""
+        if set(fields) == set(self.roles.inputs) and len(fields) == 1:
+            return fields[self.roles.inputs[0]]
+        return Fields(fields) if fields else None
+
+    def made(self, makers: Mapping[str, Maker], between: int | None = None) -> Dataset:
+        """The examples, each input and the target made of its field."""
+        pairs = zip(self.roles.inputs, self.inputs, strict=True)
+        inputs = tuple(makers[name](shape, "input") for name, shape in pairs)
+        targets = makers[self.roles.target](self.target, "output")
+        return Dataset(inputs if len(inputs) > 1 else inputs[0], targets, between)
 
 
 def split(dataset: Dataset, fraction: float, seed: int = 0) -> tuple[Dataset, Dataset]:

@@ -31,7 +31,8 @@ LEAST: Final = _LONG + NOT_APART[-1] + _LONG
 def load(reader: Dna, request: Request) -> Loaded:
     """DNA for a network; raises N404 where its input is not made for letters or its output not for two classes."""
     check_count("dna", CLASSES, request.target)
-    length = _length(reader, request.only("`dna` gives letters and whether they hold a promoter"))
+    (shape,) = request.only("dna", "letters", target="label")
+    length = _length(reader, shape)
     check_room(reader.written(), reader.count + reader.test, 24 * length, request)
     train = _part(reader, request, length, "train", reader.count)
     return Loaded(train, _part(reader, request, length, "test", reader.test), classes=CLASSES)

@@ -18,42 +18,48 @@ from netspec.ir.shape import Dim, Shape
 from netspec.ir.symbolic import Expression
 
 
-def fit(array: Array, shape: Shape) -> Array:
-    """The examples `array` (n, *dims) as inputs of `shape`; raises N404 with both shapes.
+def fit(array: Array, shape: Shape | None, end: str = "input") -> Array:
+    """The examples `array` (n, *dims) as inputs of `shape`, or as targets of an output; raises N404 with both shapes.
 
     An image feeds an image of its size, a vector of as many entries, channel by channel (C, H, W), and, where it has
     one channel, the sequence of its rows; a vector feeds any shape of as many entries.  As many entries in another
     order of axes are no fit: 1x28x28 is an image of 28 channels. Integers become float32 unless `shape` is `of` N.
+    None takes the shape of the examples.
     """
-    dims = fitting_dims(array.shape[1:], shape)
-    _check_type(array.dtype, shape)
-    _check_integers(array, shape)
+    shape = shape or Shape(array.shape[1:])
+    dims = fitting_dims(array.shape[1:], shape, end=end)
+    _check_type(array.dtype, shape, end=end)
+    _check_integers(array, shape, end=end)
     fitted = _laid(array, dims, shape)
     if fitted.dtype.kind == "f" and array.dtype.itemsize > fitted.dtype.itemsize:
-        check_finite(fitted, "the input")
+        check_finite(fitted, f"the {end}")
     return fitted
 
 
-def fitting_dims(have: tuple[int, ...], shape: Shape, name: str = "the data") -> tuple[int, ...]:
+def fitting_dims(
+    have: tuple[int, ...], shape: Shape, name: str = "the data", end: str = "input"
+) -> tuple[int, ...]:
     """The dimensions that examples of these sizes take as inputs of `shape`; raises N404, see `fit`."""
     dims = _bound(shape.dims, have)
     if dims is None or not _same_picture(have, dims):
-        raise _misfit(have, shape, name)
+        raise _misfit(have, shape, name, end)
     return dims
 
 
-def _check_type(dtype: np.dtype[Any], shape: Shape, name: str = "the data") -> None:
+def _check_type(dtype: np.dtype[Any], shape: Shape, name: str = "the data", end: str = "input") -> None:
     if shape.of is not None and dtype.kind not in "iu":
-        message = f"the input is integers ({shape}), and the numbers of {name} have fractions ({dtype})"
+        message = f"the {end} is integers ({shape}), and the numbers of {name} have fractions ({dtype})"
         raise error("N404", message)
 
 
-def _check_integers(array: Array, shape: Shape, name: str = "the data", start: int = 0) -> None:
+def _check_integers(
+    array: Array, shape: Shape, name: str = "the data", start: int = 0, end: str = "input"
+) -> None:
     """Raises N404 where integers are not below what the shape is `of`; `start` is the number of row 0."""
     if shape.of is None or (int(array.min()) >= 0 and int(array.max()) < shape.of):
         return
     found = _stranger(array, shape.of, name, start)
-    raise error("N404", f"the input is integers from 0 to {shape.of - 1}, and {found}")
+    raise error("N404", f"the {end} is integers from 0 to {shape.of - 1}, and {found}")
 
 
 def _stranger(array: Array, bound: int, name: str, start: int) -> str:
@@ -76,23 +82,30 @@ def _laid(array: Array, dims: tuple[int, ...], shape: Shape) -> Array:
 
 
 def inputs_of(
-    source: Array, numbers: Numbers, shape: Shape, *, name: str = "the data", stays: bool = False
+    source: Array,
+    numbers: Numbers,
+    shape: Shape | None,
+    *,
+    name: str = "the data",
+    stays: bool = False,
+    end: str = "input",
 ) -> Examples:
-    """Rows of numbers (n, *dims) as inputs of `shape`, scaled and standardised unless it is `of` integers.
+    """Rows of numbers (n, *dims) as inputs of `shape`, or as targets of an output (see `fit`).
 
-    All rows are looked at once, a piece at a time, but where nothing can be wrong with them. They come to memory in the
-    type of the network unless they are to stay in their place or would take more than `LAZY_FROM` bytes. Raises N404,
-    and N702 for numbers too large.
+    They are scaled and standardised unless they are `of` integers. All rows are looked at once, a piece at a time, but
+    where nothing can be wrong with them. They come to memory in the type of the network unless they are to stay in
+    their place or would take more than `LAZY_FROM` bytes. Raises N404, and N702 for numbers too large.
     """
-    dims = fitting_dims(source.shape[1:], shape, name)
-    _check_type(source.dtype, shape, name)
+    shape = shape or Shape(source.shape[1:])
+    dims = fitting_dims(source.shape[1:], shape, name, end)
+    _check_type(source.dtype, shape, name, end)
     kind = np.dtype(np.float32 if shape.of is None else np.int64)
 
     def make(rows: Array) -> Array:
         return _laid(numbers.apply(rows) if shape.of is None else rows, dims, shape)
 
     def check(made: Array, start: int) -> None:
-        _check_integers(made, shape, name, start)
+        _check_integers(made, shape, name, start, end)
         check_finite(made, f"{name} in float32", start)
 
     lazy = Lazy(source, dims, kind, make)
@@ -131,11 +144,11 @@ def _squeezed(dims: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dim for dim in dims if dim != 1)
 
 
-def _misfit(dims: tuple[int, ...], shape: Shape, name: str) -> SpecError:
+def _misfit(dims: tuple[int, ...], shape: Shape, name: str, end: str) -> SpecError:
     have = Shape(dims)
     found = str(have) or "one number"
     sizes = f"{_product(have)}, {_product(shape)}" if shape.is_known and have.dims else ""
-    return error("N404", f"an example of {name} is {found}, and the input is {shape}", because=sizes)
+    return error("N404", f"an example of {name} is {found}, and the {end} is {shape}", because=sizes)
 
 
 def _product(shape: Shape) -> str:

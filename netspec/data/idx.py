@@ -20,7 +20,7 @@ from netspec.data.dataset import Loaded, Request
 from netspec.data.files import DEFLATE, MOST_BYTES, unreadable
 from netspec.data.fitting import check_finite
 from netspec.data.lazy import LAZY_FROM
-from netspec.data.numeric import Pair, Treatment, assemble
+from netspec.data.numeric import Rows, Treatment, assemble
 from netspec.diagnostics import error
 from netspec.settings.data import Idx
 
@@ -64,7 +64,6 @@ def _open(path: Path, most_bytes: int, maps: Maps) -> NDArray[Any]:
 
 def load(reader: Idx, request: Request) -> Loaded:
     """The arrays of two or four files for a network; raises N701, N702, N404 and N406."""
-    request.only("`idx` gives an example and its label")
     test = [("test_inputs", reader.test_inputs), ("test_labels", reader.test_labels)]
     lacking = [name for name, path in test if path is None]
     if len(lacking) == 1:
@@ -73,13 +72,15 @@ def load(reader: Idx, request: Request) -> Loaded:
         raise error("N406", "the examples to test on are those of `test_inputs` or of `test`, not of both")
     train = _pair(reader.path, reader.labels, reader, request)
     held = None if lacking else _pair(str(reader.test_inputs), str(reader.test_labels), reader, request)
-    if held and held.inputs.shape[1:] != train.inputs.shape[1:]:
-        first, second = (f"{each.names[0]} is {_shown(each.inputs.shape)}" for each in (train, held))
+    images = [each.fields["image"] for each in (train, held) if each]
+    if held and images[0].shape[1:] != images[1].shape[1:]:
+        pairs = zip((train, held), images, strict=True)
+        first, second = (f"{each.said['image']} is {_shown(array.shape)}" for each, array in pairs)
         raise error("N702", f"{first}, and {second}: their examples differ in shape")
-    return assemble(train, request, Treatment.of(reader), held)
+    return assemble(train, request, Treatment.of(reader), held, label="label")
 
 
-def _pair(inputs: str, labels: str, reader: Idx, request: Request) -> Pair:
+def _pair(inputs: str, labels: str, reader: Idx, request: Request) -> Rows:
     paths = [request.place.find(path) for path in (inputs, labels)]
     x, y = (open_array(path, request.most_bytes, mapped=reader.mapped) for path in paths)
     if len(x) != len(y):
@@ -87,7 +88,7 @@ def _pair(inputs: str, labels: str, reader: Idx, request: Request) -> Pair:
         raise unreadable(paths[1], counts)
     for path, array in zip(paths, (x, y), strict=True):
         check_finite(array, str(path))
-    return Pair(x, y, (str(paths[0]), str(paths[1])))
+    return Rows({"image": x, "label": y}, {"image": str(paths[0]), "label": str(paths[1])})
 
 
 def _shown(shape: tuple[int, ...]) -> str:

@@ -16,7 +16,7 @@ from netspec.data.dataset import Loaded, Request
 from netspec.data.files import entries, unreadable
 from netspec.data.labels import check_count
 from netspec.data.lazy import Array
-from netspec.data.numeric import Pair, Treatment, assemble
+from netspec.data.numeric import Rows, Treatment, assemble
 from netspec.data.pictures import MOST_FILES, Size, picture, pictures_in, size_of
 from netspec.diagnostics import error, short
 from netspec.ir.shape import Shape
@@ -37,7 +37,8 @@ class _Listing:
 
 def load(reader: Images, request: Request) -> Loaded:
     """The pictures of a folder for a network; raises N701, N702, N404 and N406."""
-    size = _size(request.only("`images` gives a picture and its class"))
+    ends = zip((*request.roles.inputs, request.roles.target), (*request.inputs, request.target), strict=True)
+    size = _size(next((shape for name, shape in ends if name == "image" and shape), request.inputs[0]))
     folder = request.place.find_folder(reader.path)
     inside = _folders(folder, folder, request)
     divided = "train" in (path.name for path in inside)
@@ -48,17 +49,20 @@ def load(reader: Images, request: Request) -> Loaded:
         classes = request.classes
     listings = {name: _listing(path, folder, classes, request) for name, path in parts.items()}
     _check_memory(folder, listings, size, request)
-    targets, names = _targets(folder, classes, request)
-    pairs = {}
+    predicts = request.roles.target == "label"
+    targets, names = _targets(folder, classes, request) if predicts else (np.arange(len(classes)), ())
+    parts_read = {}
     for name, listing in listings.items():
         said = str(listing.folder)
         inputs = _decoded(listing, size, request.most_bytes)
         if inputs.dtype == np.float32 and reader.scale is None:
             inputs /= np.float32(255)  # as bytes are, which are left alone until they are used
-        pairs[name] = Pair(inputs, targets[np.array(listing.labels)], (said, f"the folders of {said}"))
-    train, test, validation = (pairs.get(name) for name in PARTS)
+        fields = {"image": inputs, "label": targets[np.array(listing.labels)]}
+        parts_read[name] = Rows(fields, {"image": said, "label": f"the folders of {said}"})
+    train, test, validation = (parts_read.get(name) for name in PARTS)
     assert train is not None
-    return assemble(train, request, Treatment.of(reader), test, validation, names)
+    treatment = Treatment.of(reader)
+    return assemble(train, request, treatment, test, validation, label="label", classes=names)
 
 
 def _size(shape: Shape) -> Size:

@@ -6,6 +6,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,9 +18,9 @@ from typing import IO, Any, Final
 import numpy as np
 
 from netspec.data import idx
-from netspec.data.dataset import Dataset, Loaded, Request
+from netspec.data.dataset import Dataset, Loaded, Request, label_of
 from netspec.data.files import data_folder, unreadable
-from netspec.data.fitting import fit, fit_targets
+from netspec.data.fitting import fit
 from netspec.data.preprocessing import Numbers
 from netspec.diagnostics import error
 from netspec.settings.data import Mnist
@@ -47,10 +48,9 @@ _MOST_PACKED, _MOST_UNPACKED = 1 << 25, 1 << 26
 
 def load(reader: Mnist, request: Request) -> Loaded:
     """MNIST for a network; raises N701 where it is not to be had, N702 where a file is damaged."""
-    request.only("`mnist` gives an image and its class")
     paths = _find()
     train, test = (_part(paths[place], paths[place + 1], request) for place in (0, 2))
-    return Loaded(train, test, classes=CLASSES)
+    return Loaded(train, test, classes=CLASSES if request.roles.target == "label" else ())
 
 
 def _part(images_path: Path, labels_path: Path, request: Request) -> Dataset:
@@ -70,7 +70,7 @@ def _part(images_path: Path, labels_path: Path, request: Request) -> Dataset:
         place = int(np.argmax(labels > 9))
         raise unreadable(labels_path, f"label {labels[place]} at byte {8 + place:,}; 0 to 9 are possible")
     pixels = Numbers().scaled(images[..., None])
-    return Dataset(fit(pixels, request.inputs[0]), fit_targets(labels, request.target, CLASSES))
+    return request.made({"image": partial(fit, pixels), "label": label_of(labels, CLASSES)})
 
 
 def cache_folder() -> Path | None:

@@ -5,12 +5,13 @@ Knows nothing of files; the arrays may lie in memory or be mapped.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from netspec.data.dataset import Dataset, Loaded, Request
+from netspec.data.dataset import Dataset, Loaded, Maker, Request
 from netspec.data.fitting import inputs_of, targets_of
 from netspec.data.lazy import Array, Examples, pieces
 from netspec.data.parts import Division, parts
@@ -22,12 +23,11 @@ DEFAULT_TEST: Final = 0.2
 """Share of the examples that is kept to test on where nothing is said."""
 
 
-class Pair(NamedTuple):
-    """Examples (n, *dims) and their targets (n, *dims), and what the two are called in a message."""
+class Rows(NamedTuple):
+    """Arrays (n, *dims) by field, and what each is called in a message."""
 
-    inputs: Array
-    targets: Array
-    names: tuple[str, str]
+    fields: Mapping[str, Array]
+    said: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,58 +48,100 @@ class Treatment:
 
 
 def assemble(
-    train: Pair,
+    train: Rows,
     request: Request,
     treatment: Treatment,
-    test: Pair | None = None,
-    validation: Pair | None = None,
+    test: Rows | None = None,
+    validation: Rows | None = None,
+    *,
+    label: str,
     classes: tuple[str, ...] = (),
 ) -> Loaded:
-    """The parts of the data, divided where `test` is not given; raises N404, N406, and N702 for numbers too large."""
-    division = treatment.division
+    """The parts of the data, divided where `test` is not given; raises N404, N406, and N702 for numbers too large.
 
-    def targets_for(pair: Pair) -> Examples:
-        return targets_of(pair.targets, request.target, classes, name=pair.names[1], stays=treatment.mapped)
-
-    def inputs_for(pair: Pair) -> Examples:
-        shape, name = request.inputs[0], pair.names[0]
-        return inputs_of(pair.inputs, numbers, shape, name=name, stays=treatment.mapped)
-
-    targets = targets_for(train)
-    which = parts(targets, division, tested=test is not None)
-    numbers = _numbers(train, which.train, request, treatment)
+    The field `label` is what is to be predicted unless the network says otherwise: classes, or numbers as they are.
+    All others are scaled and standardised as the treatment says.
+    """
+    division, target = treatment.division, request.roles.target
+    divided: Examples = train.fields[target]
+    if target == label:  # known to be right before anything is fitted
+        divided = _targets(train, label, request.target, treatment, classes)
+    which = parts(divided, division, tested=test is not None)
+    numbers = _fitted(train, which.train, request, treatment, label)
     between = 0 if division.split == "time" else None
-    whole = Dataset(inputs_for(train), targets, between)
-    held = Dataset(inputs_for(validation), targets_for(validation), between) if validation else None
+
+    def made(rows: Rows) -> Dataset:
+        return request.made(
+            {name: _maker(rows, name, numbers, treatment, label, classes) for name in rows.fields}, between
+        )
+
+    whole = made(train)
+    held = made(validation) if validation else None
     if which.validation is not None:
         held = whole.take(which.validation)
-    divided = test is None or which.validation is not None
+    divides = test is None or which.validation is not None
     return Loaded(
-        whole.take(which.train) if divided else whole,
-        whole.take(which.test) if test is None else Dataset(inputs_for(test), targets_for(test), between),
+        whole.take(which.train) if divides else whole,
+        whole.take(which.test) if test is None else made(test),
         held,
-        classes,
-        numbers if numbers != Numbers() else None,
+        classes if target == label else (),
+        request.fitted_to({name: each for name, each in numbers.items() if each != Numbers()}),
     )
 
 
-def _numbers(pair: Pair, rows: Array, request: Request, treatment: Treatment) -> Numbers:
-    """What was fitted before, or is fitted to these rows."""
-    source, name = pair.inputs, pair.names[0]
-    asked = treatment.scale is not None or treatment.standardize
-    shape = request.inputs[0]
-    if shape.of is not None and asked:
+def _targets(
+    rows: Rows, name: str, wanted: Shape | None, treatment: Treatment, classes: tuple[str, ...]
+) -> Examples:
+    return targets_of(rows.fields[name], wanted, classes, name=rows.said[name], stays=treatment.mapped)
+
+
+def _maker(
+    rows: Rows,
+    name: str,
+    numbers: Mapping[str, Numbers],
+    treatment: Treatment,
+    label: str,
+    classes: tuple[str, ...],
+) -> Maker:
+    """What makes inputs and targets of a field."""
+
+    def make(shape: Shape | None, end: str) -> Examples:
+        if name == label and end == "output":
+            return _targets(rows, name, shape, treatment, classes)
+        known = numbers.get(name, Numbers(1.0))
+        said = rows.said[name]
+        return inputs_of(rows.fields[name], known, shape, name=said, stays=treatment.mapped, end=end)
+
+    return make
+
+
+def _fitted(
+    train: Rows, rows: Array, request: Request, treatment: Treatment, label: str
+) -> dict[str, Numbers]:
+    """What was fitted before to each field that is used as numbers, or is fitted to these rows."""
+    ends = (*zip(request.roles.inputs, request.inputs, strict=True), (request.roles.target, request.target))
+    used = {name for name, shape in ends if name != label and (shape is None or shape.of is None)}
+    if not used and (treatment.scale is not None or treatment.standardize):
         word = "standardize" if treatment.standardize else "scale"
-        raise error("N406", f"`{word}` is of numbers, and the input is integers ({shape})")
-    known = request.prepared(Numbers)
+        raise error("N406", f"`{word}` is of numbers, and the input is integers ({request.inputs[0]})")
+    known = request.known(Numbers)
     if known is not None:
-        if not known.fits(source.shape[1:]):
-            have = Shape(source.shape[1:])
-            message = (
-                f"the network was trained on {len(known.mean)} channels, and an example of {name} is {have}"
-            )
-            raise error("N404", message)
-        return known
+        return {name: _fitting(known.get(name, Numbers()), train, name) for name in sorted(used)}
+    return {name: _numbers(train, name, rows, treatment) for name in sorted(used)}
+
+
+def _fitting(numbers: Numbers, train: Rows, name: str) -> Numbers:
+    """What was fitted before, found to be of as many channels."""
+    dims = train.fields[name].shape[1:]
+    if numbers.fits(dims):
+        return numbers
+    trained = f"the network was trained on {len(numbers.mean)} channels"
+    raise error("N404", f"{trained}, and an example of {train.said[name]} is {Shape(dims)}")
+
+
+def _numbers(train: Rows, name: str, rows: Array, treatment: Treatment) -> Numbers:
+    """Fitted to these rows of a field."""
+    source = train.fields[name]
     if not treatment.standardize:
         return Numbers(treatment.scale)
     pictures = source.dtype == np.uint8 and source.ndim < 4
@@ -109,4 +151,4 @@ def _numbers(pair: Pair, rows: Array, request: Request, treatment: Treatment) ->
             lambda: (piece for _, piece in pieces(source, rows)), treatment.scale, each=each
         )
     except OverflowError as problem:
-        raise error("N702", f"{name} cannot be standardised: {problem}") from None
+        raise error("N702", f"{train.said[name]} cannot be standardised: {problem}") from None

@@ -1,8 +1,9 @@
 """What makes numbers of a file: fitted once on the training part, kept with the weights, used on new files.
 
-`Preprocessing` is one of four: the columns of a table, the scale of numbers, the vocabulary of texts, the windows of
-a series. Each is plain data that travels as JSON in the header of a weight file, where it is not trusted: what is
-read back is checked to the last number. How a new file is read with one is the matter of `netspec.data.new`.
+`Preprocessing` is the columns of a table, the scale of numbers, the vocabulary of texts or the windows of a series,
+or, where several fields of the data are prepared, such a one for each. All of it is plain data that travels as JSON in
+the header of a weight file, where it is not trusted: what is read back is checked to the last number. How a new file is
+read with one is the matter of `netspec.data.new`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _CONSTANT: Final = 1e-12
 
 
 class Preprocessing:
-    """The base of the four; `said` names the kind in a message."""
+    """The base of all kinds; `said` names the kind in a message."""
 
     said: ClassVar[str]
 
@@ -33,7 +34,14 @@ class Preprocessing:
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> Preprocessing:
-        """The inverse of `to_json`; raises pydantic's `ValidationError` (a ValueError) on anything else."""
+        """The inverse of `to_json`; raises a ValueError, such as pydantic's `ValidationError`, on anything else."""
+        if document.get("kind") == "fields":
+            inside = document.get("fields")
+            if not isinstance(inside, dict) or not all(isinstance(each, dict) for each in inside.values()):
+                raise ValueError("the fields are no documents by name")
+            if any(each.get("kind") == "fields" for each in inside.values()):
+                raise ValueError("a field has fields")
+            return Fields({name: Preprocessing.from_json(each) for name, each in inside.items()})
         from typing import Annotated
 
         from pydantic import Discriminator, TypeAdapter
@@ -292,3 +300,20 @@ class Windows(Preprocessing):
         )
         values: NDArray[np.float64] = output.reshape(-1, len(columns)) * deviation + mean
         return values.reshape(output.shape)
+
+
+# --- several fields
+
+
+@dataclass(frozen=True, slots=True)
+class Fields(Preprocessing):
+    """What was fitted to each field of the data that needs it, by the field's name."""
+
+    said: ClassVar[str] = "several fields"
+
+    fields: Mapping[str, Preprocessing]
+    kind: Literal["fields"] = "fields"
+
+    def __post_init__(self) -> None:
+        if not self.fields:
+            raise ValueError("there is no field")

@@ -43,7 +43,7 @@ _Places: TypeAlias = Callable[[int, int], tuple[int, int]]
 
 def load(reader: Rain, request: Request) -> Loaded:
     """Photographs in the rain for a network; raises N701, N702, N404 and N406."""
-    shape = request.only("`rain` gives a picture in the rain and the same without it")
+    (shape,) = request.only("rain", "rainy", target="clean")
     channels = _channels(shape)
     patch = _side(shape, "patch", reader.patch) or DEFAULT_PATCH
     crop = _side(shape, "crop", reader.crop)

@@ -21,7 +21,7 @@ from netspec.settings.data import Series
 
 def load(reader: Series, request: Request) -> Loaded:
     """The windows of a series for a network; raises N701, N702, N404, N406, and N108 for a column not there."""
-    shape = request.only("`series` gives a window and what comes after it")
+    (shape,) = request.only("series", "window", target="target")
     table = read_table(request.place.find(reader.path), reader.delimiter, request.most_bytes)
     names, left_out = _columns(table, reader)
     count = _count(table, reader)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.data.dataset import Dataset, Loaded, Request
+from netspec.data.dataset import Loaded, Maker, Request
 from netspec.data.files import MOST_BYTES, text_of, unreadable
 from netspec.data.fitting import fit, fit_targets
 from netspec.data.labels import check_count, classes_of, yes_or_no
@@ -144,18 +144,22 @@ def _names(path: Path, row: list[str], line: int) -> tuple[str, ...]:
 
 def load(reader: Csv, request: Request) -> Loaded:
     """A table for a network; raises N701, N702, N404, and N108 for a column that is not there."""
-    shape = request.only("`csv` gives the columns of a row in a vector, and the target")
     table = read_table(request.place.find(reader.path), reader.delimiter, request.most_bytes)
     names = _input_names(table, reader)
-    targets, classes = _targets(table, reader, request)
+    predicts = request.roles.target == "y"
+    targets, classes = (
+        _targets(table, reader, request) if predicts else (np.zeros(len(table), np.float32), ())
+    )
     which = parts(targets, Division(reader.test, reader.validation, reader.seed, reader.split))
     preprocessing = request.prepared(Columns) or _fitted(table, names, which.train, reader)
     encoded = encode(
         table.path, cells_of(table, preprocessing.columns), preprocessing.columns, request.most_bytes
     )
-    _check_width(table.path, preprocessing, shape)
-    between = 0 if reader.split == "time" else None
-    whole = Dataset(fit(encoded, shape), targets, between)
+    makers: dict[str, Maker] = {
+        "x": lambda shape, end: fit(_checked(encoded, table.path, preprocessing, shape, end), shape, end),
+        "y": lambda shape, end: targets if end == "output" else fit(targets, shape, end),
+    }
+    whole = request.made(makers, 0 if reader.split == "time" else None)
     validation = whole.take(which.validation) if which.validation is not None else None
     return Loaded(whole.take(which.train), whole.take(which.test), validation, classes, preprocessing)
 
@@ -218,17 +222,19 @@ def encode(
     return np.concatenate(parts, axis=1)
 
 
-def _check_width(path: Path, preprocessing: Columns, shape: Shape) -> None:
-    if not shape.is_known or shape.size == preprocessing.width:
-        return
+def _checked(encoded: Array, path: Path, preprocessing: Columns, shape: Shape | None, end: str) -> Array:
+    """The rows, found to have as many entries as a shape."""
+    if shape is None or not shape.is_known or shape.size == preprocessing.width:
+        return encoded
     numeric = sum(column.categories is None for column in preprocessing.columns)
     words = [column for column in preprocessing.columns if column.categories is not None]
     because = f"{numeric} columns of numbers = {numeric} entries"
     if words:
         entries = preprocessing.width - numeric
         because += f", {len(words)} columns of words = {entries} entries (one for each word)"
-    message = f"a row of {path} is {preprocessing.width} entries, and the input is {shape}"
-    raise error("N404", message, because=because, tries=(f"`input {preprocessing.width}`",))
+    message = f"a row of {path} is {preprocessing.width} entries, and the {end} is {shape}"
+    word = "input" if end == "input" else "dense"
+    raise error("N404", message, because=because, tries=(f"`{word} {preprocessing.width}`",))
 
 
 def _targets(table: Table, reader: Csv, request: Request) -> tuple[Array, tuple[str, ...]]:

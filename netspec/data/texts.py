@@ -41,7 +41,7 @@ def tokens_of(text: str, level: Level) -> Sequence[str]:
 
 def load_text(reader: Text, request: Request) -> Loaded:
     """The windows of a text for a network; raises N701, N702, N404 and N406."""
-    shape = request.only("`text` gives tokens and the next ones")
+    (shape,) = request.only("text", "text", target="text")
     path = request.place.find(reader.path)
     window, size = _window(reader, path, shape), shape.of
     assert size is not None
@@ -180,7 +180,7 @@ class _Lines:
 
 def load_pairs(reader: Pairs, request: Request) -> Loaded:
     """Texts and their classes for a network; raises N701, N702, N404, N406, and N901 for two texts."""
-    shape = request.only("`pairs` gives a text and its class")
+    (shape,) = request.only("pairs", "text", target="label")
     path = request.place.find_any(reader.path)
     if request.target is not None and request.target.of is not None and request.target.dims:
         message = f"{path}: pairs of two texts, a class at each step of the output, are not supported yet"

@@ -76,7 +76,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
     },
     "metric": {"netspec.settings.metric": "accuracy top5 mae rmse r2 f1 auroc perplexity psnr ssim bleu"},
     "setting": {
-        "netspec.settings.plain": "batch accumulate epochs steps seed regularize clip average stop",
+        "netspec.settings.plain": "batch accumulate inputs target epochs steps seed regularize clip average stop",
         "netspec.settings.augment": "augment",
     },
     "generation": {"netspec.settings.generate": "feed sample"},
@@ -88,7 +88,7 @@ PLANNED: Final[dict[str, frozenset[str]]] = {
     "data": frozenset(),
     "loss": frozenset(["ctc"]),
     "schedule": frozenset(),
-    "setting": frozenset("inputs target".split()),
+    "setting": frozenset(),
     "metric": frozenset(),
     "optimizer": frozenset(),
     "generation": frozenset(),

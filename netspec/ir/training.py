@@ -7,7 +7,7 @@ The bases of the settings live here, so that a network can hold them; the settin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import ClassVar, Final
 
@@ -30,8 +30,25 @@ OUTPUT: Final = Word("the name of an output")
 class Reader(Definition):
     """Where examples come from."""
 
+    @property
+    def goes_on(self) -> bool:
+        """Its last field is a sequence to be gone on with: it feeds an input, and a step later it is the target."""
+        return False
+
+    @property
+    def marks(self) -> tuple[int, int] | None:
+        """The tokens that such a sequence begins and ends with, None where it goes on for ever."""
+        return None
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        """What an example consists of, by name, what is to be predicted last.
+
+        `inputs` are the names of the network's inputs, after which some readers look for their fields.
+        """
+        return ("input", "target")
+
     def target_shape(self) -> Shape | None:
-        """Shape of one example's target where it is known without opening a file.
+        """Shape of the last field of one example where it is known without opening a file.
 
         A class is `Shape((), of=number of classes)`.
         """

@@ -16,6 +16,7 @@ from netspec.ir.training import Aim, Metric, Reader, Schedule, Training, key_of
 from netspec.passes.augment import check_augment
 from netspec.passes.bind import Bound
 from netspec.passes.context import Context
+from netspec.passes.fields import check_fields
 from netspec.passes.objective import aims_of, figures_of, implied_loss
 from netspec.passes.settings import drops
 from netspec.settings.augment import Augment
@@ -158,8 +159,10 @@ def check_training(context: Context, net: Net, training: Training) -> None:
             _check_figure(context, net, figure, training, name)
     reader = settings.get("data")
     if isinstance(reader, Reader) and not context.diagnostics:
-        for aim in aims:
-            _check_reader(context, net, reader, aim, training)
+        roles = check_fields(context, net, reader, training)
+        if roles and roles.target == reader.fields([layer.name for layer in net.inputs])[-1]:
+            for aim in aims:
+                _check_reader(context, net, reader, aim, training)
 
 
 def _check_choice(context: Context, use: Definition, span: Span) -> None:
@@ -295,17 +298,8 @@ def _check_figure(context: Context, net: Net, figure: str, training: Training, s
 
 
 def _check_reader(context: Context, net: Net, reader: Reader, aim: Aim, training: Training) -> None:
-    """One input for what the data give; as many probabilities as the data have classes, once for each example."""
+    """As many probabilities as the data have classes, once for each example."""
     span = training.spans["data"]
-    if len(net.inputs) > 1:
-        second = net.inputs[1].origin
-        names = " and ".join(f"`{layer.name}`" for layer in net.inputs)
-        places = [Label(span, "gives one input")] + (
-            [Label(second.statement, "is another")] if second else []
-        )
-        message = f"`{reader.word}` gives one input, and the network reads {len(net.inputs)}: {names}"
-        context.diagnostics.report("N404", message, *places)
-        return
     target, output = reader.target_shape(), aim.output
     classes = target.of if target else None
     if classes is None or output.origin is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, get_args
 
 from netspec.ir.definition import argument, flag, option, word
@@ -24,6 +25,9 @@ class Mnist(Reader):
     `data mnist else digits` goes on with other data and says so.
     """
 
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "image", "label"
+
     def target_shape(self) -> Shape:
         return Shape((), of=10)
 
@@ -35,6 +39,9 @@ class Digits(Reader):
     1,437 of them are to train on and 360 to test on, always the same ones. Pixels are numbers from 0 to 1,
     interpolated bilinearly; a vector as input is filled with a square image.
     """
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "image", "label"
 
     def target_shape(self) -> Shape:
         return Shape((), of=10)
@@ -67,6 +74,9 @@ class Csv(Reader):
     seed: int = option(SEED, "decides which rows these are", default=0)
     split: Split | None = option(SPLIT, SPLIT_MEANS, default=None)
 
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "x", "y"
+
 
 @word("npz")
 class Npz(Reader):
@@ -96,6 +106,9 @@ class Npz(Reader):
     scale: float | None = option(SCALE, "what is divided by: 255 for bytes unless set", default=None)
     standardize: bool = flag("standardize", "mean 0 and deviation 1 over the training part", default=False)
     mapped: bool = flag("mapped", "read a batch at a time, whatever the size", default=False)
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return (*(inputs if len(inputs) > 1 else ("x",)), "y")
 
 
 @word("idx")
@@ -127,6 +140,9 @@ class Idx(Reader):
     standardize: bool = flag("standardize", "mean 0 and deviation 1 over the training part", default=False)
     mapped: bool = flag("mapped", "read a batch at a time, whatever the size", default=False)
 
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "image", "label"
+
 
 @word("images")
 class Images(Reader):
@@ -150,6 +166,9 @@ class Images(Reader):
     standardize: bool = flag(
         "standardize", "mean 0 and deviation 1 of each channel over the training part", default=False
     )
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "image", "label"
 
 
 @word("series")
@@ -185,3 +204,6 @@ class Series(Reader):
     validation: Held | None = option(
         PART, "share of the other rows that is held out while training, or which rows", default=None
     )
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "window", "target"

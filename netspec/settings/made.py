@@ -5,6 +5,7 @@ How they are drawn is the part of `netspec.data`; the same seed draws the same e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias, get_args
 
 from netspec.ir.definition import argument, flag, option, word
@@ -63,6 +64,9 @@ class Rain(Reader):
     )
     seed: int = option(SEED, DRAWS, default=0)
 
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "rainy", "clean"
+
 
 @word("balls")
 class Balls(Reader):
@@ -83,6 +87,9 @@ class Balls(Reader):
     count: int = option(COUNT, COUNTS, default=10_000)
     test: int = option(COUNT, TESTS, default=2000)
     seed: int = option(SEED, DRAWS, default=0)
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "frames", "target"
 
 
 @word("dna")
@@ -105,3 +112,6 @@ class Dna(Reader):
     count: int = option(COUNT, COUNTS, default=20_000)
     test: int = option(COUNT, TESTS, default=2000)
     seed: int = option(SEED, DRAWS, default=0)
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "letters", "label"

@@ -8,6 +8,7 @@ from typing import ClassVar
 from netspec.ir.definition import argument, option, word
 from netspec.ir.training import Plain
 from netspec.ir.values import Real, Whole, Word
+from netspec.settings.values import FieldNames
 
 
 @word("batch")
@@ -26,6 +27,20 @@ class Accumulate(Plain):
     """
 
     parts: int = argument(Whole(1, example=4), "number of parts")
+
+
+@word("inputs")
+class Inputs(Plain):
+    """The fields of the data that feed the inputs, in the order of the inputs; those before the last one unless set."""
+
+    names: tuple[str, ...] = argument(FieldNames(), "a field for each input")
+
+
+@word("target")
+class Target(Plain):
+    """The field of the data that is to be predicted, the last one unless set: `target image` for an autoencoder."""
+
+    name: str = argument(Word("the name of a field of the data"), "the field")
 
 
 @word("epochs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias, get_args
 
 from netspec.ir.definition import argument, option, word
@@ -48,6 +49,13 @@ class Text(Reader):
         PART, "share of the other tokens that is held out while training, or which ones", default=None
     )
 
+    @property
+    def goes_on(self) -> bool:
+        return True
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return ("text",)
+
 
 @word("pairs")
 class Pairs(Reader):
@@ -76,3 +84,6 @@ class Pairs(Reader):
     )
     seed: int = option(SEED, "decides which lines these are", default=0)
     split: Split | None = option(SPLIT, SPLIT_MEANS, default=None)
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "text", "label"

@@ -1,4 +1,4 @@
-"""The kinds of value that only readers have: columns, conditions on one, parts of the examples, scales."""
+"""The kinds of value that only data have: columns, conditions on one, parts of the examples, scales, fields."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 from netspec.frozen import frozen
-from netspec.ir.values import LARGEST, Kind, Real, String, Unreadable, Whole
+from netspec.ir.values import LARGEST, Kind, Real, String, Unreadable, Whole, Word
 from netspec.syntax import tree
 
 NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -160,6 +160,31 @@ class Part(Kind):
 
         row = Annotated[int, Field(ge=0, le=LARGEST, strict=True)]
         return FRACTION.annotation() | Annotated[tuple[row, row], AfterValidator(checked)]
+
+
+@frozen
+class FieldNames(Word):
+    """Names of fields of the data, by position: `inputs image label`."""
+
+    meaning: str = "names of fields of the data"
+
+    @property
+    def sample(self) -> str:
+        return "image"
+
+    @property
+    def many(self) -> bool:
+        return True
+
+    def read(self, values: tuple[tree.Value, ...]) -> Any:
+        return (super().read(values),)
+
+    def write(self, value: tuple[str, ...]) -> str:
+        return " ".join(value)
+
+    def annotation(self) -> Any:
+        name: Any = super().annotation()
+        return tuple[name, ...]
 
 
 @frozen

@@ -28,6 +28,7 @@ from netspec.diagnostics import SpecError
 from netspec.ir.net import Net
 from netspec.ir.training import Aim, Metric
 from netspec.limits import DEFAULT, Limits
+from netspec.passes.fields import wishes_of
 from netspec.train.checkpoint import restore
 from netspec.train.ends import Ends, network_for
 from netspec.train.metrics import Tally
@@ -172,6 +173,7 @@ def load_data(
         training.fallback,
         tuple(layer.shape for layer in net.inputs),
         target_shape(options.aims[-1]),
+        wishes_of(net, training),
         folder=folder,
         allow_outside=allow_outside,
         fitted=fitted,

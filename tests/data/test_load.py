@@ -9,7 +9,7 @@ from netspec.diagnostics import SpecError
 from netspec.ir.definition import word
 from netspec.ir.shape import Shape
 from netspec.ir.training import Reader
-from netspec.settings.data import Csv, Digits, Idx, Images, Mnist, Npz, Series
+from netspec.settings.data import Csv, Digits, Idx, Images, Mnist, Series
 from netspec.settings.text import Pairs, Text
 from netspec.source import Source
 
@@ -145,24 +145,23 @@ def test_a_reader_that_nothing_loads(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reader", "gives"),
+    ("reader", "field"),
     [
-        (Mnist(), "`mnist` gives an image and its class"),
-        (Digits(), "`digits` gives an image and its class"),
-        (Csv("a.csv", "y"), "`csv` gives the columns of a row in a vector, and the target"),
-        (Npz("a.npz"), "`npz` gives the arrays x and y"),
-        (Idx("x", "y"), "`idx` gives an example and its label"),
-        (Images("a"), "`images` gives a picture and its class"),
-        (Series("a.csv", ("y",)), "`series` gives a window and what comes after it"),
-        (Text("a.txt"), "`text` gives tokens and the next ones"),
-        (Pairs("a.tsv"), "`pairs` gives a text and its class"),
+        (Mnist(), "image"),
+        (Digits(), "image"),
+        (Csv("a.csv", "y"), "x"),
+        (Idx("x", "y"), "image"),
+        (Images("a"), "image"),
+        (Series("a.csv", ("y",)), "window"),
+        (Text("a.txt"), "text"),
+        (Pairs("a.tsv"), "text"),
     ],
     ids=lambda value: value.word if isinstance(value, Reader) else "",
 )
-def test_data_of_one_input_do_not_feed_two(folder: Path, reader: Reader, gives: str) -> None:
+def test_data_of_one_input_do_not_feed_two(folder: Path, reader: Reader, field: str) -> None:
     shapes = Shape((28, 28, 1)), Shape((3,))
     with pytest.raises(SpecError) as refused:
         load(reader, None, shapes, folder=folder)
     (found,) = refused.value.diagnostics
-    assert found.code == "N404"
-    assert found.message == f"{gives}, which is one input, and the network has 2 (28x28x1, 3)"
+    message = f"`{reader.word}` gives one input (`{field}`), and the network reads 2: `x1` and `x2`"
+    assert (found.code, found.message) == ("N404", message)
