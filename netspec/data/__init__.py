@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.data import arrays, balls, digits, dna, idx, images, mnist, rain, series, table, texts
+from netspec.data import arrays, balls, digits, dna, idx, images, mnist, rain, scenes, series, table, texts
 from netspec.data.dataset import Dataset, Loaded, Request, Targets, every, split
 from netspec.data.files import MOST_BYTES, Place
 from netspec.data.fitting import fit
@@ -53,6 +53,7 @@ SOURCES: Final[dict[str, Callable[[Any, Request], Loaded]]] = {
     "rain": rain.load,
     "balls": balls.load,
     "dna": dna.load,
+    "scenes": scenes.load,
 }
 """What loads the data of a reader, by the reader's word."""
 

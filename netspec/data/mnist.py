@@ -21,6 +21,7 @@ from netspec.data import idx
 from netspec.data.dataset import Dataset, Loaded, Request, label_of
 from netspec.data.files import data_folder, unreadable
 from netspec.data.fitting import fit
+from netspec.data.lazy import Array
 from netspec.data.preprocessing import Numbers
 from netspec.diagnostics import error
 from netspec.settings.data import Mnist
@@ -48,13 +49,23 @@ _MOST_PACKED, _MOST_UNPACKED = 1 << 25, 1 << 26
 
 def load(reader: Mnist, request: Request) -> Loaded:
     """MNIST for a network; raises N701 where it is not to be had, N702 where a file is damaged."""
-    paths = _find()
-    train, test = (_part(paths[place], paths[place + 1], request) for place in (0, 2))
+    train, test = (_dataset(*pair, request) for pair in read_digits(request.most_bytes))
     return Loaded(train, test, classes=CLASSES if request.roles.target == "label" else ())
 
 
-def _part(images_path: Path, labels_path: Path, request: Request) -> Dataset:
-    images, labels = (idx.read(path, request.most_bytes) for path in (images_path, labels_path))
+def _dataset(images: Array, labels: Array, request: Request) -> Dataset:
+    pixels = Numbers().scaled(images[..., None])
+    return request.made({"image": partial(fit, pixels), "label": label_of(labels, CLASSES)})
+
+
+def read_digits(most_bytes: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """The images (n, 28, 28) and labels (n,) to train on, and those to test on, in bytes; raises N701 and N702."""
+    images, labels, test_images, test_labels = _find()
+    return _pair(images, labels, most_bytes), _pair(test_images, test_labels, most_bytes)
+
+
+def _pair(images_path: Path, labels_path: Path, most_bytes: int) -> tuple[Array, Array]:
+    images, labels = (idx.read(path, most_bytes) for path in (images_path, labels_path))
     for path, array, shape in ((images_path, images, (28, 28)), (labels_path, labels, ())):
         if array.dtype != np.uint8 or array.shape[1:] != shape:
             wanted = " x ".join(map(str, ("n", *shape)))
@@ -69,8 +80,7 @@ def _part(images_path: Path, labels_path: Path, request: Request) -> Dataset:
     if labels.max() > 9:
         place = int(np.argmax(labels > 9))
         raise unreadable(labels_path, f"label {labels[place]} at byte {8 + place:,}; 0 to 9 are possible")
-    pixels = Numbers().scaled(images[..., None])
-    return request.made({"image": partial(fit, pixels), "label": label_of(labels, CLASSES)})
+    return images, labels
 
 
 def cache_folder() -> Path | None:

@@ -61,7 +61,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
     "data": {
         "netspec.settings.data": "mnist digits csv npz idx images series",
         "netspec.settings.text": "text pairs",
-        "netspec.settings.made": "rain balls dna",
+        "netspec.settings.made": "rain balls dna scenes",
     },
     "loss": {"netspec.settings.loss": "crossentropy bce kl mse mae l1 huber hinge"},
     "optimizer": {

@@ -115,3 +115,30 @@ class Dna(Reader):
 
     def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
         return "letters", "label"
+
+
+@word("scenes")
+class Scenes(Reader):
+    """Images of one to four handwritten digits, and in words which ones and how they lie.
+
+    The network has two inputs: `image 56x56x1`, or larger, and `caption T of 19`, which is the start and the words so
+    far; the target is the words and the stop, one at each step (-1 after it). Digits lie in one row or two, one or two
+    in each: "a two left of a five above an eight" is a row of two above a row of one. They are those of MNIST, to train
+    on those that it has to train on, to test on those to test on. Token 0 fills up, 1 is the start, 2 the stop, 3
+    an unknown word; the others are the 15 words of the captions, sorted.
+    """
+
+    count: int = option(COUNT, COUNTS, default=20_000)
+    test: int = option(COUNT, TESTS, default=2000)
+    seed: int = option(SEED, DRAWS, default=0)
+
+    @property
+    def goes_on(self) -> bool:
+        return True
+
+    @property
+    def marks(self) -> tuple[int, int]:
+        return 1, 2
+
+    def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
+        return "image", "caption"
