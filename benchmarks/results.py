@@ -69,6 +69,9 @@ ROWS = [
     Row("forecast", figure="loss"),
     Row("char_lm", wanted=1.55, figure="loss"),
     Row("char_gpt", wanted=1.55, figure="loss"),
+    Row("derain", wanted=27.2, figure="psnr"),
+    Row("ball", wanted=0.0102, figure="rmse"),
+    Row("dna", wanted=0.85),
 ]
 
 

@@ -83,10 +83,10 @@ def counts(loaded: Loaded, part: str) -> np.ndarray:
 
 def test_counting_words_hardly_tells_them_apart() -> None:
     """What a network has to beat: a logistic regression on the counts of all words of three letters."""
-    loaded = read(Shape((80,), of=4), count=8000, test=2000)
+    loaded = read(Shape((80,), of=4), count=20_000, test=2000)
     found = LogisticRegression(max_iter=1000).fit(counts(loaded, "train"), np.ravel(loaded.train.targets))
     share = found.score(counts(loaded, "test"), np.ravel(loaded.test.targets))
-    assert 0.55 < share < 0.72
+    assert 0.55 < share < 0.66
 
 
 def test_the_same_seed_draws_the_same() -> None:
