@@ -100,6 +100,7 @@ class Writer:
         self.restored, self.net = restored, net
         self.feed, self.sample = manner.lines(feed, sample if isinstance(sample, Sample) else None)
         program = compile_net(net, backend, device=device, parameters=restored.arrays)
+        self.backend, self.program = backend, program
         self.stepper = Stepper.of(program, self.feed, backend=backend)
 
     @classmethod
@@ -125,10 +126,12 @@ class Writer:
         begin = self._encoded(prompt)
         if not begin and self.feed.start is None:
             begin = self._encoded(BEGINNING, asked=False)
+        # the steps of the prompt are steps too
+        stepper = Stepper.of(self.program, self.feed, len(begin) + self.feed.max, backend=self.backend)
         for first in range(0, count, AT_ONCE):
             some = min(AT_ONCE, count - first)
             said = generate(
-                self.stepper, self.feed, self.sample, prompts=[begin] * some, seed=seed, first=first
+                stepper, self.feed, self.sample, prompts=[begin] * some, seed=seed, first=first
             )
             for place, each in enumerate(said):
                 yield self._generated(first + place, prompt, len(begin), each)
