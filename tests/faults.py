@@ -108,7 +108,7 @@ def unscaled(sound: Any, self: Any) -> None:
 
 def seeing_one_ahead(sound: Any, self: Any) -> None:
     sound.prepare(self)
-    self.hidden = np.triu(self.hidden, 2)
+    self.later = np.triu(self.later, 2)
 
 
 def without_bias_gradient(sound: Any, self: Any, dy: Array) -> Array:
@@ -145,7 +145,7 @@ def flipped(value: Array) -> Array:
 def biased_running_variance(sound: Any, self: Any, x: Array, training: bool) -> Array:
     state, share = self.site.parameters["running_var"], self.operation.momentum
     before = (1 - share) * state
-    y = sound.forward(self, x, training)
+    y = sound.forward(self, x, training=training)
     count = x.size // state.size
     if training:
         state[...] = before + (state - before) * (count - 1) / count

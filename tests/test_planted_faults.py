@@ -172,7 +172,7 @@ FAULTS: dict[str, tuple[str, str, str, Plant]] = {
         "numpy",
         "batchnorm on 4x3x2",
         "repeatable",
-        kernel(Batchnorm, forward=lambda sound, self, x, training: sound.forward(self, x, True)),
+        kernel(Batchnorm, forward=lambda sound, self, x, training: sound.forward(self, x, training=True)),
     ),
     # recurrent layers
     "gates i and f swapped": (
