@@ -122,7 +122,7 @@ def run(
     options = balanced(options, loaded.train.targets)
     if loaded.note:
         tell(f"warning: {loaded.note}")
-    program = compile_for(network_for(net, options.training, loaded), setup, options.seed)
+    program = _program(net, options, setup, loaded)
     notes = notes_of(setup.backend, setup.dtype, program, loaded)
     if resumed:
         compare(resumed, notes, tell)
@@ -147,6 +147,16 @@ def run(
     except OSError as problem:
         reason = (problem.strerror or str(problem)).lower()
         raise error("N704", f"{problem.filename or folder}: the run cannot be written: {reason}") from problem
+
+
+def _program(net: Net, options: Options, setup: Setup, loaded: Loaded) -> Program:
+    """The program of a run, of the network that works on the data."""
+    made = network_for(net, options.training, loaded)
+    if setup.manner.graphed and made is not net:
+        because = "a graph is of one size, and batches have as many as there are lengths"
+        message = "--graph cannot be used on examples of different lengths"
+        raise error("N602", message, because=because, notes=("the same without --graph",))
+    return compile_for(made, setup, options.seed)
 
 
 def _train(

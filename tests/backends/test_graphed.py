@@ -71,11 +71,6 @@ CASES = [
 """Without those that are refused."""
 
 
-def is_told_lengths(case: Case) -> bool:
-    """A layer has the option `lengths`, which no graph holds."""
-    return any(getattr(layer.operation, "lengths", None) is not None for layer in case.net)
-
-
 @pytest.fixture(autouse=True)
 def tapes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tapes for graphs, and optimisers that may be in one on a processor, as they may on a GPU."""
@@ -182,10 +177,6 @@ def test_with_step_sizes_that_need_no_rounding_it_is_the_run_to_the_last_bit(nam
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_every_layer_and_setting_may_be_in_a_graph(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    if is_told_lengths(case):
-        with pytest.raises(SpecError, match=r"N602: .* with `lengths` cannot be used with --graph"):
-            program(case.net, GRAPHED)
-        return
     monkeypatch.setattr(graphed, "EAGER", 1)
     words = set(case.net.text.split())
     close = 1e-6 if COUNTED & words else 1e-9

@@ -286,5 +286,5 @@ def test_a_graph_is_of_one_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     net = net_of("one")
     monkeypatch.setattr(whole, "load_from", lambda *_, **__: data("one"))
     setup = Setup("torch", out=tmp_path, manner=Manner(graphed=True))
-    with pytest.raises(SpecError, match="N602: `lstm` with `lengths` cannot be used with --graph"):
+    with pytest.raises(SpecError, match="N602: --graph cannot be used on examples of different lengths"):
         whole.run(net, resolve(net), setup, Observer(), lambda _line: None)

@@ -7,7 +7,6 @@ from typing import Final
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.torch.group import join, leave
 from netspec.backends.torch.launch import check_devices, launch
-from netspec.backends.torch.lengths import check_graphed
 from netspec.backends.torch.program import TorchProgram
 from netspec.ir.net import Net
 
@@ -19,6 +18,4 @@ CAN: Final = frozenset({"precision", "compiled", "sharded", "graphed", "processe
 
 def compile(net: Net, *, dtype: str, device: str, manner: Manner = PLAIN) -> TorchProgram:
     """A program for a network on a device (`auto`: cuda where there is one); one of a group where one was joined."""
-    if manner.graphed:
-        check_graphed(net)
     return TorchProgram(net, dtype, device, manner)

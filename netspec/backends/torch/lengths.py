@@ -9,8 +9,6 @@ import re
 from typing import Final
 
 from netspec.backends.torch.code import Code, Site, call, rule
-from netspec.diagnostics import error
-from netspec.ir.net import Net
 from netspec.layers.lengths import Lengths
 
 ENDS: Final = '''\
@@ -55,16 +53,6 @@ def own_padding(x, lengths, reach, stride):
     step = torch.arange(size, device=x.device) - before
     found = x.gather(1, step.clamp(0, steps - 1)[..., None].expand(-1, -1, x.shape[2]))
     return found.masked_fill(((step < 0) | (step >= after))[..., None], 0.0)'''
-
-
-def check_graphed(net: Net) -> None:
-    """Raise `SpecError` N602 where a step of training cannot be a graph: one is of one size."""
-    for layer in net:
-        if getattr(layer.operation, "lengths", None) is not None:
-            message = f"`{layer.word}` with `lengths` cannot be used with --graph"
-            because = "what is started depends on how many steps of each example are there"
-            place = [layer.origin.word] if layer.origin else []
-            raise error("N602", message, *place, because=because, notes=("the same without --graph",))
 
 
 @rule(Lengths)
