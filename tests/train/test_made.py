@@ -8,6 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import netspec as package
+from netspec.data import load, scenes
+from netspec.generate import Stepper, generate
+from netspec.settings.generate import Feed
+from netspec.settings.made import Scenes
+
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 SMALL = {
     "ball": ("balls count=600 test=100", "32", "going straight on from the true places: rmse 0."),
@@ -17,6 +23,7 @@ SMALL = {
         "the rainy photographs as they are: psnr ",
     ),
     "dna": ("dna count=600 test=100", "64", ""),
+    "caption": ("scenes count=96 test=16", "32", ""),
 }
 """The data in small, the size of a batch, and how what is to be beaten is told."""
 
@@ -33,10 +40,20 @@ def photographs(tmp_path: Path) -> None:
             Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
 
 
+@pytest.fixture
+def digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten squares, a brightness each, in the place of MNIST."""
+    images = np.zeros((10, 28, 28), np.uint8)
+    images[:, 4:24, 4:24] = 25 * np.arange(1, 11)[:, None, None]
+    pair = images, np.arange(10, dtype=np.uint8)
+    monkeypatch.setattr(scenes, "read_digits", lambda most_bytes: (pair, pair))
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_it_learns(
     name: str,
     photographs: None,
+    digits: None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     netspec: Callable[..., int],
@@ -50,3 +67,16 @@ def test_it_learns(
     assert end["data"]["baseline"].startswith(baseline)
     losses = [row["train.loss"] for row in rows if row["event"] == "epoch"]
     assert losses[-1] < losses[0], losses
+
+
+def test_an_image_is_described_in_words(digits: None) -> None:
+    """What a network that knows nothing says of images: a caption each, of numbers that stand for words."""
+    net = package.load(SPECS / "caption.net")
+    assert net.generation is not None
+    feed = net.generation.get("feed")
+    assert isinstance(feed, Feed) and (feed.start, feed.stop) == Scenes().marks
+    test = load(Scenes(count=1, test=3), None, tuple(layer.shape for layer in net.inputs), folder=Path()).test
+    stepper = Stepper.of(package.compile(net, "numpy"), feed, backend="numpy")
+    said = generate(stepper, feed, inputs={"image": np.asarray(test.inputs[0])})
+    assert len(said) == 3
+    assert all(0 <= token < len(scenes.TOKENS) for each in said for token in each.tokens)
