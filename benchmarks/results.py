@@ -72,6 +72,7 @@ ROWS = [
     Row("derain", wanted=27.2, figure="psnr"),
     Row("ball", wanted=0.0102, figure="rmse"),
     Row("dna", wanted=0.85),
+    Row("caption"),
 ]
 
 
