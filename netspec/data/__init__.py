@@ -13,13 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.data import arrays, balls, digits, dna, idx, images, mnist, rain, scenes, series, table, texts
+from netspec.data import arrays, balls, digits, dna, idx, images, mnist, pairs, rain, scenes, series, table, texts
 from netspec.data.dataset import Dataset, Loaded, Request, Targets, every, split
 from netspec.data.files import MOST_BYTES, Place
+from netspec.data.fitted import Preprocessing
 from netspec.data.fitting import fit
 from netspec.data.lazy import Examples, Lazy
 from netspec.data.new import read_new
-from netspec.data.preprocessing import Preprocessing
+from netspec.data.preprocessing import preprocessing_from
 from netspec.diagnostics import Label, SpecError, error
 from netspec.ir.shape import Shape
 from netspec.ir.training import Reader
@@ -36,6 +37,7 @@ __all__ = [
     "every",
     "fit",
     "load",
+    "preprocessing_from",
     "read_new",
     "split",
 ]
@@ -48,8 +50,8 @@ SOURCES: Final[dict[str, Callable[[Any, Request], Loaded]]] = {
     "idx": idx.load,
     "images": images.load,
     "series": series.load,
-    "text": texts.load_text,
-    "pairs": texts.load_pairs,
+    "text": texts.load,
+    "pairs": pairs.load,
     "rain": rain.load,
     "balls": balls.load,
     "dna": dna.load,

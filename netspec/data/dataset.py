@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
 from netspec.data.files import MOST_BYTES, Place
+from netspec.data.fitted import Preprocessing
 from netspec.data.fitting import fit, fit_targets
 from netspec.data.lazy import Array, Examples, take
 from netspec.data.parts import divide
-from netspec.data.preprocessing import Fields, Preprocessing
+from netspec.data.preprocessing import Fields
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
 from netspec.passes.fields import Roles

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
@@ -110,6 +113,24 @@ def content(path: Path, most: int) -> bytes:
     return found
 
 
+def unpacked(path: Path, raw: bytes, most: int) -> bytes:
+    """The bytes of a file, unpacked where they are packed by gzip: at most `most`; raises N702."""
+    if not raw.startswith(b"\x1f\x8b"):
+        return raw
+    try:
+        with gzip.open(BytesIO(raw)) as stream:
+            found = stream.read(most + 1)
+    except EOFError:
+        raise unreadable(path, "it is packed and cut short") from None
+    except (OSError, zlib.error) as problem:
+        raise unreadable(path, f"it is packed and damaged: {problem}") from None
+    if len(found) > most:
+        raise unreadable(path, f"its {len(raw):,} bytes unpack to more than {most:,}, which are the limit")
+    if not found:
+        raise unreadable(path, "it is empty")
+    return found
+
+
 def entries(folder: Path, within: Path, most: int, *, allow_outside: bool = False) -> list[Path]:
     """What lies in a folder, sorted by name, without names that begin with a dot.
 
@@ -137,8 +158,11 @@ def entries(folder: Path, within: Path, most: int, *, allow_outside: bool = Fals
 
 
 def text_of(path: Path, most: int, encoding: Encoding = "utf8") -> str:
-    """The text in a file of at most `most` bytes; raises N702 with the line, and the byte that is none of a text."""
-    return decoded(path, content(path, most), encoding)
+    """The text in a file of at most `most` bytes, which may be packed by gzip.
+
+    Raises N702 with the line, and the byte that is none of a text.
+    """
+    return decoded(path, unpacked(path, content(path, most), most), encoding)
 
 
 def decoded(path: Path, raw: bytes, encoding: Encoding = "utf8") -> str:

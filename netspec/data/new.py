@@ -16,12 +16,14 @@ import numpy as np
 from netspec.data import pictures
 from netspec.data.arrays import file_of, members_of
 from netspec.data.files import MOST_BYTES
+from netspec.data.fitted import Preprocessing
 from netspec.data.fitting import fit
 from netspec.data.lazy import Array
-from netspec.data.preprocessing import Columns, Numbers, Preprocessing, Vocabulary, Windows
+from netspec.data.preprocessing import Columns, Numbers, Windows
 from netspec.data.series import last_window
 from netspec.data.table import cells_of, encode, read_table
 from netspec.data.texts import new_texts
+from netspec.data.vocabulary import Tokens
 from netspec.diagnostics import SpecError, error
 from netspec.ir.shape import Shape
 
@@ -115,7 +117,7 @@ def _array(path: Path, wanted: _Wanted) -> Array:
 
 def _table(path: Path, wanted: _Wanted) -> Array:
     prepared = wanted.preprocessing
-    if isinstance(prepared, Vocabulary):
+    if isinstance(prepared, Tokens):
         return new_texts(path, prepared, wanted.shape, wanted.most_bytes)
     if isinstance(prepared, Windows):
         return last_window(path, prepared, wanted.shape, wanted.most_bytes)

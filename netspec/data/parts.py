@@ -7,7 +7,7 @@ their numbers. Knows targets, and nothing of where they come from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor
 from typing import NamedTuple
 
@@ -111,6 +111,27 @@ def parts(targets: Examples, division: Division, *, tested: bool = False) -> Par
             "N404", f"`test` and `validation` leave none of the {len(targets):,} examples to learn from"
         )
     return Parts(train, held, test)
+
+
+def parts_with_files(
+    targets: Examples,
+    division: Division,
+    files: tuple[int, int],
+) -> Parts:
+    """The parts of examples of which the last ones come from files that hold one part alone.
+
+    `files` are the numbers of those of validation and of test, 0 where a part is to be divided off the others, for
+    which `division` says how. Raises N404 and N406 as `parts` does.
+    """
+    held, tested = files
+    count = len(targets) - held - tested
+    asked = replace(division, validation=None) if held else division
+    found = parts(take(targets, np.arange(count)), asked, tested=bool(tested))
+    return Parts(
+        found.train,
+        np.arange(count, count + held) if held else found.validation,
+        np.arange(count + held, len(targets)) if tested else found.test,
+    )
 
 
 def runs(rows: Array) -> list[tuple[int, int]]:

@@ -9,46 +9,19 @@ read with one is the matter of `netspec.data.new`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.settings.text import Level
-from netspec.settings.values import Delimiter, Encoding
+from netspec.data.fitted import Preprocessing
+from netspec.data.vocabulary import Subwords, Vocabulary
+from netspec.settings.values import Delimiter
 
 _CONSTANT: Final = 1e-12
 """A deviation this small beside the mean is the rounding of a number that never changes."""
-
-
-class Preprocessing:
-    """The base of all kinds; `said` names the kind in a message."""
-
-    said: ClassVar[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON document that `from_json` reads."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
-
-    @staticmethod
-    def from_json(document: Mapping[str, Any]) -> Preprocessing:
-        """The inverse of `to_json`; raises a ValueError, such as pydantic's `ValidationError`, on anything else."""
-        if document.get("kind") == "fields":
-            inside = document.get("fields")
-            if not isinstance(inside, dict) or not all(isinstance(each, dict) for each in inside.values()):
-                raise ValueError("the fields are no documents by name")
-            if any(each.get("kind") == "fields" for each in inside.values()):
-                raise ValueError("a field has fields")
-            return Fields({name: Preprocessing.from_json(each) for name, each in inside.items()})
-        from typing import Annotated
-
-        from pydantic import Discriminator, TypeAdapter
-
-        known = Annotated[Columns | Numbers | Vocabulary | Windows, Discriminator("kind")]
-        found: Preprocessing = TypeAdapter(known).validate_python(document)
-        return found
 
 
 def deviation_of(mean: float, deviation: float) -> float:
@@ -197,70 +170,6 @@ class Numbers(Preprocessing):
         return cls(scale, means, found)
 
 
-# --- texts
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary(Preprocessing):
-    """The tokens by number: 0 for what fills up where `padded`, then the unknown token if there is one, then `tokens`.
-
-    `window` is the number of tokens of an example; texts that are gone on with (not `padded`) are cut into windows.
-    """
-
-    said: ClassVar[str] = "the vocabulary of a text"
-
-    tokens: tuple[str, ...]
-    level: Level
-    window: int
-    unknown: bool = True
-    padded: bool = False
-    encoding: Encoding = "utf8"
-    kind: Literal["vocabulary"] = "vocabulary"
-
-    def __post_init__(self) -> None:
-        if len(set(self.tokens)) != len(self.tokens) or not self.tokens or self.window < 1:
-            raise ValueError("a token stands twice, or there is none, or the window is below 1")
-        if self.padded and not self.unknown:
-            raise ValueError("texts that are filled up have an unknown token")
-
-    @property
-    def first(self) -> int:
-        """The number of the first token that is told apart."""
-        return self.padded + self.unknown
-
-    @property
-    def size(self) -> int:
-        """Number of integers that are used."""
-        return self.first + len(self.tokens)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The tokens by number as they are shown: white space and what cannot be printed in quotes."""
-        special = ["<pad>"] * self.padded + ["<unknown>"] * self.unknown
-        shown = (
-            token if token.isprintable() and not token.isspace() else repr(token) for token in self.tokens
-        )
-        return (*special, *shown)
-
-    def encode(self, tokens: Sequence[str]) -> NDArray[np.int64]:
-        """(n,) numbers of tokens; of one that is not known that of the unknown token, -1 where there is none."""
-        numbers, other = self._numbers()
-        return np.fromiter((numbers.get(token, other) for token in tokens), np.int64, len(tokens))
-
-    def encode_filled(self, texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
-        """(n, window) numbers of the first tokens of each text, then 0."""
-        numbers, other = self._numbers()
-        filled = np.zeros((len(texts), self.window), np.int64)
-        for row, tokens in enumerate(texts):
-            found = [numbers.get(token, other) for token in tokens[: self.window]]
-            filled[row, : len(found)] = found
-        return filled
-
-    def _numbers(self) -> tuple[dict[str, int], int]:
-        other = int(self.padded) if self.unknown else -1
-        return {token: number for number, token in enumerate(self.tokens, self.first)}, other
-
-
 # --- series
 
 
@@ -302,7 +211,7 @@ class Windows(Preprocessing):
         return values.reshape(output.shape)
 
 
-# --- several fields
+# --- all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,3 +226,21 @@ class Fields(Preprocessing):
     def __post_init__(self) -> None:
         if not self.fields:
             raise ValueError("there is no field")
+
+
+def preprocessing_from(document: Any) -> Preprocessing:
+    """The inverse of `Preprocessing.to_json`; raises a ValueError, such as pydantic's, on anything else."""
+    from typing import Annotated
+
+    from pydantic import Discriminator, TypeAdapter
+
+    if not isinstance(document, dict) or document.get("kind") != "fields":
+        known = Annotated[Columns | Numbers | Vocabulary | Subwords | Windows, Discriminator("kind")]
+        found: Preprocessing = TypeAdapter(known).validate_python(document)
+        return found
+    inside = document.get("fields")
+    if not isinstance(inside, dict) or not all(isinstance(each, dict) for each in inside.values()):
+        raise ValueError("the fields are no documents by name")
+    if any(each.get("kind") == "fields" for each in inside.values()):
+        raise ValueError("a field has fields")
+    return Fields({name: preprocessing_from(each) for name, each in inside.items()})

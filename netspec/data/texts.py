@@ -1,79 +1,150 @@
-"""`data text` and `data pairs`: integers of characters and words, from a vocabulary of the training part."""
+"""`data text`: a text that is gone on with, in windows, or line by line."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from netspec.data.dataset import Dataset, Loaded, Request
-from netspec.data.files import entries, text_of, unreadable
-from netspec.data.labels import classes_of
+from netspec.data.files import text_of, unreadable
 from netspec.data.lazy import LAZY_FROM, Array, Examples, Lazy
-from netspec.data.parts import Division, parts, runs, windows
-from netspec.data.preprocessing import Vocabulary
+from netspec.data.parts import Division, Parts, parts_with_files, runs, windows
+from netspec.data.sequences import Side, check_said, filled, said
+from netspec.data.spelling import BYTES_PER_CHARACTER, Spelling, most_frequent
+from netspec.data.vocabulary import Subwords, Tokens, Vocabulary, tokens_of
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
-from netspec.settings.text import Level, Pairs, Text
-from netspec.settings.values import Encoding
+from netspec.settings.text import Level, Text
+from netspec.settings.values import Encoding, Held
 
-_BYTES_PER_CHARACTER: Final[dict[Level, int]] = {"char": 16, "word": 32}
-"""What a character of a text takes in memory beside its token and the number of that."""
-
-_WORD: Final = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
-_MOST_CLASSES: Final = 10_000
+DEFAULT: Held = 0.5
+"""What stands for a share where a file holds the part."""
 
 
-def tokens_of(text: str, level: Level) -> Sequence[str]:
-    """The tokens of a text: its characters, or its words in lower case and its other signs."""
-    return text if level == "char" else _WORD.findall(text.lower())
+def read(path: Path, most_bytes: int, level: Level, encoding: Encoding) -> str:
+    """The text of a file, plain or packed, its lines ending as on Unix; raises N702."""
+    return text_of(path, most_bytes // BYTES_PER_CHARACTER[level], encoding).replace("\r\n", "\n")
 
 
-# --- texts that are gone on with
+def numbered(text: str) -> Iterable[tuple[int, str]]:
+    """The lines that are not blank, counted from 1."""
+    return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
 
 
-def load_text(reader: Text, request: Request) -> Loaded:
-    """The windows of a text for a network; raises N701, N702, N404 and N406."""
+def load(reader: Text, request: Request) -> Loaded:
+    """The windows or the lines of a text for a network; raises N701, N702, N404, N406 and N604."""
     (shape,) = request.only("text", "text", target="text")
-    path = request.place.find(reader.path)
+    spelling = Spelling.of(reader)
+    if reader.lines and reader.stride is not None:
+        raise error("N406", "`stride` is the distance of two windows, and `lines` makes none")
+    if reader.level == "subword" and not reader.lines:
+        message = "`subword` makes pieces of the words of a line, and the text is one: `lines` divides it"
+        raise error("N406", message)
+    return _lines(reader, request, spelling, shape) if reader.lines else _windows(reader, request, shape)
+
+
+def files_of(reader: Text, request: Request) -> list[Path]:
+    """The file, and those of validation and of test where these are files of their own; raises N701."""
+    written = [reader.path, *(each for each in (reader.validation, reader.test) if isinstance(each, str))]
+    return [request.place.find(path) for path in written]
+
+
+def division_of(
+    test: Held | str, validation: Held | str | None, seed: int = 0, split: str | None = "time"
+) -> Division:
+    """How a reader's examples are divided, as far as files do not say it."""
+    share = DEFAULT if isinstance(test, str) else test
+    return Division(share, None if isinstance(validation, str) else validation, seed, split)  # type: ignore[arg-type]
+
+
+def parts_of(reader: Text, counts: Sequence[int]) -> Parts:
+    """The parts of examples of which each file holds so many."""
+    numbers = iter(counts[1:])
+    held, tested = (
+        next(numbers) if isinstance(each, str) else 0 for each in (reader.validation, reader.test)
+    )
+    everything = np.zeros(sum(counts), np.float32)
+    return parts_with_files(everything, division_of(reader.test, reader.validation), (held, tested))
+
+
+# --- line by line
+
+
+def _lines(reader: Text, request: Request, spelling: Spelling, shape: Shape) -> Loaded:
+    """Each line with its start and its stop."""
+    paths = files_of(reader, request)
+    lines: list[str] = []
+    places: list[str] = []
+    counts = []
+    room = request.most_bytes
+    for path in paths:
+        text = read(path, room, reader.level, reader.encoding)
+        room -= len(text) * spelling.room
+        found = list(numbered(text))
+        if not found:
+            raise unreadable(path, "there is no text in it")
+        lines += [line.strip() for _, line in found]
+        places += [f"{path.name}, line {number}" for number, _ in found]
+        counts.append(len(found))
+    side = Side(str(paths[0]), lines, places.__getitem__, shape, marked=True)
+    _ = side.vocabulary
+    check_said(side.name, shape, request.target)
+    which = parts_of(reader, counts)
+    prepared = side.fitted(spelling, which.train, request.prepared(Tokens))
+    inputs, targets = said(side.numbers(prepared, spelling, request.most_bytes), side.steps)
+    whole = Dataset(inputs.array, targets.array, 0, side.lengths_of(inputs))
+    held = whole.take(which.validation) if which.validation is not None else None
+    return Loaded(whole.take(which.train), whole.take(which.test), held, prepared.names, prepared)
+
+
+# --- in windows
+
+
+def _windows(reader: Text, request: Request, shape: Shape) -> Loaded:
+    paths = files_of(reader, request)
+    path = paths[0]
     window, size = _window(reader, path, shape), shape.of
     assert size is not None
     _check_target(path, window, request)
-    text = _read(path, request.most_bytes, reader.level, reader.encoding)
-    tokens = tokens_of(text, reader.level)
-    if len(tokens) < 2:
-        raise unreadable(path, f"there is {len(tokens)} token in it, and 2 or more are needed")
-    which = parts(np.zeros(len(tokens), np.float32), Division(reader.test, reader.validation, split="time"))
-    prepared = request.prepared(Vocabulary) or _of_text(path, tokens, which.train, reader, window, size)
+    tokens: list[str] = []
+    counts = []
+    room = request.most_bytes
+    for each in paths:
+        text = read(each, room, reader.level, reader.encoding)
+        room -= len(text) * BYTES_PER_CHARACTER[reader.level]
+        found = tokens_of(text, reader.level)
+        if len(found) < 2:
+            raise unreadable(each, f"there is {len(found)} token in it, and 2 or more are needed")
+        tokens += found
+        counts.append(len(found))
+    which = parts_of(reader, counts)
+    prepared = request.prepared(Vocabulary) or _fitted(path, tokens, which.train, reader, window, size)
     numbers = prepared.encode(tokens)
-    _check_known(path, numbers, tokens, reader.level)
+    check_known(path, numbers, tokens, reader.level)
     maker = _Maker(path, numbers, window, reader.stride or window, request.target)
     train, test = maker.dataset(which.train, "training"), maker.dataset(which.test, "test")
     held = maker.dataset(which.validation, "validation") if which.validation is not None else None
     return Loaded(train, test, held, prepared.names, prepared)
 
 
-def _window(reader: Text | Pairs, path: Path, shape: Shape) -> int:
+def _window(reader: Text, path: Path, shape: Shape) -> int:
     """The number of tokens of an example; raises N404 where the input is none of a text or has another number."""
-    if shape.of is None or len(shape.dims) != 1:
-        tries = ("`input T of 100`",)
-        raise error("N404", f"{path} gives integers (`T of V`), and the input is {shape}", tries=tries)
-    steps = shape.dims[0]
-    known = steps if isinstance(steps, int) else None
-    window = reader.window or known
+    side = Side(str(path), (), str, shape)
+    if side.vocabulary and side.steps and reader.window not in (None, side.steps):
+        message = (
+            f"`window={reader.window}` makes examples of {reader.window} tokens, and the input is {shape}"
+        )
+        raise error("N404", message, tries=(f"`input {reader.window} of {shape.of}`",))
+    window = reader.window or side.steps
     if window is None:
         message = f"the input {shape} does not say how many tokens of {path} an example has; `window` does"
         raise error("N404", message, tries=("`window=100`",))
-    if known not in (None, window):
-        message = f"`window={window}` makes examples of {window} tokens, and the input is {shape}"
-        raise error("N404", message, tries=(f"`input {window} of {shape.of}`",))
     return window
 
 
@@ -94,38 +165,34 @@ def _check_target(path: Path, window: int, request: Request) -> None:
         raise error("N404", message, tries=(f"`softmax {size}`",))
 
 
-def _of_text(
+def _fitted(
     path: Path, tokens: Sequence[str], rows: Array, reader: Text, window: int, size: int
 ) -> Vocabulary:
     """The vocabulary of the training part, of at most `size` numbers."""
+    assert reader.level != "subword"
     counts: Counter[str] = Counter()
     for start, end in runs(rows):
         counts.update(tokens[start:end])
     room = min(reader.vocab or size, size)
     if reader.vocab and reader.vocab > size:
         raise error("N404", f"`vocab={reader.vocab}` tokens do not fit the input, integers below {size}")
-    if reader.level == "char" and not reader.vocab:
+    if reader.level == "char" and not reader.vocab and reader.least == 1:
         if len(counts) > size:
             message = f"the training part of {path} has {len(counts)} characters, and the input is of {size}"
             notes = (f"`vocab={size}` takes the rarest for one unknown character",)
             raise error("N404", message, tries=(f"`of {len(counts)}`",), notes=notes)
         unknown = len(counts) < size
         return Vocabulary(tuple(sorted(counts)), "char", window, unknown, encoding=reader.encoding)
-    kept = _most_frequent(counts, room - 1)
+    kept = most_frequent(counts, max(room - 1, 1), reader.least)
+    if not kept:
+        message = (
+            f"no token of the training part of {path} occurs {reader.least} times, which `least` asks for"
+        )
+        raise error("N404", message)
     return Vocabulary(kept, reader.level, window, encoding=reader.encoding)
 
 
-def _read(path: Path, most_bytes: int, level: Level, encoding: Encoding) -> str:
-    """The text of a file, its lines ending as on Unix."""
-    return text_of(path, most_bytes // _BYTES_PER_CHARACTER[level], encoding).replace("\r\n", "\n")
-
-
-def _most_frequent(counts: Counter[str], most: int) -> tuple[str, ...]:
-    """The tokens that occur most, equally frequent ones in the order of their code points."""
-    return tuple(sorted(counts, key=lambda token: (-counts[token], token))[: max(most, 1)])
-
-
-def _check_known(path: Path, numbers: Array, tokens: Sequence[str], level: Level) -> None:
+def check_known(path: Path, numbers: Array, tokens: Sequence[str], level: Level) -> None:
     """Raises N404 for a token that the vocabulary has no number for, which it has only without an unknown token."""
     strange = np.flatnonzero(numbers < 0)
     if not len(strange):
@@ -166,144 +233,28 @@ class _Maker:
         return lazy if lazy.size * lazy.dtype.itemsize > LAZY_FROM else lazy[:]
 
 
-# --- texts with a class
-
-
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    """Texts and labels, and where each stands."""
-
-    texts: list[str]
-    labels: list[str]
-    places: list[str]
-
-
-def load_pairs(reader: Pairs, request: Request) -> Loaded:
-    """Texts and their classes for a network; raises N701, N702, N404, N406, and N901 for two texts."""
-    (shape,) = request.only("pairs", "text", target="label")
-    path = request.place.find_any(reader.path)
-    if request.target is not None and request.target.of is not None and request.target.dims:
-        message = f"{path}: pairs of two texts, a class at each step of the output, are not supported yet"
-        raise error("N901", message)
-    window, size = _window(reader, path, shape), shape.of
-    assert size is not None
-    lines = _folder(path, reader, request) if path.is_dir() else _file(path, reader, request)
-    targets, classes = classes_of(lines.labels, str(path), request, lines.places.__getitem__)
-    which = parts(targets, Division(reader.test, reader.validation, reader.seed, reader.split))
-    tokens = [tokens_of(text, reader.level) for text in lines.texts]
-    prepared = request.prepared(Vocabulary) or _of_pairs(
-        (tokens[row] for row in which.train), reader, window, size
-    )
-    needed = len(tokens) * window * 8
-    if needed > request.most_bytes:
-        taken = f"{len(tokens):,} texts of {window:,} tokens take {needed:,} bytes"
-        raise unreadable(path, f"{taken}, and {request.most_bytes:,} are the limit")
-    whole = Dataset(prepared.encode_filled(tokens), targets, 0 if reader.split == "time" else None)
-    held = whole.take(which.validation) if which.validation is not None else None
-    return Loaded(whole.take(which.train), whole.take(which.test), held, classes, prepared)
-
-
-def _of_pairs(texts: Iterable[Sequence[str]], reader: Pairs, window: int, size: int) -> Vocabulary:
-    room = min(reader.vocab or size, size) - 2
-    if room < 1 or (reader.vocab and reader.vocab > size):
-        asked = f"`vocab={reader.vocab}`" if reader.vocab else f"an input of {size}"
-        message = f"{asked} does not fit: 0 and 1 are no words, and the input is integers below {size}"
-        raise error("N404", message)
-    counts: Counter[str] = Counter()
-    for tokens in texts:
-        counts.update(tokens)
-    return Vocabulary(
-        _most_frequent(counts, room), reader.level, window, padded=True, encoding=reader.encoding
-    )
-
-
-def _file(path: Path, reader: Pairs, request: Request) -> _Lines:
-    """The lines `text<TAB>label` of a file; raises N702 naming the line."""
-    if not path.is_file():
-        raise unreadable(path, "it is not an ordinary file")
-    text = _read(path, request.most_bytes, reader.level, reader.encoding)
-    found = _Lines([], [], [])
-    for number, line in _numbered(text):
-        cells = line.split("\t")
-        if len(cells) != 2:
-            signs = f"{len(cells) - 1} tabs" if len(cells) != 1 else "no tab"
-            raise unreadable(path, f"line {number} has {signs}; one stands between the text and its label")
-        written, label = (cell.strip() for cell in cells)
-        if not written or not label:
-            raise unreadable(path, f"line {number} has no {'label' if written else 'text'}")
-        _add(found, written, label, f"line {number}")
-    return _some(path, found)
-
-
-def _folder(path: Path, reader: Pairs, request: Request) -> _Lines:
-    """The lines of the files in a folder, a class each; raises N702 naming the file and the line."""
-    files = entries(path, path, _MOST_CLASSES, allow_outside=request.place.allow_outside)
-    stray = next((each for each in files if not each.is_file()), None)
-    if stray is not None:
-        raise unreadable(stray, "it is no file, and here each class has a file of its own")
-    found = _Lines([], [], [])
-    room = request.most_bytes
-    for file, label in zip(files, labels_of([each.name for each in files]), strict=True):
-        text = _read(file, room, reader.level, reader.encoding)
-        room -= len(text) * _BYTES_PER_CHARACTER[reader.level]
-        for number, line in _numbered(text):
-            _add(found, line.strip(), label, f"{file.name}, line {number}")
-    return _some(path, found)
-
-
-def labels_of(names: Sequence[str]) -> list[str]:
-    """What tells the names of files apart: their stems, or, where these are all one, what follows.
-
-    >>> labels_of(["rt.neg", "rt.pos"]), labels_of(["neg.txt", "pos.txt"])
-    (['neg', 'pos'], ['neg', 'pos'])
-    """
-    stems = [name.partition(".")[0] for name in names]
-    if len(set(stems)) == len(names):
-        return stems
-    rests = [name.partition(".")[2] for name in names]
-    return rests if len(set(stems)) == 1 and all(rests) else list(names)
-
-
-def _numbered(text: str) -> Iterable[tuple[int, str]]:
-    """The lines that are not blank, counted from 1."""
-    return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
-
-
-def _add(found: _Lines, text: str, label: str, place: str) -> None:
-    found.texts.append(text)
-    found.labels.append(label)
-    found.places.append(place)
-
-
-def _some(path: Path, found: _Lines) -> _Lines:
-    if not found.texts:
-        raise unreadable(path, "there is no text in it")
-    return found
-
-
 # --- new texts
 
 
-def new_texts(path: Path, prepared: Vocabulary, shape: Shape, most_bytes: int) -> NDArray[np.int64]:
+def new_texts(path: Path, prepared: Tokens, shape: Shape, most_bytes: int) -> NDArray[np.int64]:
     """A new file as the training text was: a text a line, filled up, or a text in windows, the last one at its end.
 
-    Raises N404 and N702.
+    Raises N404, N604 and N702.
     """
-    text = _read(path, most_bytes, prepared.level, prepared.encoding)
+    level: Level = (
+        "subword"
+        if isinstance(prepared, Subwords)
+        else prepared.level
+        if isinstance(prepared, Vocabulary)
+        else "word"
+    )
+    text = read(path, most_bytes, level, prepared.encoding)
     if prepared.padded:
-        lines = [line for _, line in _numbered(text)]
-        if len(lines) * prepared.window * 8 > most_bytes:
-            message = (
-                f"{len(lines):,} texts of {prepared.window:,} tokens; {most_bytes:,} bytes are the limit"
-            )
-            raise unreadable(path, message)
-        tabs = next((number for number, line in _numbered(text) if "\t" in line), None)
-        if tabs is not None:
-            raise unreadable(path, f"line {tabs} has a tab, and a text alone is needed")
-        return prepared.encode_filled([tokens_of(line, prepared.level) for line in lines])
-    tokens = tokens_of(text, prepared.level)
+        return _new_lines(path, text, prepared, shape, most_bytes)
+    assert isinstance(prepared, Vocabulary) and prepared.window is not None
+    tokens = tokens_of(text, level)
     numbers = prepared.encode(tokens)
-    _check_known(path, numbers, tokens, prepared.level)
+    check_known(path, numbers, tokens, level)
     free = not shape.is_known
     if len(numbers) < prepared.window and not (free and len(numbers)):
         message = f"{path} has {len(numbers):,} tokens, and the network reads {prepared.window:,}"
@@ -313,3 +264,16 @@ def new_texts(path: Path, prepared: Vocabulary, shape: Shape, most_bytes: int) -
     if starts[-1] + length < len(numbers):
         starts = np.append(starts, len(numbers) - length)
     return sliding_window_view(numbers, length)[starts]
+
+
+def _new_lines(path: Path, text: str, prepared: Tokens, shape: Shape, most_bytes: int) -> NDArray[np.int64]:
+    """(n, steps): the text of each line, filled up with 0."""
+    lines = list(numbered(text))
+    if not lines:
+        raise unreadable(path, "there is no text in it")
+    tabs = next((number for number, line in lines if "\t" in line), None)
+    if tabs is not None:
+        raise unreadable(path, f"line {tabs} has a tab, and a text alone is needed")
+    side = Side(str(path), [line.strip() for _, line in lines], lambda row: f"line {lines[row][0]}", shape)
+    spelling = Spelling("word", min(filter(None, (prepared.window, side.steps)), default=None))
+    return filled(side.numbers(prepared, spelling, most_bytes), side.steps).array

@@ -163,6 +163,58 @@ class Part(Kind):
 
 
 @frozen
+class PartOrFile(Part):
+    """The examples that are held out, or the path of a file that holds them."""
+
+    @property
+    def phrase(self) -> str:
+        return f"{super().phrase}, or the path of a file in double quotes"
+
+    def read(self, values: tuple[tree.Value, ...]) -> Any:
+        match values:
+            case (tree.Text(value=path),):
+                return path
+        return super().read(values)
+
+    def write(self, value: Any) -> str:
+        return f'"{value}"' if isinstance(value, str) else super().write(value)
+
+    def annotation(self) -> Any:
+        return super().annotation() | String().annotation()
+
+
+@frozen
+class Ending(String):
+    """What the name of a file ends with: a word, or text in double quotes."""
+
+    meaning: str = 'what the name of a file ends with, such as de or "src.txt"'
+    example: str = "de"
+
+    @property
+    def sample(self) -> str:
+        return self.write(self.example)
+
+    def read(self, values: tuple[tree.Value, ...]) -> str:
+        match values:
+            case (tree.Name(text=text),):
+                return text
+        text = super().read(values)
+        if not text or re.search(r"[/\\\0]", text):
+            raise Unreadable("it is the end of a name, without folders")
+        return text
+
+    def write(self, value: str) -> str:
+        return (
+            value if re.fullmatch("[a-z_][a-z0-9_]*", value) and value not in tree.KEYWORDS else f'"{value}"'
+        )
+
+    def annotation(self) -> Any:
+        from pydantic import Field
+
+        return Annotated[str, Field(pattern=r'^[^"\n/\\]+$', strict=True)]
+
+
+@frozen
 class FieldNames(Word):
     """Names of fields of the data, by position: `inputs image label`."""
 

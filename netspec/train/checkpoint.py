@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
 from netspec.backends import check_values
-from netspec.data import Preprocessing
+from netspec.data import Preprocessing, preprocessing_from
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.passes import analyse
@@ -108,7 +108,7 @@ def restore(path: Path, limits: Limits = DEFAULT) -> Restored:
     preprocessing = None
     if "preprocessing" in metadata:
         try:
-            preprocessing = Preprocessing.from_json(json.loads(metadata["preprocessing"]))
+            preprocessing = preprocessing_from(json.loads(metadata["preprocessing"]))
         except (ValueError, RecursionError):
             refuse(path, "the preprocessing in its header cannot be read")
     differing = _texts(path, "differing", metadata)

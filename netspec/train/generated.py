@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.backends import compile_net
-from netspec.data.preprocessing import Vocabulary, Windows
-from netspec.data.texts import tokens_of
+from netspec.data.preprocessing import Windows
+from netspec.data.vocabulary import Vocabulary, tokens_of
 from netspec.diagnostics import error
 from netspec.generate import Said, Stepper, continue_rows, generate
 from netspec.limits import DEFAULT, Limits

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from netspec.data import Preprocessing, read_new
-from netspec.data.preprocessing import Vocabulary
+from netspec.data.vocabulary import Tokens
 from netspec.ir.net import Net
 from netspec.passes.ragged import ragged, symbols
 
@@ -30,7 +30,7 @@ def network_for_new(net: Net, preprocessing: Preprocessing | None, differing: Se
     `differing` are the symbols of lengths that differed among the examples that it was trained on.  Files of other
     kinds hold nothing that fills up.
     """
-    fills_up = isinstance(preprocessing, Vocabulary) and preprocessing.padded
+    fills_up = isinstance(preprocessing, Tokens) and preprocessing.padded
     told = fills_up and len(net.inputs) == 1 and set(symbols(net)).intersection(differing)
     return ragged(net, to_train=False) if told else net
 

@@ -9,7 +9,7 @@ import pytest
 
 import netspec
 from netspec.cli import main
-from netspec.data.preprocessing import Vocabulary
+from netspec.data.vocabulary import Vocabulary
 from netspec.init import initial
 from netspec.train.checkpoint import metadata_of, save
 

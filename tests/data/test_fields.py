@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import netspec
-from netspec.data import Loaded, Preprocessing, every, load
+from netspec.data import Loaded, every, load, preprocessing_from
 from netspec.data.preprocessing import Column, Columns, Fields
 from netspec.diagnostics import SpecError
 from netspec.ir.shape import Shape
@@ -163,7 +163,7 @@ def test_each_field_is_prepared_by_itself(tmp_path: Path) -> None:
     loaded = load(reader, None, shapes, Shape((), of=2), wishes, folder=tmp_path)
     prepared = loaded.preprocessing
     assert isinstance(prepared, Fields) and list(prepared.fields) == ["left", "right"]
-    assert Preprocessing.from_json(prepared.to_json()) == prepared
+    assert preprocessing_from(prepared.to_json()) == prepared
     for each in every(loaded.train.inputs):
         np.testing.assert_allclose(np.mean(each[:], axis=0), 0, atol=1e-5)
     again = load(reader, None, shapes, Shape((), of=2), wishes, folder=tmp_path, fitted=prepared)
@@ -187,7 +187,7 @@ def test_each_field_is_prepared_by_itself(tmp_path: Path) -> None:
 )
 def test_fields_that_are_none_are_refused(document: dict[str, object]) -> None:
     with pytest.raises(ValueError):
-        Preprocessing.from_json(document)
+        preprocessing_from(document)
 
 
 def test_a_table_feeds_itself_to_an_autoencoder(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netspec.data import Loaded, Preprocessing, load, read_new
+from netspec.data import Loaded, load, preprocessing_from, read_new
 from netspec.data.preprocessing import Numbers
 from netspec.diagnostics import SpecError
 from netspec.ir.shape import Shape
@@ -84,7 +84,7 @@ def test_integers_have_no_scale(tmp_path: Path) -> None:
 def test_new_files_get_the_scale_that_was_saved(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=X, y=Y)
     loaded = read(tmp_path, standardize=True, scale=2.0, test=(30, 40))
-    saved = Preprocessing.from_json(json.loads(json.dumps(loaded.preprocessing.to_json())))  # type: ignore[union-attr]
+    saved = preprocessing_from(json.loads(json.dumps(loaded.preprocessing.to_json())))  # type: ignore[union-attr]
     assert saved == loaded.preprocessing
     np.save(tmp_path / "new.npy", X[30:])
     assert read_new(tmp_path / "new.npy", Shape((2,)), saved) == pytest.approx(loaded.test.inputs)
@@ -140,4 +140,4 @@ BROKEN = {
 @pytest.mark.parametrize("document", BROKEN.values(), ids=BROKEN)
 def test_preprocessing_from_elsewhere_is_checked(document: dict[str, object]) -> None:
     with pytest.raises(ValueError):
-        Preprocessing.from_json(document)
+        preprocessing_from(document)

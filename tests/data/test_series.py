@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netspec.data import Lazy, Loaded, Preprocessing, load, read_new, series, split
+from netspec.data import Lazy, Loaded, load, preprocessing_from, read_new, series, split
 from netspec.data.preprocessing import Windows
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir.shape import Shape, Symbol
@@ -126,7 +126,7 @@ def test_many_windows_are_made_late(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_what_follows_the_end_of_a_new_file_is_predicted(tmp_path: Path) -> None:
     put(tmp_path)
     loaded = read(tmp_path, drop=("date",))
-    saved = Preprocessing.from_json(json.loads(json.dumps(loaded.preprocessing.to_json())))  # type: ignore[union-attr]
+    saved = preprocessing_from(json.loads(json.dumps(loaded.preprocessing.to_json())))  # type: ignore[union-attr]
     assert saved == loaded.preprocessing
     found = read_new(put(tmp_path, TABLE, "new.csv"), Shape((5, 2)), saved)
     rows = np.arange(95, 100)[:, None] * [1, 2] + [0, 100]

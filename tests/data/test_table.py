@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netspec.data import Loaded, Preprocessing, load, read_new
+from netspec.data import Loaded, load, preprocessing_from, read_new
 from netspec.data.table import read_table
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir.shape import Shape
@@ -275,7 +275,7 @@ def test_limits_hold(tmp_path: Path) -> None:
 def test_new_rows_are_prepared_like_the_old_ones(tmp_path: Path) -> None:
     write(tmp_path, PEOPLE)
     loaded = read(tmp_path, 4, standardize=True)
-    kept = Preprocessing.from_json(json.loads(json.dumps(loaded.preprocessing.to_json())))  # type: ignore[union-attr]
+    kept = preprocessing_from(json.loads(json.dumps(loaded.preprocessing.to_json())))  # type: ignore[union-attr]
     assert kept == loaded.preprocessing
     new = write(tmp_path, "note;town;age\nx;b;3\ny;elsewhere;4\n", "new.csv")
     rows = read_new(new, Shape((4,)), kept)
@@ -309,7 +309,7 @@ def test_new_rows_that_do_not_fit_are_refused(tmp_path: Path, content: str, mess
 )
 def test_preprocessing_from_elsewhere_is_checked(document: dict[str, object]) -> None:
     with pytest.raises(ValueError):
-        Preprocessing.from_json(document)
+        preprocessing_from(document)
 
 
 # --- the real thing

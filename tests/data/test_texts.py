@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netspec.data import Lazy, Loaded, Preprocessing, load, read_new, split, texts
-from netspec.data.preprocessing import Vocabulary
-from netspec.data.texts import labels_of, tokens_of
+from netspec.data import Lazy, Loaded, load, preprocessing_from, read_new, split, texts
+from netspec.data.pairs import labels_of
+from netspec.data.vocabulary import Vocabulary, tokens_of
 from netspec.diagnostics import SpecError
 from netspec.ir.shape import Shape, Symbol
 from netspec.settings.text import Pairs, Text
@@ -122,7 +122,7 @@ def test_many_windows_are_made_late(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_new_text_is_cut_into_windows(tmp_path: Path) -> None:
     put(tmp_path, ABC)
     loaded = text(tmp_path)
-    saved = Preprocessing.from_json(json.loads(json.dumps(loaded.preprocessing.to_json())))  # type: ignore[union-attr]
+    saved = preprocessing_from(json.loads(json.dumps(loaded.preprocessing.to_json())))  # type: ignore[union-attr]
     assert saved == loaded.preprocessing
     shape = Shape((T,), of=5)
     found = read_new(put(tmp_path, "abcd" * 6 + "?", "new.txt"), shape, saved)
@@ -298,7 +298,7 @@ def test_pairs_that_do_not_fit(tmp_path: Path) -> None:
     put(tmp_path, LINES, "t.tsv")
     with pytest.raises(SpecError, match=r"N404: .*t.tsv has 2 classes, and the output tells 5 apart"):
         pairs(tmp_path, wanted=Shape((), of=5))
-    with pytest.raises(SpecError, match=r"N901: .*pairs of two texts, a class at each step of the output"):
+    with pytest.raises(SpecError, match=r"N404: .*one class for each text, and the output 20 at each step"):
         pairs(tmp_path, wanted=Shape((T,), of=20))
     with pytest.raises(SpecError, match=r"N404: an input of 2 does not fit: 0 and 1 are no words"):
         pairs(tmp_path, 2)

@@ -14,7 +14,8 @@ from PIL import Image
 
 import netspec as library
 from netspec.data import Preprocessing
-from netspec.data.preprocessing import Column, Columns, Numbers, Vocabulary, Windows
+from netspec.data.preprocessing import Column, Columns, Numbers, Windows
+from netspec.data.vocabulary import Vocabulary
 from netspec.diagnostics import SpecError
 from netspec.init import initial
 from netspec.train.checkpoint import metadata_of, save
