@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from netspec.cli.train import POSITIVE, backend_of, machine
 from netspec.limits import Limits
 
 if TYPE_CHECKING:
-    from netspec.train.generated import Generated
+    from netspec.train.generated import Generated, Writer
 
 GENERATE: Final = "netspec.generate/1"
 SHARE: Final = click.FloatRange(min=0, min_open=True, max=1)
@@ -21,7 +22,7 @@ SHARE: Final = click.FloatRange(min=0, min_open=True, max=1)
 
 @click.command(short_help="Have a trained network write, a step at a time.")
 @click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
-@click.argument("rows", metavar="[ROWS]", required=False, type=click.Path(path_type=Path))
+@click.argument("given", metavar="[GIVEN]", required=False, type=click.Path(path_type=Path))
 @click.option("--prompt", default="", metavar="TEXT", help="What a text begins with.")
 @click.option("--count", type=POSITIVE, default=1, show_default=True, help="How many texts.")
 @click.option("--max", "most", type=POSITIVE, metavar="STEPS", help="The most steps; the spec's own.")
@@ -38,7 +39,7 @@ SHARE: Final = click.FloatRange(min=0, min_open=True, max=1)
 @shared.reading
 def generate(
     weights: Path,
-    rows: Path | None,
+    given: Path | None,
     prompt: str,
     count: int,
     seed: int,
@@ -50,10 +51,12 @@ def generate(
 ) -> None:
     """What the network in FILE (`best.safetensors`) writes by the block `generate:` of its spec.
 
-    That is a text after a prompt, or the rows that follow those in the table ROWS.
+    That is a text after a prompt, the rows that follow those in the table GIVEN, or what is said of each example in the
+    file GIVEN: of a line of a text that is to be translated, of a picture.
 
     \b
     netspec generate runs/char_lm-001/best.safetensors --prompt "ROMEO:"
+    netspec generate runs/translate-001/best.safetensors german.txt
     """
     from netspec.train.generated import Manner, Writer
 
@@ -66,14 +69,7 @@ def generate(
     ):
         raise click.UsageError("--beam follows the likeliest, and --temperature, --top-k and --top-p draw.")
     writer = Writer.load(weights, Manner(**manner), backend=backend_of(backend), device=device, limits=limits)
-    if writer.is_of_tokens == (rows is not None):
-        what = (
-            "writes texts: --prompt says what one begins with"
-            if rows
-            else "goes on with rows: ROWS names a table"
-        )
-        raise click.UsageError(f"The network {what}.")
-    found = writer.rows(rows) if rows else writer.texts(prompt, count, seed)
+    found = _found(writer, given, prompt, count, seed)
     if as_json:
         from netspec.cli.failures import document
 
@@ -81,7 +77,23 @@ def generate(
         say(document(GENERATE, file=str(weights), net=writer.net.name, generated=texts))
         return
     for each in found:
-        say(_shown(each, count))
+        say(f"{each}\n" if writer.needs else _shown(each, count))
+
+
+def _found(writer: Writer, given: Path | None, prompt: str, count: int, seed: int) -> Iterator[Generated]:
+    """What is asked for; a usage error where the network needs a file, or none."""
+    wants = not writer.is_of_tokens or bool(writer.needs)
+    if wants != (given is not None):
+        what = "writes texts: --prompt says what one begins with"
+        if not writer.is_of_tokens:
+            what = "goes on with rows: GIVEN names a table"
+        elif writer.needs:
+            names = " and ".join(f"`{name}`" for name in writer.needs)
+            what = f"reads {names}: GIVEN names a file with that"
+        raise click.UsageError(f"The network {what}.")
+    if given is None:
+        return writer.texts(prompt, count, seed)
+    return writer.answers(given, prompt, seed) if writer.is_of_tokens else writer.rows(given)
 
 
 def _shown(each: Generated, count: int) -> str:

@@ -13,13 +13,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.data import arrays, balls, digits, dna, idx, images, mnist, pairs, rain, scenes, series, table, texts
+from netspec.data import (
+    arrays,
+    balls,
+    digits,
+    dna,
+    idx,
+    images,
+    mnist,
+    pairs,
+    rain,
+    scenes,
+    series,
+    table,
+    texts,
+)
 from netspec.data.dataset import Dataset, Loaded, Request, Targets, every, split
 from netspec.data.files import MOST_BYTES, Place
 from netspec.data.fitted import Preprocessing
 from netspec.data.fitting import fit
 from netspec.data.lazy import Examples, Lazy
-from netspec.data.new import read_new
+from netspec.data.new import read_new, read_several
 from netspec.data.preprocessing import preprocessing_from
 from netspec.diagnostics import Label, SpecError, error
 from netspec.ir.shape import Shape
@@ -39,6 +53,7 @@ __all__ = [
     "load",
     "preprocessing_from",
     "read_new",
+    "read_several",
     "split",
 ]
 

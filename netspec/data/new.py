@@ -6,7 +6,7 @@ nothing in them is trusted. Every refusal is N705.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from netspec.data import pictures
-from netspec.data.arrays import file_of, members_of
+from netspec.data.arrays import Member, file_of, members_of
 from netspec.data.files import MOST_BYTES
 from netspec.data.fitted import Preprocessing
 from netspec.data.fitting import fit
@@ -69,6 +69,39 @@ def read_new(
         raise error("N705", named, because=found.because, notes=notes, tries=found.tries) from None
 
 
+def read_several(
+    path: Path,
+    shapes: Mapping[str, Shape],
+    preprocessing: Mapping[str, Preprocessing],
+    most_bytes: int = MOST_BYTES,
+) -> dict[str, Array]:
+    """The examples in an `.npz` file for several inputs by name: an array for each by its name, or `x1`, `x2`, ...
+
+    `preprocessing` is that of an input, where it has one. Raises `SpecError` N705.
+    """
+    if path.suffix.lower() != ".npz":
+        names = " and ".join(f"`{name}`" for name in shapes)
+        raise _refused(path, f"the network reads {names}, which an .npz file has an array each for")
+    if not path.is_file():
+        raise _refused(path, "it is a folder" if path.is_dir() else "there is no such file")
+    found = {}
+    try:
+        members = members_of(path, tuple(shapes), tuple(f"x{number}" for number in range(1, len(shapes) + 1)))
+        for member, (name, shape) in zip(members, shapes.items(), strict=True):
+            wanted = _Wanted(shape, preprocessing.get(name), most_bytes)
+            most_bytes -= member.size
+            found[name] = np.asarray(fit(_read_member(path, member, wanted), shape))
+    except SpecError as refused:
+        (one,) = refused.diagnostics
+        named = one.message if str(path) in one.message else f"{path}: {one.message}"
+        raise error("N705", named, because=one.because, notes=one.notes, tries=one.tries) from None
+    counts = {name: len(array) for name, array in found.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{count:,} for `{name}`" for name, count in counts.items())
+        raise _refused(path, f"its arrays hold {told}: they belong together")
+    return found
+
+
 def _refused(path: Path, problem: str) -> SpecError:
     return error("N705", f"{path}: {problem}")
 
@@ -105,6 +138,10 @@ def _picture(path: Path, wanted: _Wanted) -> Array:
 
 def _array(path: Path, wanted: _Wanted) -> Array:
     member = file_of(path) if path.suffix.lower() == ".npy" else members_of(path, ("x",))[0]
+    return _read_member(path, member, wanted)
+
+
+def _read_member(path: Path, member: Member, wanted: _Wanted) -> Array:
     if member.size > wanted.most_bytes:
         raise _refused(
             path, f"{member.name} takes {member.size:,} bytes, and {wanted.most_bytes:,} are the limit"

@@ -10,6 +10,7 @@ from netspec.data.dataset import Dataset, Loaded, Request
 from netspec.data.lazy import Array
 from netspec.data.made import check_room, pixels, random_of
 from netspec.data.mnist import read_digits
+from netspec.data.vocabulary import Vocabulary
 from netspec.diagnostics import error
 from netspec.ir.shape import Dim
 from netspec.ir.training import LEFT_OUT
@@ -45,7 +46,9 @@ def load(reader: Scenes, request: Request) -> Loaded:
         _part(reader, request, digits, random_of("scenes", part, reader.seed), (count, *image, width))
         for digits, (part, count) in zip(read_digits(request.most_bytes), parts, strict=True)
     )
-    return Loaded(train, test, classes=TOKENS)
+    words = Vocabulary(WORDS, "word", None, padded=True, marked=True, begins=True)
+    prepared = request.fitted_to({"caption": words})
+    return Loaded(train, test, classes=words.names, preprocessing=prepared)
 
 
 def _inputs(request: Request) -> tuple[tuple[int, int], Dim]:

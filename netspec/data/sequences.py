@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,8 @@ from netspec.data.vocabulary import Tokens
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
 from netspec.ir.symbolic import Symbol
+from netspec.ir.training import LEFT_OUT
 from netspec.settings.text import START, STOP
-
-NOTHING: Final = -1
-"""What fills targets up."""
 
 
 class Filled(NamedTuple):
@@ -86,8 +84,9 @@ class Side:
         size = self.vocabulary
         window, marks = self.window(spelling.window), self.marked or self.beside_marked
         if known is None:
-            return spelling.fitted([self.texts[row] for row in rows], size, window, marked=marks)
-        if not known.padded or (marks and not known.marked):
+            texts = [self.texts[row] for row in rows]
+            return spelling.fitted(texts, size, window, marked=marks, begins=self.marked)
+        if not known.padded or (marks and not known.marked) or known.begins != self.marked:
             message = f"the network was trained on texts of another kind than those of {self.name}"
             raise error("N404", message)
         if known.size > size:
@@ -128,7 +127,7 @@ def filled(numbers: Sequence[Sequence[int]], steps: int | None, filling: int = 0
 def said(numbers: Sequence[Sequence[int]], steps: int | None) -> tuple[Filled, Filled]:
     """What a network reads of texts that it is to say, a start and the text, and what it is to say: text and stop."""
     read = filled([[START, *each] for each in numbers], steps)
-    return read, filled([[*each, STOP] for each in numbers], steps, NOTHING)
+    return read, filled([[*each, STOP] for each in numbers], steps, LEFT_OUT)
 
 
 def check_said(name: str, shape: Shape, wanted: Shape | None) -> None:

@@ -49,7 +49,9 @@ class Spelling:
         """Bytes that a character takes."""
         return BYTES_PER_CHARACTER[self.level]
 
-    def fitted(self, texts: Sequence[str], size: int, window: int | None, *, marked: bool) -> Tokens:
+    def fitted(
+        self, texts: Sequence[str], size: int, window: int | None, *, marked: bool, begins: bool = False
+    ) -> Tokens:
         """What makes numbers below `size` of texts that are filled up, with a start and a stop where `marked`.
 
         The most frequent words are kept, those of the same frequency in the order of their code points, or pieces of
@@ -63,7 +65,7 @@ class Spelling:
             message = f"{asked} does not fit: {none} no words, and the input is integers below {size}"
             raise error("N404", message)
         if self.level == "subword":
-            return Subwords(self._model(texts, room + 4), window, self.encoding)
+            return Subwords(self._model(texts, room + 4), window, self.encoding, begins)
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(tokens_of(text, self.level))
@@ -72,7 +74,9 @@ class Spelling:
             raise error(
                 "N404", f"no word of the training part occurs {self.least} times, which `least` asks for"
             )
-        return Vocabulary(kept, self.level, window, padded=True, encoding=self.encoding, marked=marked)
+        return Vocabulary(
+            kept, self.level, window, padded=True, encoding=self.encoding, marked=marked, begins=begins
+        )
 
     def _model(self, texts: Sequence[str], size: int) -> str:
         """A model of `size` pieces or fewer."""

@@ -17,7 +17,7 @@ from netspec.data.lazy import LAZY_FROM, Array, Examples, Lazy
 from netspec.data.parts import Division, Parts, parts_with_files, runs, windows
 from netspec.data.sequences import Side, check_said, filled, said
 from netspec.data.spelling import BYTES_PER_CHARACTER, Spelling, most_frequent
-from netspec.data.vocabulary import Subwords, Tokens, Vocabulary, tokens_of
+from netspec.data.vocabulary import Tokens, Vocabulary, tokens_of
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
 from netspec.settings.text import Level, Text
@@ -241,13 +241,7 @@ def new_texts(path: Path, prepared: Tokens, shape: Shape, most_bytes: int) -> ND
 
     Raises N404, N604 and N702.
     """
-    level: Level = (
-        "subword"
-        if isinstance(prepared, Subwords)
-        else prepared.level
-        if isinstance(prepared, Vocabulary)
-        else "word"
-    )
+    level: Level = prepared.level if isinstance(prepared, Vocabulary) else "subword"
     text = read(path, most_bytes, level, prepared.encoding)
     if prepared.padded:
         return _new_lines(path, text, prepared, shape, most_bytes)
@@ -274,6 +268,8 @@ def _new_lines(path: Path, text: str, prepared: Tokens, shape: Shape, most_bytes
     tabs = next((number for number, line in lines if "\t" in line), None)
     if tabs is not None:
         raise unreadable(path, f"line {tabs} has a tab, and a text alone is needed")
-    side = Side(str(path), [line.strip() for _, line in lines], lambda row: f"line {lines[row][0]}", shape)
-    spelling = Spelling("word", min(filter(None, (prepared.window, side.steps)), default=None))
-    return filled(side.numbers(prepared, spelling, most_bytes), side.steps).array
+    texts, begins = [line.strip() for _, line in lines], prepared.begins
+    side = Side(str(path), texts, lambda row: f"line {lines[row][0]}", shape, marked=begins)
+    room = [each for each in (prepared.window, side.steps and side.steps - begins) if each is not None]
+    numbers = side.numbers(prepared, Spelling("word", min(room, default=None)), most_bytes)
+    return (said(numbers, side.steps)[0] if begins else filled(numbers, side.steps)).array

@@ -70,6 +70,11 @@ class Tokens(Preprocessing):
         raise NotImplementedError
 
     @property
+    def begins(self) -> bool:
+        """A network reads a text after a start, so that it can say the first token too."""
+        raise NotImplementedError
+
+    @property
     def encoding(self) -> Encoding:
         """How the bytes of a file are read."""
         raise NotImplementedError
@@ -124,6 +129,7 @@ class Vocabulary(Tokens):
     padded: bool = False
     encoding: Encoding = "utf8"
     marked: bool = False
+    begins: bool = False
     kind: Literal["vocabulary"] = "vocabulary"
 
     def __post_init__(self) -> None:
@@ -135,6 +141,8 @@ class Vocabulary(Tokens):
             raise ValueError(
                 "texts that are filled up have an unknown token, and those with a stop are filled up"
             )
+        if self.begins and not self.marked:
+            raise ValueError("texts begin with a start, and there is none")
 
     @property
     def first(self) -> int:
@@ -188,6 +196,7 @@ class Subwords(Tokens):
     model: str
     window: int | None = None
     encoding: Encoding = "utf8"
+    begins: bool = False
     kind: Literal["subwords"] = "subwords"
 
     def __post_init__(self) -> None:

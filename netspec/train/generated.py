@@ -5,7 +5,7 @@ Between a weight file and `netspec.generate`, which knows numbers alone: words b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,13 +14,13 @@ import numpy as np
 
 from netspec.backends import compile_net
 from netspec.data.preprocessing import Windows
-from netspec.data.vocabulary import Vocabulary, tokens_of
+from netspec.data.vocabulary import Tokens, Vocabulary, tokens_of
 from netspec.diagnostics import error
 from netspec.generate import Said, Stepper, continue_rows, generate
 from netspec.limits import DEFAULT, Limits
 from netspec.settings.generate import Feed, Sample
 from netspec.train.checkpoint import Restored, restore
-from netspec.train.inputs import read_inputs
+from netspec.train.inputs import by_input, lengths_of, read_named
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -98,6 +98,8 @@ class Writer:
             notes = ("a block in it does:  generate:  and below it  feed x from output",)
             raise error("N405", message, notes=notes)
         self.restored, self.net = restored, net
+        self.prepared = by_input(net, restored.preprocessing)
+        """What was fitted to the field that feeds each input."""
         self.feed, self.sample = manner.lines(feed, sample if isinstance(sample, Sample) else None)
         program = compile_net(net, backend, device=device, parameters=restored.arrays)
         self.backend, self.program = backend, program
@@ -121,20 +123,69 @@ class Writer:
         """It writes texts, and no rows of numbers."""
         return self.stepper.tokens is not None
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The inputs of the network that are given, and not fed back."""
+        return self.stepper.division.inputs
+
     def texts(self, prompt: str = "", count: int = 1, seed: int = 0) -> Iterator[Generated]:
         """Texts that begin with a prompt; raises `SpecError` N705 where a part of that is no token that it knows."""
         begin = self._encoded(prompt)
         if not begin and self.feed.start is None:
             begin = self._encoded(BEGINNING, asked=False)
-        # the steps of the prompt are steps too
-        stepper = Stepper.of(self.program, self.feed, len(begin) + self.feed.max, backend=self.backend)
+        stepper = self._stepper(begin)
         for first in range(0, count, AT_ONCE):
             some = min(AT_ONCE, count - first)
-            said = generate(
-                stepper, self.feed, self.sample, prompts=[begin] * some, seed=seed, first=first
-            )
+            said = generate(stepper, self.feed, self.sample, prompts=[begin] * some, seed=seed, first=first)
             for place, each in enumerate(said):
                 yield self._generated(first + place, prompt, len(begin), each)
+
+    def answers(self, path: Path, prompt: str = "", seed: int = 0) -> Iterator[Generated]:
+        """What is said of each example in a file, such as a line of a text or a picture; raises `SpecError` N705.
+
+        Texts of the same length are worked on together, so that nothing fills them up.
+        """
+        layers = [self.net.by_name[name] for name in self.needs]
+        shapes = {layer.name: layer.shape for layer in layers}
+        given = read_named(path, shapes, self.prepared)
+        begin = self._encoded(prompt)
+        stepper = self._stepper(begin)
+        found: dict[int, Generated] = {}
+        for rows, inputs in self._alike(given):
+            said = generate(
+                stepper,
+                self.feed,
+                self.sample,
+                inputs=inputs,
+                prompts=[begin] * len(rows),
+                seed=seed,
+                first=int(rows[0]),
+            )
+            for index, each in zip(map(int, rows), said, strict=True):
+                found[index] = self._generated(index, prompt, len(begin), each)
+        yield from (found[index] for index in sorted(found))
+
+    def _alike(self, given: Mapping[str, Array]) -> Iterator[tuple[Array, dict[str, Array]]]:
+        """Examples whose texts are as long as each other's, some at a time, one where something is drawn."""
+        count = len(next(iter(given.values())))
+        # of an input with a symbol the steps that there are; 0 is what fills up
+        lengths = {
+            name: lengths_of(array)
+            for name, array in given.items()
+            if not self.net.by_name[name].shape.is_known and isinstance(self.prepared.get(name), Tokens)
+        }
+        keys = np.stack([np.zeros(count, np.int64), *lengths.values()], axis=1)
+        most = AT_ONCE if self.sample is None else 1
+        for key in np.unique(keys, axis=0):
+            alike = np.flatnonzero((keys == key).all(axis=1))
+            for start in range(0, len(alike), most):
+                rows = alike[start : start + most]
+                some = {name: array[rows] for name, array in given.items()}
+                yield rows, some | {name: some[name][:, : each[rows[0]]] for name, each in lengths.items()}
+
+    def _stepper(self, begin: Sequence[int]) -> Stepper:
+        """A stepper for as many steps as there may be; the steps of the prompt are steps too."""
+        return Stepper.of(self.program, self.feed, len(begin) + self.feed.max, backend=self.backend)
 
     def _generated(self, index: int, prompt: str, skipped: int, said: Said) -> Generated:
         tokens = tuple(map(int, said.tokens[skipped:]))
@@ -142,7 +193,8 @@ class Writer:
 
     def rows(self, path: Path, most: int | None = None) -> Iterator[Generated]:
         """The rows that follow those in a file; of `Windows`, in the units of its columns."""
-        given = read_inputs(path, self.net, self.restored.preprocessing)
+        name = self.feed.input
+        given = read_named(path, {name: self.net.by_name[name].shape}, self.prepared)[name]
         made = continue_rows(self.stepper, given, most or self.feed.max)
         prepared = self.restored.preprocessing
         for index, rows in enumerate(np.asarray(made, np.float64)):
@@ -151,9 +203,9 @@ class Writer:
 
     # --- words and tokens
 
-    def _vocabulary(self) -> Vocabulary | None:
-        found = self.restored.preprocessing
-        return found if isinstance(found, Vocabulary) else None
+    def _vocabulary(self) -> Tokens | None:
+        found = self.prepared.get(self.feed.input)
+        return found if isinstance(found, Tokens) else None
 
     def _encoded(self, text: str, *, asked: bool = True) -> list[int]:
         vocabulary = self._vocabulary()
@@ -163,12 +215,12 @@ class Writer:
                     "N705", "the network was trained on no text, so that nothing says what a prompt means"
                 )
             return []
-        tokens: Sequence[str] = tokens_of(text, vocabulary.level)
-        numbers = [int(number) for number in vocabulary.encode(tokens)]
+        (numbers,) = vocabulary.numbers_of([text])
         if -1 in numbers:
             if not asked:
                 return []
-            strange = tokens[numbers.index(-1)]
+            assert isinstance(vocabulary, Vocabulary)
+            strange = tokens_of(text, vocabulary.level)[numbers.index(-1)]
             raise error("N705", f"{strange!r} is in the prompt, and the network knows no such token")
         return numbers
 
@@ -177,12 +229,6 @@ class Writer:
         vocabulary = self._vocabulary()
         if vocabulary is None:
             return " ".join(map(str, tokens))
-        words = [
-            vocabulary.tokens[token - vocabulary.first]
-            if token >= vocabulary.first
-            else vocabulary.names[token]
-            for token in tokens
-        ]
-        if vocabulary.level == "char":
-            return "".join(words)
-        return " " * bool(prompt and words) + " ".join(words)
+        text = vocabulary.decode(tokens)
+        of_characters = isinstance(vocabulary, Vocabulary) and vocabulary.level == "char"
+        return text if of_characters else " " * bool(prompt and text) + text

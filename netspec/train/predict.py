@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from netspec.backends import Program, as_tuple, compile_net
+from netspec.backends import Arrays, Program, as_given, as_tuple, compile_net
 from netspec.data.preprocessing import Windows
 from netspec.diagnostics import error
 from netspec.ir.net import Net
@@ -89,10 +89,11 @@ class Predictor:
         for path, inputs in found:
             yield from self.examples(inputs, str(path))
 
-    def examples(self, inputs: Array, name: str = "") -> Iterator[Prediction]:
-        """Predictions for examples (n, *dims as the spec writes them)."""
-        for start in range(0, len(inputs), BATCH):
-            outputs = self.outputs(inputs[start : start + BATCH])
+    def examples(self, inputs: Arrays, name: str = "") -> Iterator[Prediction]:
+        """Predictions for examples (n, *dims as the spec writes them), of several inputs a tuple."""
+        for start in range(0, len(as_tuple(inputs)[0]), BATCH):
+            part = slice(start, start + BATCH)
+            outputs = self.outputs(as_given([array[part] for array in as_tuple(inputs)]))
             for place, output in enumerate(outputs[-1]):
                 found = self.read(np.asarray(output, np.float64), name, start + place)
                 if len(outputs) > 1:
@@ -101,13 +102,14 @@ class Predictor:
                     found = replace(found, outputs=every)
                 yield found
 
-    def outputs(self, inputs: Array) -> Sequence[Sequence[Array]]:
+    def outputs(self, inputs: Arrays) -> Sequence[Sequence[Array]]:
         """The outputs of a batch, an array an example; of texts that are filled up, without what fills up."""
         if len(self.program.net.inputs) == len(self.net.inputs):
             found: tuple[Array, ...] = as_tuple(self.program.predict(inputs))
             return [list(output) for output in found]
-        lengths, (symbol,) = lengths_of(inputs), symbols(self.net)
-        found = as_tuple(self.program.predict((inputs[:, : lengths.max()], lengths)))
+        (texts,) = as_tuple(inputs)
+        lengths, (symbol,) = lengths_of(texts), symbols(self.net)
+        found = as_tuple(self.program.predict((texts[:, : lengths.max()], lengths)))
         made: list[Sequence[Array]] = []
         for layer, output in zip(self.net.outputs, found, strict=True):
             steps = steps_of(layer.shape)

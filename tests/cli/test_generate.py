@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
+import numpy as np
 import pytest
 
 import netspec
 from netspec.cli import main
+from netspec.data.preprocessing import Fields
 from netspec.data.vocabulary import Vocabulary
 from netspec.init import initial
 from netspec.train.checkpoint import metadata_of, save
@@ -96,3 +99,66 @@ def test_a_network_that_feeds_nothing_back_is_refused(
 ) -> None:
     assert run(weights(tmp_path, "input 4\ndense 2\n", None)) == 1
     assert "error[N405]" in capsys.readouterr().err
+
+
+TRANSLATION = """input source S of 8
+input target T of 9
+embed 4 from source
+gru 6 state as memory last
+embed 4 from target
+gru 6 init=memory
+softmax 9
+
+train:
+    data pairs "train" source=de target=en
+
+generate:
+    feed target from output start=1 stop=2 max=6
+"""
+GERMAN = Vocabulary(("ein", "hund", ".", "rot"), "word", None, padded=True, marked=True)
+ENGLISH = Vocabulary(("a", "dog", "red", ",", "."), "word", None, padded=True, marked=True, begins=True)
+
+
+def translation(folder: Path) -> str:
+    path, net = folder / "best.safetensors", netspec.parse(TRANSLATION, name="translation")
+    random = np.random.default_rng(2)
+    values = {name: random.normal(size=value.shape) * 2 for name, value in initial(net, 5, "float32").items()}
+    prepared = Fields({"source": GERMAN, "target": ENGLISH})
+    save(path, values, metadata_of(net, ENGLISH.names, prepared))
+    return str(path)
+
+
+@pytest.mark.parametrize("words", [[], ["--beam", "3"], ["--temperature", "0.7", "--seed", "4"]])
+def test_each_line_of_a_file_is_answered_as_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    path, file = translation(tmp_path), tmp_path / "new.txt"
+    lines = ["ein hund.", "rot", "ein roter hund . . .", "hund rot", "rot rot ein"]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    assert run(path, str(file), "--json", *words) == 0
+    together = json.loads(capsys.readouterr().out)["generated"]
+    assert [each["index"] for each in together] == [0, 1, 2, 3, 4]
+    assert run(path, str(file), "--json", "--backend", "numpy", *words) == 0
+    assert [each["tokens"] for each in json.loads(capsys.readouterr().out)["generated"]] == [
+        each["tokens"] for each in together
+    ]
+    if "--seed" not in words:
+        for line, each in zip(lines, together, strict=True):
+            file.write_text(line, encoding="utf-8")
+            assert run(path, str(file), "--json", *words) == 0
+            (alone,) = json.loads(capsys.readouterr().out)["generated"]
+            assert alone["text"] == each["text"] and alone["score"] == pytest.approx(each["score"], abs=1e-5)
+    assert len({each["text"] for each in together}) > 1
+
+
+def test_a_translation_needs_a_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, file = translation(tmp_path), tmp_path / "new.txt"
+    with pytest.raises(click.UsageError, match=r"The network reads `source`: GIVEN names a file with that"):
+        run(path)
+    file.write_text("ein hund\nrot\n", encoding="utf-8")
+    assert run(path, str(file), "--prompt", "a dog") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2 and all(line.startswith("a dog") for line in said)
+    file.write_text("a\tb\n", encoding="utf-8")
+    assert run(path, str(file)) == 1
+    assert "N705" in capsys.readouterr().err

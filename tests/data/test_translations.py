@@ -257,6 +257,18 @@ def test_a_line_of_characters(folder: Path) -> None:
     assert tokens.decode(np.asarray(loaded.train.targets)[1]) == ENGLISH[1]
 
 
+def test_new_lines_begin_as_those_of_training(folder: Path) -> None:
+    loaded = lines(folder)
+    put(folder, "new.txt", ["A dog walks.", "A cat"])
+    found = read_new(folder / "new.txt", Shape((T,), of=20), loaded.preprocessing)
+    assert found.shape == (2, 5) and found[:, 0].tolist() == [1, 1] and found[1, 2:].tolist() == [3, 0, 0]
+    fixed = lines(folder, Shape((4,), of=20))
+    assert read_new(folder / "new.txt", Shape((4,), of=20), fixed.preprocessing).tolist() == [
+        found[0, :4].tolist(),
+        [*found[1, :3].tolist(), 0],
+    ]
+
+
 def test_lines_that_do_not_fit(folder: Path) -> None:
     with pytest.raises(
         SpecError, match=r"N406: `stride` is the distance of two windows, and `lines` makes none"

@@ -14,7 +14,7 @@ from PIL import Image
 
 import netspec as library
 from netspec.data import Preprocessing
-from netspec.data.preprocessing import Column, Columns, Numbers, Windows
+from netspec.data.preprocessing import Column, Columns, Fields, Numbers, Windows
 from netspec.data.vocabulary import Vocabulary
 from netspec.diagnostics import SpecError
 from netspec.init import initial
@@ -249,3 +249,31 @@ def test_texts_of_different_lengths_are_each_as_alone(output: str, backend: str,
         Predictor.load(tmp_path / "other.safetensors", backend=backend).files([tmp_path / "new.txt"])
     )
     assert np.shape(filled[0].values) != np.shape(found[0].values) or filled[0].values != found[0].values
+
+
+def test_several_inputs_are_read_from_the_arrays_of_their_names(tmp_path: Path) -> None:
+    net = library.parse(
+        "input left 2\ninput words 3 of 9\nembed 4 from words\nflatten\nconcat left\ndense 5 as deep\nsoftmax 2\n"
+        'train:\n    data npz "a.npz" standardize'
+    )
+    prepared = Fields({"left": Numbers(None, (1.0, 2.0), (2.0, 4.0))})
+    file = weights(tmp_path / "w.safetensors", net, "no", "yes", preprocessing=prepared)
+    left, words = np.arange(10.0).reshape(5, 2), np.arange(15).reshape(5, 3) % 9
+    np.savez(tmp_path / "new.npz", left=left, words=words)
+    np.savez(tmp_path / "numbered.npz", x1=left, x2=words)
+    predictor = Predictor.load(file, backend="numpy")
+    found, same = (list(predictor.files([tmp_path / f"{name}.npz"])) for name in ("new", "numbered"))
+    assert len(found) == 5 and [each.values for each in found] == [each.values for each in same]
+    standard = ((left - [1, 2]) / [2, 4]).astype(np.float32)
+    expected = predictor.program.predict((standard, words))
+    np.testing.assert_allclose([each.values for each in found], expected, rtol=1e-5)
+    np.savez(tmp_path / "few.npz", left=left, words=words[:2])
+    with pytest.raises(SpecError, match=r"N705: .*its arrays hold 5 for `left`, 2 for `words`"):
+        list(predictor.files([tmp_path / "few.npz"]))
+    np.savez(tmp_path / "one.npz", left=left)
+    with pytest.raises(SpecError, match=r"N705: .*it holds left; left, words are needed, or x1, x2"):
+        list(predictor.files([tmp_path / "one.npz"]))
+    with pytest.raises(SpecError, match=r"N705: .*the network reads `left` and `words`, which an .npz file"):
+        list(predictor.files([table(tmp_path)]))
+    with pytest.raises(SpecError, match=r"N705: .*there is no such file"):
+        list(predictor.files([tmp_path / "missing.npz"]))
