@@ -54,6 +54,7 @@ CODES: Final[dict[str, str]] = {
     "N408": "the metric does not fit the output",
     "N409": "a layer cannot work on examples of different lengths",
     "N410": "a layer that cannot be made step by step",
+    "N411": "an update or an expression of networks cannot be made",
     "N412": "the data have no such field",
     "N413": "what is fed back does not fit",
     "N501": "the limit on the source's size",

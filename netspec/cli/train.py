@@ -282,7 +282,7 @@ def evaluate(
     weights: Path, data: str | None, backend: str | None, device: str, as_json: bool, limits: Limits
 ) -> None:
     """Test loss and metrics of the weights in FILE (`best.safetensors`) on the data that its spec names."""
-    from netspec.train.evaluate import evaluate_file
+    from netspec.train.measure import evaluate_file
 
     found = evaluate_file(weights, data=data, backend=backend_of(backend), device=device, limits=limits)
     if found.note:

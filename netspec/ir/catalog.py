@@ -50,7 +50,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.norm": "batchnorm layernorm groupnorm rmsnorm lrn",
         "netspec.layers.dropout": "dropout noise",
         "netspec.layers.sample": "sample",
-        "netspec.layers.reshape": "flatten reshape crop identity repeat_vector",
+        "netspec.layers.reshape": "flatten reshape crop identity detach repeat_vector",
         "netspec.layers.position": "position",
         "netspec.layers.embedding": "embed",
         "netspec.layers.recurrent": "rnn lstm gru last first",
@@ -63,7 +63,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.settings.text": "text pairs",
         "netspec.settings.made": "rain balls dna scenes",
     },
-    "loss": {"netspec.settings.loss": "crossentropy bce kl mse mae l1 huber hinge"},
+    "loss": {"netspec.settings.loss": "crossentropy bce kl mse mae l1 huber hinge gaussian mean"},
     "optimizer": {
         "netspec.settings.optimizer": (
             "sgd momentum nesterov adagrad rmsprop adadelta adam adamw adamax nadam radam asgd rprop adafactor"

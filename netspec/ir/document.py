@@ -1,4 +1,4 @@
-"""The network as a document: JSON in and out with a published schema, and back to text.
+"""The network as a document: JSON in and out with a published schema.
 
 JSON is the border where anything may come in, so this is where pydantic validates: a model is made for every
 definition from its own arguments and their kinds.  Shapes in a document are checked against the inferred ones.
@@ -19,6 +19,7 @@ from netspec.ir.generation import Generation
 from netspec.ir.layer import Layer, Operation, Origin
 from netspec.ir.net import VERSION, Net
 from netspec.ir.training import NAMED, Reader, Training, key_of, kind_of, line_of
+from netspec.ir.updates import Network
 from netspec.limits import Limits
 from netspec.source import Source
 
@@ -48,6 +49,15 @@ class SettingDocument(BaseModel):
     arguments: dict[str, Any] = {}
 
 
+class NetworkDocument(BaseModel):
+    """A network of a file that has several: what it is called, its `input` layer, the layer with its result."""
+
+    model_config = _STRICT
+    name: str = Field(pattern=_NAME, max_length=200)
+    input: str
+    result: str
+
+
 class NetDocument(BaseModel):
     """A network."""
 
@@ -66,6 +76,13 @@ class NetDocument(BaseModel):
     generation: dict[str, SettingDocument] | None = Field(
         default=None, description="the lines of `generate:` by their first word"
     )
+    networks: list[NetworkDocument] = Field(
+        default=[], description="the networks of a file that has several, each a part of the graph by itself"
+    )
+    updates: list[str] = Field(
+        default=[], description="how these are trained: lines `let` and `update` of the language"
+    )
+    make: str | None = Field(default=None, description="what `make` shows, an expression of the language")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +99,9 @@ class Draft:
     training: Training | None
     outputs: tuple[str, ...] = ()
     generation: Generation | None = None
+    networks: tuple[Network, ...] = ()
+    updates: tuple[str, ...] = ()
+    make: str | None = None
 
 
 _MODELS: dict[type[Definition], type[BaseModel]] = {}
@@ -135,8 +155,14 @@ def to_document(net: Net) -> dict[str, Any]:
         document["training"] = {kind: each[0] if len(each) == 1 else each for kind, each in uses.items()}
         if net.training.fallback is not None:
             document["fallback"] = _setting(net.training.fallback)
-    if net.generation is not None:
+    if net.generation is not None and net.generation.lines:
         document["generation"] = {word: _setting(use) for word, use in net.generation.lines.items()}
+    if net.networks:
+        document["networks"] = [
+            {"name": each.name, "input": each.input, "result": each.result} for each in net.networks
+        ]
+    updates, make = net.said
+    document |= ({"updates": updates} if updates else {}) | ({"make": make} if make else {})
     return document
 
 
@@ -189,7 +215,11 @@ def read_document(document: object, limits: Limits) -> Draft:
     outputs = tuple(read.outputs)
     if strangers := [name for name in outputs if name not in names]:
         raise error("N108", f"the output `{strangers[0][:40]}` is no layer of the document")
-    return Draft(read.name, source, placed, shapes, training, outputs, generation)
+    networks = tuple(Network(each.name, each.input, each.result) for each in read.networks)
+    if unknown := [each for one in networks for each in (one.input, one.result) if each not in names]:
+        raise error("N108", f"`{unknown[0][:40]}`, of a network, is no layer of the document")
+    more = networks, tuple(read.updates), read.make
+    return Draft(read.name, source, placed, shapes, training, outputs, generation, *more)
 
 
 def _training(read: NetDocument) -> Training | None:
@@ -271,48 +301,6 @@ def _branches(kind: str) -> list[dict[str, Any]]:
     ]
 
 
-def to_text(net: Net) -> str:
-    """The network in the language, one core layer a line; reading it gives an equal network."""
-    lines = []
-    counts: dict[str, int] = {}
-    above = ""
-    for layer in net.layers:
-        counts[layer.word] = counts.get(layer.word, 0) + 1
-        if _is_implicit(net, layer):
-            counts[layer.word] -= 1
-            above = layer.name
-            continue
-        parts = [layer.operation.written(), *(["frozen"] if _says_frozen(layer) else [])]
-        inputs = layer.inputs[: len(layer.inputs) - len(layer.operation.references())]
-        if layer.shares:
-            parts.append(f"weights={layer.shares}")
-        if inputs and (inputs[0] != above or len(inputs) > 1):
-            parts.append("from " + ", ".join(inputs))
-        if layer.name != f"{layer.word}{counts[layer.word]}":
-            parts.append(f"as {layer.name}")
-        lines.append(" ".join(parts))
-        above = layer.name
-    if net.named_outputs:
-        lines.append("output " + " ".join(net.named_outputs))
-    if net.training is not None:
-        lines += ["", "train:"]
-        for name, use in net.training.settings.items():
-            text = line_of(name, use)
-            if name == "data" and net.training.fallback is not None:
-                text += f" else {net.training.fallback.written()}"
-            lines.append(f"    {text}")
-    if net.generation is not None:
-        lines += ["", "generate:", *(f"    {use.written()}" for use in net.generation.lines.values())]
-    return "\n".join(lines) + "\n"
-
-
 def _says_frozen(layer: Layer) -> bool:
     """A further use of a layer is frozen because that one is."""
     return layer.frozen and not layer.shares
-
-
-def _is_implicit(net: Net, layer: Layer) -> bool:
-    """A flatten that the compiler put in, which reading the text puts in again."""
-    return any(
-        reader.inputs == (layer.name,) and layer.name == f"flatten_{reader.name}" for reader in net.layers
-    )

@@ -10,6 +10,7 @@ from dataclasses import field
 
 from netspec.frozen import frozen
 from netspec.ir.definition import Definition
+from netspec.ir.updates import Value
 from netspec.source import Span
 
 
@@ -25,6 +26,8 @@ class Generation:
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
     places: Mapping[str, Mapping[str, Span]] = field(default_factory=dict, compare=False, repr=False)
     """Where the arguments of a line stand, by its word and theirs."""
+    make: Value | None = None
+    """What `make` shows, where several networks are trained."""
 
     def get(self, name: str) -> Definition | None:
         """The line of a word, or None."""

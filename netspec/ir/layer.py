@@ -154,6 +154,8 @@ class Operation(Definition):
     examples: ClassVar[tuple[Example, ...]] = ()
     random: ClassVar[bool] = False
     """It draws random numbers while training."""
+    passes_gradient: ClassVar[bool] = True
+    """What it reads is trained through it."""
     implies_loss: ClassVar[str] = "mse"
     """The loss of a network that ends in this layer, unless one is set."""
     reads_nothing: ClassVar[bool] = False

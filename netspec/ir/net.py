@@ -12,6 +12,7 @@ from netspec.ir.generation import Generation
 from netspec.ir.layer import Layer, Param
 from netspec.ir.shape import Shape
 from netspec.ir.training import Training
+from netspec.ir.updates import Network, lines_of
 
 if TYPE_CHECKING:
     from netspec.ir.constraints import Constraints
@@ -59,6 +60,8 @@ class Net:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False, repr=False)
     """The values that its text says are worth trying (`in {32, 64, 128}`), of each parameter that has such a set."""
     generation: Generation | None = None
+    networks: tuple[Network, ...] = ()
+    """The networks of a file that has no layers of its own: each is a part of the graph by itself."""
 
     @cached_property
     def by_name(self) -> dict[str, Layer]:
@@ -193,6 +196,20 @@ class Net:
             and any(param.is_state for param in layer.operation.parameters(self.shapes_into(layer)))
         )
 
+    def layers_of(self, network: str) -> tuple[Layer, ...]:
+        """The layers of one of its networks, in order: the input and what depends on it."""
+        within = {each.input for each in self.networks if each.name == network}
+        for layer in self.layers:
+            if any(name.partition(".")[0] in within for name in layer.inputs):
+                within.add(layer.name)
+        return tuple(layer for layer in self.layers if layer.name in within)
+
+    @property
+    def said(self) -> tuple[list[str], str]:
+        """What is said of its networks, in the language: the lines of `train:`, and what `make` shows."""
+        updates = self.training.updates if self.training else ()
+        return lines_of(updates, self.generation.make if self.generation else None)
+
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 
@@ -211,6 +228,6 @@ class Net:
 
     def to_text(self) -> str:
         """The network in the language, one core layer a line."""
-        from netspec.ir.document import to_text
+        from netspec.ir.text import to_text
 
         return to_text(self)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from netspec.frozen import frozen
 from netspec.ir.definition import Definition, option, shared
@@ -17,6 +17,9 @@ from netspec.ir.layer import Layer
 from netspec.ir.shape import Shape
 from netspec.ir.values import Real, Word
 from netspec.source import Span
+
+if TYPE_CHECKING:
+    from netspec.ir.updates import Update
 
 NAMED: Final = ("data", "loss", "optimizer", "schedule", "metric")
 """Settings whose first word is looked up in a catalog of its own: `optimizer adam 0.003`."""
@@ -47,6 +50,10 @@ class Reader(Definition):
         """
         return ("input", "target")
 
+    def example_shape(self) -> Shape | None:
+        """Shape of the first field where it is one whatever reads it, and known without opening a file."""
+        return None
+
     def target_shape(self) -> Shape | None:
         """Shape of the last field of one example where it is known without opening a file.
 
@@ -70,8 +77,8 @@ class Loss(Definition):
     raw: ClassVar[bool] = False
     """It reads numbers without bounds, and no probabilities."""
     targets: ClassVar[str] = "numbers"
-    """What a target is: `numbers` like the output, a class for each place (`classes`), yes and no (`answers`), or a
-    probability for each class (`distributions`)."""
+    """What a target is: `numbers` like the output, a class for each place (`classes`), yes and no (`answers`), a
+    probability for each class (`distributions`), or `nothing` where the output is compared with none."""
     boundary: ClassVar[float] = 0.5
     """The output from which on an answer is yes."""
     examples: ClassVar[tuple[str, ...]] = ()
@@ -139,6 +146,8 @@ class Aim:
 
     output: Layer
     loss: Loss
+    target: str = ""
+    """The result of the network that the output is compared with; empty where the target comes with the batch."""
 
     @property
     def fused(self) -> bool:
@@ -222,6 +231,10 @@ class Training:
     spans: Mapping[str, Span] = field(default_factory=dict, compare=False, repr=False)
     places: Mapping[str, Mapping[str, Span]] = field(default_factory=dict, compare=False, repr=False)
     """Where the arguments of a setting stand, by its name and theirs."""
+    updates: tuple[Update, ...] = ()
+    """What is done in a step, where several networks are trained; else a step is that of the losses."""
+    aims: tuple[Aim, ...] = ()
+    """What is trained in the network of one update, in the place of what the settings say."""
 
     def get(self, name: str) -> Definition | None:
         """The setting of a name, or None."""

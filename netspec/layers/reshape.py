@@ -1,4 +1,4 @@
-"""Layers that change the shape and nothing else."""
+"""Layers that change the shape, or nothing at all."""
 
 from __future__ import annotations
 
@@ -129,3 +129,11 @@ class Identity(Operation):
     """Hands its input on."""
 
     examples: ClassVar[tuple[Example, ...]] = (Example("5", "identity", "5"),)
+
+
+@word("detach")
+class Detach(Operation):
+    """Hands its input on, and no gradient back: what stands before it is not trained through it."""
+
+    passes_gradient: ClassVar[bool] = False
+    examples: ClassVar[tuple[Example, ...]] = (Example("5", "detach", "5"),)

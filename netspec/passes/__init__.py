@@ -19,6 +19,7 @@ from netspec.passes.check import check_structure, check_training, check_used
 from netspec.passes.context import Context
 from netspec.passes.generation import with_names
 from netspec.passes.infer import infer
+from netspec.passes.networks import with_updates
 from netspec.passes.objective import with_outputs
 from netspec.passes.scope import spliced
 from netspec.passes.telling import with_suggestions
@@ -93,6 +94,7 @@ def _run(context: Context) -> Net | None:
         context.sizes,
         context.in_force,
         context.choices,
+        networks=bound.networks,
     )
     if not diagnostics:
         check_used(context, bound)
@@ -134,7 +136,7 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
     context = Context(draft.source, limits)
     layers = infer(context, draft.layers)
     context.diagnostics.raise_if_any()
-    net = Net(draft.name, layers, draft.training, draft.outputs)
+    net = Net(draft.name, layers, draft.training, draft.outputs, networks=draft.networks)
     frozen = {layer.name for layer in layers if layer.frozen}
     for layer in draft.layers:
         if layer.frozen and layer.name not in frozen and layer.origin:
@@ -145,11 +147,16 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
         if stated != str(layer.shape) and layer.origin:
             message = f"`{layer.name}` gives {layer.shape}, and the document says {stated}"
             context.diagnostics.report("N201", message, layer.origin.statement)
+    if not context.diagnostics:
+        net = with_updates(context, net, draft.updates, draft.make)
     if draft.generation and not context.diagnostics:
-        net = _generating(context, net, with_names(context, draft.generation, net, {}))
-    if draft.training and not context.diagnostics:
-        net = replace(net, training=with_outputs(context, draft.training, net, {}))
+        made = net.generation.make if net.generation else None
+        given = replace(draft.generation, make=made)
+        net = _generating(context, net, with_names(context, given, net, {}))
+    if net.training and not context.diagnostics:
+        training = with_outputs(context, net.training, net, {})
         context.diagnostics.raise_if_any()
-        check_training(context, net, net.training or draft.training)
+        net = replace(net, training=training)
+        check_training(context, net, training)
     context.diagnostics.raise_if_any()
     return net

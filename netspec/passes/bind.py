@@ -17,11 +17,13 @@ from netspec.ir import catalog
 from netspec.ir.generation import Generation
 from netspec.ir.layer import Layer, Operation
 from netspec.ir.training import Training
+from netspec.ir.updates import Network
 from netspec.passes.context import Context
 from netspec.passes.generation import bind_generation
 from netspec.passes.infer import Enough, Graph
 from netspec.passes.library import Library
-from netspec.passes.line import is_setting, not_yet
+from netspec.passes.line import is_setting
+from netspec.passes.networks import bind_networks
 from netspec.passes.parameters import parameters
 from netspec.passes.place import Defined, Place, Room
 from netspec.passes.scope import Scope
@@ -54,6 +56,8 @@ class Bound:
     train_span: Span | None = None
     generation: Generation | None = None
     generate_span: Span | None = None
+    networks: tuple[Network, ...] = ()
+    """The networks of a file that has no layers of its own."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -84,6 +88,7 @@ class _Bind:
     def run(self) -> Bound:
         with suppress(Enough):
             self.top()
+            bind_networks(self.context, self.unfold, self.bound, self.statements)
         self.report_strays()
         self.unfold.unused(self.bound.words)
         self.bound.result = self.place.above
@@ -148,7 +153,8 @@ class _Bind:
                 self.bound.budgets.append(statement)
             case tree.Let() | tree.Update():
                 word = "let" if isinstance(statement, tree.Let) else "update"
-                not_yet(self.context, statement, f"`{word}`")
+                message = f"`{word}` stands in the block `train:`"
+                self.context.diagnostics.report("N310", message, self.context.span(statement))
             case _:
                 return False
         return True

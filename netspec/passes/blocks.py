@@ -141,11 +141,11 @@ class Blocks:
         return room
 
     @contextmanager
-    def within(self, defined: Defined, use: Label) -> Iterator[None]:
-        """Nodes belong to the block's text, and findings to this use of it."""
+    def within(self, defined: Defined, use: Label | None) -> Iterator[None]:
+        """Nodes belong to the block's text, and findings to this use of it, if it is one."""
         context = self.context
         before, uses = context.source, context.diagnostics.uses
-        context.source, context.diagnostics.uses = defined.source, (use, *uses)
+        context.source, context.diagnostics.uses = defined.source, (*((use,) if use else ()), *uses)
         self.open.append(defined)
         try:
             yield

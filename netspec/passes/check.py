@@ -12,11 +12,12 @@ from netspec.ir.catalog import definitions
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Layer, Origin
 from netspec.ir.net import Net
-from netspec.ir.training import Aim, Metric, Reader, Schedule, Training, key_of
+from netspec.ir.training import Aim, Loss, Metric, Reader, Schedule, Training, key_of, kind_of
 from netspec.passes.augment import check_augment
 from netspec.passes.bind import Bound
 from netspec.passes.context import Context
 from netspec.passes.fields import check_fields
+from netspec.passes.loss import check_loss, implied
 from netspec.passes.objective import aims_of, figures_of, implied_loss
 from netspec.passes.settings import drops
 from netspec.settings.augment import Augment
@@ -28,6 +29,7 @@ WANTED: Final = {
     "answers": "yes or no",
     "distributions": "probabilities of classes",
     "numbers": "numbers",
+    "nothing": "no target",
 }
 """The kinds of target in words."""
 ONE: Final = {
@@ -35,6 +37,7 @@ ONE: Final = {
     "answers": "yes or no",
     "distributions": "a probability for each class",
     "numbers": "numbers",
+    "nothing": "nothing",
 }
 """One such target in words."""
 
@@ -90,7 +93,7 @@ def check_used(context: Context, bound: Bound) -> None:
     """Every result is read, but the last line's and those that are named as outputs."""
     layers = bound.layers
     read = {name.partition(".")[0] for layer in layers for name in layer.inputs}
-    kept = {bound.result, *bound.outputs}
+    kept = {bound.result, *bound.outputs, *(network.result for network in bound.networks)}
     told: set[Span] = set()
     for index, layer in enumerate(layers):
         if layer.name in read or layer.name in kept or layer.origin is None:
@@ -143,9 +146,11 @@ def check_training(context: Context, net: Net, training: Training) -> None:
     for name, use in settings.items():
         if use.any_of:
             _check_choice(context, use, spans[name])
+    if net.networks:
+        _check_updates(context, net, training)
     aims = aims_of(net, training)
     for aim in aims:
-        _check_loss(context, aim, training)
+        check_loss(context, aim, training)
     for metric in training.metrics:
         _check_metric(context, net, metric, aims, training)
     augment = settings.get("augment")
@@ -158,11 +163,33 @@ def check_training(context: Context, net: Net, training: Training) -> None:
         if figure and not context.diagnostics:
             _check_figure(context, net, figure, training, name)
     reader = settings.get("data")
-    if isinstance(reader, Reader) and not context.diagnostics:
+    if isinstance(reader, Reader) and aims and not context.diagnostics:
         roles = check_fields(context, net, reader, training)
         if roles and roles.target == reader.fields([layer.name for layer in net.inputs])[-1]:
             for aim in aims:
                 _check_reader(context, net, reader, aim, training)
+
+
+def _check_updates(context: Context, net: Net, training: Training) -> None:
+    """Of several networks it is said which are trained, and no setting is about what updates say."""
+    settings, spans = training.settings, training.spans
+    names = ", ".join(f"`{each.name}`" for each in net.networks)
+    report = context.diagnostics.report
+    if not training.updates and len(net.networks) > 1 and spans:
+        note = "a line such as  update NAME: mse(NAME(x), y) adam 0.001  in `train:` says so"
+        message = f"nothing says which of the networks is trained: {names}"
+        report("N405", message, next(iter(spans.values())), notes=(note,))
+        return
+    for key, use in settings.items() if training.updates else ():
+        what = ""
+        if kind_of(key) in ("loss", "metric", "augment"):
+            what = "the updates say what is made small" if isinstance(use, Loss) else "an update has none"
+            message = f"`{kind_of(key)}` is of a network that is trained by itself: {what}"
+        elif key == "optimizer" and all(update.optimizer for update in training.updates):
+            what = message = "no update uses this optimizer: each has one of its own"
+        if what:
+            span = spans.get(key)
+            report("N406", message, *([span] if span else []), fixes=drops(span) if span else ())
 
 
 def _check_choice(context: Context, use: Definition, span: Span) -> None:
@@ -180,50 +207,6 @@ def _check_choice(context: Context, use: Definition, span: Span) -> None:
         fixes = tuple(Fix((Edit(span, text),), f"`{text}`") for text in ways)
         message = f"`{use.word}` takes {' or '.join(names)}, not both"
         context.diagnostics.report("N406", message, Label(span, "both are given"), fixes=fixes)
-
-
-def _check_loss(context: Context, aim: Aim, training: Training) -> None:
-    """A loss of probabilities comes after the function that it takes in, one of scores after none."""
-    output, loss = aim.output, aim.loss
-    key = key_of("loss", loss)
-    span = training.spans.get(key)
-    if span is None or output.origin is None:
-        return
-    statement, origin = output.origin.statement, output.origin
-    if loss.fuses and output.word != loss.fuses:
-        message = f"`{loss.word}` wants probabilities from `{loss.fuses}`, and the output is `{output.word}`"
-        labels = Label(span, f"needs `{loss.fuses}`"), Label(statement, f"gives {output.shape}")
-        end = statement.source.span(statement.end, statement.end)
-        added = Fix((Edit(end, f"; {loss.fuses}"),), f"`{statement.text}; {loss.fuses}`")
-        if loss.on and "units" in origin.arguments:
-            text = f"{loss.fuses} {origin.arguments['units'].text}"
-            added = Fix((Edit(origin.word, loss.fuses),), f"`{text}`")
-        implied = _implied(aim, span, alone=len(training.losses) == 1)
-        fixes = (implied,) if implied_loss(output).fuses else (added, implied)
-        context.diagnostics.report("N403", message, *labels, fixes=fixes)
-    elif loss.raw and implied_loss(output).fuses:
-        message = f"`{loss.word}` wants scores without bounds, and the output is `{output.word}`"
-        labels = Label(span, "needs scores"), Label(origin.word, "gives probabilities")
-        scores = Fix((Edit(statement, ""),), f"line {statement.line} without `{output.word}`")
-        if "units" in origin.arguments:
-            scores = Fix((Edit(origin.word, "dense"),), f"`dense {origin.arguments['units'].text}`")
-        implied = _implied(aim, span, alone=len(training.losses) == 1)
-        context.diagnostics.report("N403", message, *labels, fixes=(scores, implied))
-    elif found := loss.misfit(output.shape):
-        argument, message = found
-        place = training.place(key, argument) or span
-        labels = Label(place), Label(statement, f"gives {output.shape}")
-        fix = Fix((Edit(place, ""),), f"without `{place.text}`")
-        context.diagnostics.report("N403", message, *labels, fixes=(fix,) if place != span else ())
-
-
-def _implied(aim: Aim, span: Span, *, alone: bool) -> Fix:
-    """The fix that gives an output the loss that it implies."""
-    implied = implied_loss(aim.output).word
-    if alone and not aim.loss.on:
-        return Fix((Edit(span, ""),), f"drop line {span.line} (the output implies `loss {implied}`)")
-    text = re.sub(rf"\b{aim.loss.word}\b", implied, span.text, count=1)
-    return Fix((Edit(span, text),), f"`{text}`")
 
 
 def _check_metric(
@@ -308,7 +291,7 @@ def _check_reader(context: Context, net: Net, reader: Reader, aim: Aim, training
         message = f"`{reader.word}` has {classes} classes, and `{aim.loss.word}` compares with {WANTED[aim.targets]}"
         set_by = training.spans.get(key_of("loss", aim.loss))
         labels = Label(span, f"{classes} classes"), *([Label(set_by)] if set_by else [])
-        fixes = (_implied(aim, set_by, alone=len(training.losses) == 1),) if set_by else ()
+        fixes = (implied(aim, set_by, alone=len(training.losses) == 1),) if set_by else ()
         context.diagnostics.report("N404", message, *labels, fixes=fixes)
     elif aim.targets != "classes":
         _no_classes(context, aim, reader, classes, span)

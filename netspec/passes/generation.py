@@ -29,8 +29,8 @@ def bind_generation(context: Context, body: Sequence[tree.Statement]) -> Generat
         if context.is_enough(statement):
             break
         match statement:
-            case tree.Unread():
-                continue
+            case tree.Unread() | tree.Command(head=tree.Name(text="make"), body=None):
+                continue  # `make` is about networks, and bound by `passes.networks`
             case tree.Command(head=head, body=None):
                 span = context.span(statement)
                 if head.text in spans:

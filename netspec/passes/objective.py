@@ -15,6 +15,7 @@ from netspec.ir.catalog import find
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
+from netspec.ir.shape import Shape
 from netspec.ir.training import Aim, Loss, Metric, Schedule, Training, key_of, kind_of
 from netspec.passes.context import Context
 from netspec.passes.settings import report_twice
@@ -32,7 +33,12 @@ def implied_loss(output: Layer) -> Loss:
 
 
 def aims_of(net: Net, training: Training | None) -> tuple[Aim, ...]:
-    """The outputs that are trained with their losses, in the order of `net.outputs`; raises N108 for a strange name."""
+    """The outputs that are trained with their losses, in the order of `net.outputs`; raises N108 for a strange name.
+
+    None where updates say what is trained: each of them has a network of its own.
+    """
+    if training and (training.aims or training.updates):
+        return training.aims
     main = net.outputs[-1]
     losses = {loss.on or main.name: loss for loss in training.losses} if training else {}
     if not losses:
@@ -43,6 +49,14 @@ def aims_of(net: Net, training: Training | None) -> tuple[Aim, ...]:
     return tuple(Aim(layer, losses[layer.name]) for layer in net.outputs if layer.name in losses)
 
 
+def target_shape(aim: Aim) -> Shape:
+    """What an output is made for, as `netspec.data.load` wants it: a class at each place, or numbers of its shape."""
+    shape = aim.output.shape
+    if aim.targets == "classes" and shape.dims and isinstance(shape.dims[-1], int):
+        return Shape(shape.dims[:-1], of=shape.dims[-1])
+    return shape
+
+
 def metrics_of(net: Net, training: Training | None) -> tuple[Metric, ...]:
     """The metrics that are set, or those that the last trained output implies.
 
@@ -50,7 +64,10 @@ def metrics_of(net: Net, training: Training | None) -> tuple[Metric, ...]:
     """
     if training and training.metrics:
         return training.metrics
-    aim = aims_of(net, training)[-1]
+    aims = aims_of(net, training)
+    if not aims:
+        return ()
+    aim = next((each for each in reversed(aims) if each.targets != "nothing"), aims[-1])
     on = "" if aim.output is net.outputs[-1] else aim.output.name
     tells_apart = aim.loss.fuses or aim.targets in ("classes", "answers")
     made = [find("metric", word) for word in (("accuracy",) if tells_apart else ("mae", "rmse"))]
@@ -60,7 +77,10 @@ def metrics_of(net: Net, training: Training | None) -> tuple[Metric, ...]:
 def figures_of(net: Net, training: Training | None) -> dict[str, bool]:
     """The figures that `stop` may watch, and whether more of them is better."""
     aims = aims_of(net, training)
-    losses = [f"val.loss.{aim.output.name}" for aim in aims] if len(aims) > 1 else []
+    names = [aim.output.name for aim in aims]
+    if training and training.updates:
+        names = [update.network for update in training.updates]
+    losses = [f"val.loss.{name}" for name in names] if len(names) > 1 else []
     metrics = {f"val.{metric.name}": metric.higher_is_better for metric in metrics_of(net, training)}
     return {"val.loss": False, **dict.fromkeys(losses, False), **metrics, "train.loss": False}
 
@@ -96,7 +116,7 @@ def with_outputs(
         if span:
             spans[new] = span
         places[new] = training.places.get(key, {})
-    return Training(settings, training.fallback, spans, places)
+    return replace(training, settings=settings, spans=spans, places=places)
 
 
 class _Names:

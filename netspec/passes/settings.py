@@ -35,6 +35,11 @@ def report_twice(context: Context, key: str, again: Span, first: Span) -> None:
     context.diagnostics.report("N402", f"`{key}` is set twice", *labels, fixes=drops(again, first))
 
 
+def _names_the_first(item: tree.Item) -> bool:
+    """`as NAME`, which gives the first field of the data a name for updates."""
+    return isinstance(item, tree.Clause) and item.word.text == "as"
+
+
 class _Settings:
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -48,8 +53,8 @@ class _Settings:
             if self.context.is_enough(statement):
                 break
             match statement:
-                case tree.Unread():
-                    continue
+                case tree.Unread() | tree.Let() | tree.Update():
+                    continue  # what is said of networks is bound by `passes.networks`
                 case tree.Command(body=None):
                     self.setting(statement)
                 case tree.Command(head=head):
@@ -85,7 +90,7 @@ class _Settings:
         kind = statement.head.text
         items = list(statement.items)
         if kind == "data":
-            items = self.without_fallback(items)
+            items = self.without_fallback([each for each in items if not _names_the_first(each)])
         match items:
             case [tree.Name() as head, *rest]:
                 definition = self.find(kind, head)

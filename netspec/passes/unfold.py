@@ -115,7 +115,7 @@ class Unfold:
         """Words that nothing is called, in blocks of the text that nobody uses: the rest shows in a use."""
         for defined in words.values():
             if not defined.uses and defined.source is self.context.main:
-                for head in _heads(defined.body):
+                for head in heads(defined.body):
                     if head.text not in _WORDS and not is_block(head.text, words):
                         find_layer(self.context, head, words)
 
@@ -345,12 +345,12 @@ class Unfold:
         return Frame(kind, text, span, place.frame, turn, turns, str(reads) if reads else "")
 
 
-def _heads(body: Sequence[tree.Statement]) -> Iterator[tree.Name]:
+def heads(body: Sequence[tree.Statement]) -> Iterator[tree.Name]:
     """The first words of all lines, those below others included."""
     for statement in body:
         if isinstance(statement, tree.Command):
             yield statement.head
-        yield from _heads(statement.body or ())
+        yield from heads(statement.body or ())
 
 
 def _joins(word: str) -> bool:

@@ -28,6 +28,9 @@ class Mnist(Reader):
     def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
         return "image", "label"
 
+    def example_shape(self) -> Shape:
+        return Shape((28, 28, 1))
+
     def target_shape(self) -> Shape:
         return Shape((), of=10)
 

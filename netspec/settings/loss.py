@@ -165,3 +165,32 @@ class Hinge(Loss):
 
     def targets_for(self, shape: Shape) -> str:
         return "answers" if shape.dims[-1:] == (1,) else "classes"
+
+
+@word("gaussian")
+class Gaussian(Loss):
+    """How far a normal distribution is from the standard one, that of a code which `sample` draws from.
+
+    The first half of the output is the means m, the second the logarithms v of the variances, as `sample` reads them:
+    sum_j (exp(v_j) + m_j^2 - 1 - v_j) / 2 at each place, the Kullback-Leibler divergence from the normal distribution
+    of mean 0 and variance 1 (Kingma and Welling 2013, appendix B).  It is compared with nothing.
+    """
+
+    targets: ClassVar[str] = "nothing"
+
+    def misfit(self, shape: Shape) -> tuple[str, str] | None:
+        entries = shape.dims[-1]
+        if not isinstance(entries, int) or not entries % 2:
+            return None
+        return "", f"`gaussian` reads means and as many log-variances, and the output is {entries} numbers"
+
+
+@word("mean")
+class Mean(Loss):
+    """The mean of the output itself, which is compared with nothing.
+
+    An `update` adds such means up with a sign: `mean(critic(stop fake)) - mean(critic(real))` is the loss of the critic
+    of a Wasserstein GAN (Arjovsky, Chintala and Bottou 2017).
+    """
+
+    targets: ClassVar[str] = "nothing"

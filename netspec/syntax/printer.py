@@ -125,9 +125,13 @@ class _Printer:
             case tree.Let(name=name, value=value):
                 return f"let {name.text} = {self.expression(value)}"
             case tree.Update(network=network, loss=loss, optimizer=optimizer):
-                rest = f" {self.statement(optimizer)}" if optimizer else ""
+                rest = f" {self.how(optimizer)}" if optimizer else ""
                 return f"update {network.text}: {self.expression(loss)}{rest}"
         raise AssertionError(statement)
+
+    def how(self, optimizer: tree.Command | tree.Option) -> str:
+        """What stands after the losses of an `update`."""
+        return self.item(optimizer) if isinstance(optimizer, tree.Option) else self.statement(optimizer)
 
     def parameter(self, parameter: tree.Parameter) -> str:
         default = parameter.default

@@ -245,18 +245,18 @@ class Let(Statement):
     __slots__ = ("name", "value")
 
     name: Name
-    value: Expression
+    value: Expression | Apply
 
 
 @frozen
 class Update(Statement):
-    """`update NETWORK: LOSS OPTIMIZER`."""
+    """`update NETWORK: LOSS OPTIMIZER`, or with an option alone in the optimizer's place."""
 
     __slots__ = ("loss", "network", "optimizer")
 
     network: Name
     loss: Expression
-    optimizer: Command | None
+    optimizer: Command | Option | None
 
 
 @frozen

@@ -230,9 +230,10 @@ def _settings() -> Iterator[Case]:
         yield Case(name, _net(f"{body}\n\ntrain:\n    regularize l2=0.1 decay=0.2\n    average ema=0.5"))
     for definition in definitions("loss"):
         assert issubclass(definition, Loss)
+        entries = 4 if definition().misfit(Shape((3,))) else 3
         for shape in ("3", "4x3", "2x3x2"):
             for use in (definition.word, *definition.examples):
-                yield Case(f"loss {use} of {shape}", _net(_loss_text(use, shape, 3, definition.fuses)))
+                yield Case(f"loss {use} of {shape}", _net(_loss_text(use, shape, entries, definition.fuses)))
         if definition().targets_for(Shape((1,))) != definition().targets_for(Shape((3,))):
             name = f"loss {definition.word} of one number"
             yield Case(name, _net(_loss_text(definition.word, "2x3x2", 1, definition.fuses)))

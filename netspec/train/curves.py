@@ -30,12 +30,15 @@ def svg(rows: Sequence[Row], title: str) -> bytes:
         part = NAMES[rows[0].part]
         words = list(rows[0].new.metrics)
         lines = {word: [row.new.metrics[word] for row in rows] for word in words}
-        _lines(left, numbers, lines)
-        left.set(title=f"on new data ({part})", ylabel=", ".join(words))
         losses = {
             "objective (training)": [row.loss for row in rows],
             f"loss ({part})": [row.new.loss for row in rows],
         }
+        if rows[0].losses:  # of several updates each has an objective, and their sum says nothing
+            lines = {name: [row.new.losses[name] for row in rows] for name in rows[0].losses}
+            losses = {f"{name} (training)": [row.losses[name] for row in rows] for name in rows[0].losses}
+        _lines(left, numbers, lines)
+        left.set(title=f"on new data ({part})", ylabel=", ".join(words) or "loss")
         _lines(right, numbers, losses)
         scale(right, "y", losses.values())
         right.set(title="objective", ylabel="loss")

@@ -1,13 +1,13 @@
-"""Loss and metrics of a program on examples that it does not learn from, and of a weight file on its own test data."""
+"""Loss and metrics of a program on examples that it does not learn from, and the data of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from netspec.backends import (
     as_tuple,
     channels_first,
     channels_last,
-    compile_net,
     for_each,
     on_each,
 )
@@ -26,16 +25,19 @@ from netspec.backends.parts import places_of
 from netspec.data import Dataset, Examples, Loaded, Preprocessing, every, load
 from netspec.diagnostics import SpecError
 from netspec.ir.net import Net
+from netspec.ir.shape import Shape
 from netspec.ir.training import Aim, Metric
-from netspec.limits import DEFAULT, Limits
-from netspec.passes.fields import wishes_of
-from netspec.train.checkpoint import restore
-from netspec.train.ends import Ends, network_for
+from netspec.passes.fields import Wishes, wishes_of
+from netspec.passes.objective import target_shape
+from netspec.passes.updates import fields, updates
+from netspec.train.ends import Ends
 from netspec.train.metrics import Tally
-from netspec.train.options import Options, resolve
-from netspec.train.targets import balanced, check_targets, target_shape
+from netspec.train.options import Options
+from netspec.train.targets import check_fields, check_targets
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Batch: TypeAlias = tuple[Arrays, Arrays]
+"""The inputs and the targets of some examples."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,9 +121,20 @@ class Figures:
         return {**self.named(), "examples": self.examples}
 
 
-def evaluate(program: Program, data: Prepared, metrics: Sequence[Metric], batch: int) -> Figures:
+def _as_it_is(batch: Batch, _start: int) -> Batch:
+    return batch
+
+
+def evaluate(
+    program: Program,
+    data: Prepared,
+    metrics: Sequence[Metric],
+    batch: int,
+    given: Callable[[Batch, int], Batch] = _as_it_is,
+) -> Figures:
     """The figures over all examples, `batch` of them at a time.
 
+    `given` makes what the program reads and compares with of a batch, so many examples after the first.
     Every process of the program's group takes its share, one stretch of the examples each, and all of them get the
     figures over all.  They ask the program equally often, as they have to where its parameters are divided among them.
     """
@@ -131,16 +144,17 @@ def evaluate(program: Program, data: Prepared, metrics: Sequence[Metric], batch:
     tally, sums, counts = Tally(metrics, aims), np.zeros(len(aims)), np.zeros(len(aims))
     first, end = (len(data) * rank // group.size for rank in (group.rank, group.rank + 1))
     parts = list(data.stretch(first, end, batch))
-    for part in parts:
-        inputs, targets = data.batch(part)
+    for number, part in enumerate(parts):
+        inputs, targets = given(data.batch(part), number * batch)
         losses, found = program.evaluate(inputs, targets)
         alike = len(as_tuple(targets)[0])
         weights = np.array(data.places(part, aims) or (alike,) * len(aims))
         sums += np.where(weights > 0, losses, 0) * weights
         counts += weights
         outputs = as_tuple(found)
-        written = for_each(aims, on_each(_as_written, targets))
-        tally.add([outputs[place] for place in places], written)
+        if metrics:
+            written = for_each(aims, on_each(_as_written, targets))
+            tally.add([outputs[place] for place in places], written)
     for _ in range(ceil(ceil(len(data) / group.size) / batch) - len(parts)):
         program.evaluate(*data.batch(slice(0, 1)))  # another process has one example more
     tally.gather(group)
@@ -171,9 +185,7 @@ def load_data(
     loaded = load(
         options.reader,
         training.fallback,
-        tuple(layer.shape for layer in net.inputs),
-        target_shape(options.aims[-1]),
-        wishes_of(net, training),
+        *_wanted(net, options),
         folder=folder,
         allow_outside=allow_outside,
         fitted=fitted,
@@ -181,60 +193,18 @@ def load_data(
         span=span,
     )
     check_targets(loaded, options.aims, span)
+    check_fields(loaded, updates(net), span)
     return loaded
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """The figures of a weight file on test data, and which data these were."""
-
-    net: Net
-    figures: Figures
-    used: str
-    note: str
-    device: str
-    baseline: str = ""
-    """See `Loaded.baseline`."""
-
-
-def evaluate_file(
-    path: Path,
-    *,
-    data: str | None = None,
-    backend: str = "torch",
-    device: str = "auto",
-    limits: Limits = DEFAULT,
-) -> Evaluation:
-    """Test loss and metrics of a weight file, on its spec's data or on those of a line such as `digits`.
-
-    The files of the spec's data are looked for beside the weights, in the current folder and in the folder of the
-    data sets; no path that a run's record names is followed.  Those of `data`, which the user wrote, may lie anywhere.
-    """
-    restored = restore(path, limits)
-    overrides = [*restored.overrides, *([f"train.data={data}"] if data else [])]
-    options = resolve(restored.net, overrides)
-    folders = [Path()] if data else [path.parent, Path()]
-    loaded = load_from(
-        restored.net,
-        options,
-        folders,
-        allow_outside=data is not None,
-        fitted=restored.preprocessing,
-        classes=restored.classes,
-    )
-    made = network_for(restored.net, options.training, loaded)
-    program = compile_net(made, backend, device=device, parameters=restored.arrays)
-    options = balanced(options, loaded.train.targets)
-    program.begin(options.training)
-    test = Prepared.of(loaded.test, Ends.of(loaded.test, restored.net, made, options.aims))
-    figures = evaluate(program, test, options.metrics, 2 * options.at_once)
-    note = loaded.note
-    if restored.trained_on not in ("", loaded.used):
-        note = (
-            note
-            or f"the weights were trained on {restored.trained_on}, and these are figures on {loaded.used}"
-        )
-    return Evaluation(restored.net, figures, loaded.used, note, program.device, loaded.baseline)
+def _wanted(net: Net, options: Options) -> tuple[tuple[Shape, ...], Shape | None, Wishes]:
+    """What is wanted of the data: the shapes of the inputs, the target, None where any will do, and their fields."""
+    if options.training.updates:
+        found, (first, last) = fields(net), options.reader.fields(())
+        return (found[first],), found.get(last, options.reader.target_shape()), Wishes((first,))
+    aims = [aim for aim in options.aims if aim.targets != "nothing"]
+    shapes = tuple(layer.shape for layer in net.inputs)
+    return shapes, target_shape(aims[-1]) if aims else None, wishes_of(net, options.training)
 
 
 def load_from(

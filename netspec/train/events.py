@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
@@ -45,6 +45,8 @@ class Step:
     """Examples seen in this epoch."""
     loss: float
     seconds: float
+    losses: Mapping[str, float] = field(default_factory=dict)
+    """Those of the updates that were done, by the network that each trains; `loss` is their sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,14 @@ class Row:
     examples: int
     """Examples that were learnt from in this epoch."""
     best: bool = False
+    losses: dict[str, float] = field(default_factory=dict)
+    """The losses of the updates by the network that each trains, where there are several; `loss` is their sum."""
 
     def figures(self) -> dict[str, float]:
         """The figures by the names that `stop` and `plateau` know: `train.loss`, `val.loss`, `val.accuracy`."""
         new = {f"{self.part}.{name}": value for name, value in self.new.named().items()}
-        return {"train.loss": self.loss, **new}
+        losses = {f"train.loss.{name}": loss for name, loss in self.losses.items()}
+        return {"train.loss": self.loss, **losses, **new}
 
     def to_json(self) -> dict[str, float]:
         """One flat row with stable names."""

@@ -25,11 +25,14 @@ from netspec.data import Dataset, Loaded, split
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.init import generator
 from netspec.ir.net import Net
+from netspec.ir.training import Optimizer
 from netspec.passes.objective import figures_of
 from netspec.train import fits
+from netspec.train.blame import blamed
 from netspec.train.ends import Ends
-from netspec.train.evaluate import Figures, Prepared, evaluate
+from netspec.train.evaluate import Figures, Prepared
 from netspec.train.events import Ended, Observer, Part, Result, Row, Start, Step
+from netspec.train.learner import Learner
 from netspec.train.options import Options
 from netspec.train.position import Moment, Position
 from netspec.train.targets import balanced
@@ -72,7 +75,7 @@ class Saving:
 
 def train(
     net: Net,
-    program: Program,
+    program: Program | Learner,
     loaded: Loaded,
     options: Options,
     *,
@@ -81,8 +84,10 @@ def train(
     saving: Saving | None = None,
     start: Moment | None = None,
 ) -> Result:
-    """Train a program on data.  It ends with the best weights where a validation part decides, else with the last.
-    Where weights are averaged, these are averages, and so are those that the figures of an epoch are measured with.
+    """Train a program on data, or those of a learner.
+
+    It ends with the best weights where a validation part decides, else with the last.  Where weights are averaged,
+    these are averages, and so are those that the figures of an epoch are measured with.
 
     Where the program is that of `network_for`, and reads lengths too, `net` is the network as it is written.
 
@@ -94,21 +99,22 @@ def train(
 
     Raises `SpecError` N704 where the loss is not finite or the backend fails, N703 where `start` does not fit.
     """
-    return _Run(net, program, loaded, options, observers, should_stop, saving or Saving()).run(start)
+    learner = program if isinstance(program, Learner) else Learner.of(program)
+    return _Run(net, learner, loaded, options, observers, should_stop, saving or Saving()).run(start)
 
 
 class _Run:
     def __init__(
         self,
         net: Net,
-        program: Program,
+        learner: Learner,
         loaded: Loaded,
         options: Options,
         observers: Sequence[Observer],
         should_stop: Callable[[], bool],
         saving: Saving,
     ) -> None:
-        self.net, self.program = net, program
+        self.net, self.learner = net, learner
         self.options = balanced(options, loaded.train.targets)
         self.observers, self.should_stop, self.saving = observers, should_stop, saving
         learnt, held = loaded.train, loaded.validation
@@ -118,7 +124,7 @@ class _Run:
         self.data = self.prepared(learnt)
         self.test = self.prepared(loaded.test)
         self.new = self.test if held is None else self.prepared(held)
-        self.bounds = batches(len(self.data), options.batch, 2 * program.group.size)
+        self.bounds = batches(len(self.data), options.batch, 2 * learner.group.size)
         self.per_epoch = len(self.bounds)
         self.steps = options.steps or (options.epochs or 1) * self.per_epoch
         self.epochs = ceil(self.steps / self.per_epoch)
@@ -126,16 +132,16 @@ class _Run:
         self.best = _Best(figure, figures_of(net, options.training)[figure])
         self.at = Position()
         self.watched: tuple[float, ...] = ()
-        self.pending: list[tuple[int, int, SupportsFloat]] = []
-        """Losses that were not read yet: step, number of examples, loss."""
-        self.read_every = 1 if program.device.startswith("cpu") else READ_EVERY
+        self.pending: list[tuple[int, int, dict[str, SupportsFloat]]] = []
+        """Losses that were not read yet: step, number of examples, the loss of each update."""
+        self.read_every = 1 if learner.device.startswith("cpu") else READ_EVERY
 
     def prepared(self, dataset: Dataset) -> Prepared:
         """Examples as the program takes them."""
-        return Prepared.of(dataset, Ends.of(dataset, self.net, self.program.net, self.options.aims))
+        return Prepared.of(dataset, Ends.of(dataset, self.net, self.learner.net, self.options.aims))
 
     def run(self, start: Moment | None) -> Result:
-        self.program.begin(self.options.training, self.steps)
+        self.learner.begin(self.options, self.steps)
         if start:
             self.go_on(start)
         self.began = self.saved = perf_counter()
@@ -147,8 +153,8 @@ class _Run:
 
     def go_on(self, start: Moment) -> None:
         """Take over a run as it stood."""
-        self.program.load(start.parameters)
-        self.program.recall(start.memory)
+        self.learner.load(start.parameters)
+        self.learner.recall(start.memory)
         self.at = start.position
         self.best.value, self.best.epoch = self.at.best, self.at.best_epoch
         self.best.weights = dict(start.best)
@@ -157,7 +163,7 @@ class _Run:
         counts = len(self.data), len(self.new)
         length = self.epochs, self.steps, self.per_epoch
         aims = self.options.aims
-        start = Start(self.net, self.program.device, *counts, self.part, *length, aims, self.at.step)
+        start = Start(self.net, self.learner.device, *counts, self.part, *length, aims, self.at.step)
         for observer in self.observers:
             observer.started(start)
 
@@ -179,10 +185,10 @@ class _Run:
         test: Figures | None
         if ended != "interrupted" and self.part == "val":
             best_epoch = self.best.epoch
-            self.program.load(self.best.weights)
+            self.learner.load(self.best.weights)
             test = self.evaluate(self.test)
         else:
-            self.program.use_average(True)
+            self.learner.use_average(True)
             test = None if ended == "interrupted" else rows[-1].new
         return Result(rows, ended, self.at.step, best_epoch, test, self.seconds(), self.part)
 
@@ -219,24 +225,27 @@ class _Run:
 
     def step(self, chosen: Array) -> None:
         """Learn from the examples of one batch, of which this process takes its share."""
-        rate = self.options.schedule.rate(
-            self.options.optimizer.rate, self.at.step, self.steps, self.history()
-        )
-        group, whole = self.program.group, len(chosen)
+        group, whole = self.learner.group, len(chosen)
         # even places: mixup mixes neighbours
         places = [whole * rank // group.size // 2 * 2 for rank in range(group.size)]
         start, end = [*places, whole][group.rank : group.rank + 2]
-        inputs, targets = self.data.batch(chosen[start:end])
+        batch = self.data.batch(chosen[start:end])
         piece = Piece(start, whole, self.data.places(chosen, self.options.aims))
         try:
-            loss = self.program.train_step(inputs, targets, rate, piece)
+            losses = self.learner.step(self.at.step + 1, batch, self.rate, piece)
         except BROKEN as problem:
             at_once = min(self.options.at_once, end - start)
             raise self.broken(problem, self.at.step + 1, at_once, whole) from problem
+        rate = self.rate(self.learner.turns[0].own)
         self.at = replace(self.at, step=self.at.step + 1, rate=rate, gradients={})
-        self.pending.append((self.at.step, whole, loss))
+        self.pending.append((self.at.step, whole, losses))
         if len(self.pending) >= self.read_every:
             self.read()
+
+    def rate(self, optimizer: Optimizer | None) -> float:
+        """The step size of an update by its own optimiser, or by that of the settings."""
+        base: float = (optimizer or self.options.optimizer).rate
+        return self.options.schedule.rate(base, self.at.step, self.steps, self.history())
 
     def history(self) -> tuple[float, ...]:
         """The figure that the schedule watches, after each epoch so far."""
@@ -250,25 +259,32 @@ class _Run:
         every = self.saving.every
         due = self.at.step % every == 0 if every else perf_counter() - self.saved > SAVE_SECONDS
         wishes = self.should_stop(), due
-        if self.program.group.size == 1:
+        if self.learner.group.size == 1:
             return wishes
-        stop, save = self.program.group.total(np.array(wishes, float))
+        stop, save = self.learner.group.total(np.array(wishes, float))
         return bool(stop), bool(save)
 
     def read(self) -> None:
         """Read the losses that are due; raises N704 at the first that is not finite."""
-        losses = self.program.group.total(np.array([float(loss) for _, _, loss in self.pending]))
+        flat = [float(loss) for *_, losses in self.pending for loss in losses.values()]
+        found = iter(self.learner.group.total(np.array(flat)).tolist())
         seconds = self.seconds()
-        total, seen = self.at.total, self.at.seen
-        for (step, count, _), loss in zip(self.pending, map(float, losses), strict=True):
+        total, seen, totals = self.at.total, self.at.seen, dict(self.at.totals)
+        for step, count, given in self.pending:
+            losses = {name: next(found) for name in given}
+            loss = sum(losses.values())
             if not isfinite(loss):
                 raise self.failure(f"the loss is {loss}", step, self.blame())
             total += loss * count
             seen += count
+            named = {name: each for name, each in losses.items() if name}
+            for name, each in named.items():
+                before, examples = totals.get(name, (0.0, 0))
+                totals[name] = before + each * count, examples + count
             for observer in self.observers:
-                observer.stepped(Step(step, self.at.epoch, seen, loss, seconds))
+                observer.stepped(Step(step, self.at.epoch, seen, loss, seconds, named))
         self.pending.clear()
-        self.at = replace(self.at, total=total, seen=seen)
+        self.at = replace(self.at, total=total, seen=seen, totals=totals)
 
     def finish_epoch(self) -> None:
         norms = self.norms()
@@ -279,13 +295,16 @@ class _Run:
         if not isfinite(new.loss):
             name = "validation" if self.part == "val" else "test"
             raise self.failure(f"the loss on the {name} data is {new.loss}", at.step, self.blame())
-        loss = at.total / max(at.seen, 1)
-        row = Row(at.epoch, at.step, at.rate, loss, self.part, new, at.epoch_seconds, norms, at.seen)
+        losses = {name: total / examples for name, (total, examples) in at.totals.items()}
+        loss = sum(losses.values()) if losses else at.total / max(at.seen, 1)
+        losses = losses if len(self.learner.turns) > 1 else {}
+        seconds, seen = at.epoch_seconds, at.seen
+        row = Row(at.epoch, at.step, at.rate, loss, self.part, new, seconds, norms, seen, losses=losses)
         if self.part == "val":
             value = row.figures()[self.best.figure]
             if self.best.improves(value):
                 with self.averaged():
-                    weights = self.program.parameters()
+                    weights = self.learner.parameters()
                 self.best = _Best(self.best.figure, self.best.higher, value, at.epoch, weights)
                 row = replace(row, best=True)
         self.at = Position(
@@ -298,15 +317,15 @@ class _Run:
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """The averaged weights are in the place of those that are trained, where weights are averaged."""
-        self.program.use_average(True)
+        self.learner.use_average(True)
         try:
             yield
         finally:
-            self.program.use_average(False)
+            self.learner.use_average(False)
 
     def norms(self) -> dict[str, float]:
         """Those of the last step, which may have been done before an interruption."""
-        return self.at.gradients or self.program.gradient_norms()
+        return self.at.gradients or self.learner.gradient_norms()
 
     def save(self) -> None:
         """Have the run kept as it stands."""
@@ -314,16 +333,16 @@ class _Run:
         self.lap()
         found, epoch = self.best.value, self.best.epoch
         at = self.at = replace(self.at, gradients=self.norms(), best=found, best_epoch=epoch)
-        parameters = self.program.parameters()
+        parameters = self.learner.parameters()
         if not all(np.isfinite(value).all() for value in parameters.values()):
             raise self.failure("the weights are not finite", at.step, self.blame())
-        self.saving.save(Moment(at, parameters, self.program.memory(), self.best.weights))
+        self.saving.save(Moment(at, parameters, self.learner.memory(), self.best.weights))
         self.saved = perf_counter()
 
     def evaluate(self, data: Prepared) -> Figures:
         """Larger batches than in training fit: no gradient is kept."""
         try:
-            return evaluate(self.program, data, self.options.metrics, 2 * self.options.at_once)
+            return self.learner.evaluate(data, self.options.metrics, 2 * self.options.at_once)
         except BROKEN as problem:
             raise self.broken(problem, self.at.step, 2 * self.options.at_once) from problem
 
@@ -331,35 +350,15 @@ class _Run:
         """What a backend says it could not do with so many examples at a time, of a batch where it is a step."""
         if not is_out_of_memory(problem):
             return self.failure(f"the backend failed: {problem}", step)
-        dtype = self.program.circumstances()["dtype"]
+        dtype = self.learner.circumstances()["dtype"]
         because, tries = fits.explain(
-            self.net, examples, dtype, self.program.free_memory(), batch, self.program.group.size
+            self.net, examples, dtype, self.learner.free_memory(), batch, self.learner.group.size
         )
         return self.failure("out of memory", step, because, tries)
 
     def blame(self) -> str:
         """The layers in which the numbers are not finite, or else the one with the largest gradient."""
-        norms = self.norms()
-        bad = [layer for layer, norm in norms.items() if not isfinite(norm)]
-        weights = [name for name, value in self.program.parameters().items() if not np.isfinite(value).all()]
-        words = []
-        if bad:
-            words.append(f"the gradient is not finite in {_listed(bad)}")
-        if weights:
-            words.append(
-                f"nor are the weights of {_listed(_layers(weights))}"
-                if bad
-                else f"not finite: {_listed(weights)}"
-            )
-        rows = self.at.rows
-        last = rows[-1].gradients if rows else {}
-        if not words and norms:
-            last = norms
-        if last:
-            largest = max(last, key=lambda layer: last[layer])
-            when = f"at the end of epoch {rows[-1].epoch} " if words else ""
-            words.append(f"{when}the largest gradient was that of `{largest}`, {last[largest]:.3g}")
-        return "; ".join(words)
+        return blamed(self.norms(), self.learner.parameters(), self.at.rows)
 
     def failure(self, what: str, step: int, because: str = "", tries: tuple[str, ...] = ()) -> SpecError:
         epoch = max(ceil(step / self.per_epoch), 1)
@@ -367,6 +366,8 @@ class _Run:
         place = f"at step {step:,} (epoch {epoch}, step {within:,} of {self.per_epoch:,})"
         rate = self.options.optimizer.rate
         less = f"a smaller step size (--lr {rate / 10:g}; it is {rate:g})"
+        if any(turn.own for turn in self.learner.turns):
+            less = "a smaller step size in the updates"
         clip = "" if self.options.training.get("clip") else " or `clip norm=1`"
         notes = () if tries or "backend" in what else (f"{less}{clip} may help",)
         return SpecError(Diagnostic("N704", f"{what} {place}", because=because, notes=notes, tries=tries))
@@ -378,12 +379,3 @@ def batches(examples: int, size: int, least: int = 2) -> list[tuple[int, int]]:
     if len(starts) > 1 and size > 1 and examples - starts[-1] < least:
         starts.pop()
     return list(zip(starts, [*starts[1:], examples], strict=True))
-
-
-def _layers(names: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(name.partition(".")[0] for name in names))
-
-
-def _listed(names: Sequence[str], most: int = 4) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(f"`{name}`" for name in names[:most]) + more

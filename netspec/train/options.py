@@ -23,6 +23,7 @@ from netspec.ir.training import (
     kind_of,
     line_of,
 )
+from netspec.ir.updates import lines_of
 from netspec.passes.check import check_training
 from netspec.passes.context import Context
 from netspec.passes.objective import aims_of, metrics_of, with_outputs
@@ -49,7 +50,7 @@ class Options:
 
     training: Training
     aims: tuple[Aim, ...]
-    """The outputs that are trained with their losses, the main one last."""
+    """The outputs that are trained with their losses, the main one last; none where updates say what is trained."""
     optimizer: Optimizer
     schedule: Schedule
     metrics: tuple[Metric, ...]
@@ -95,12 +96,23 @@ class Options:
     def to_json(self) -> dict[str, Any]:
         """Every setting by name, as a line and with all its arguments, and which are defaults or overrides."""
         uses = {name: use for name, use in self.training.settings.items() if not isinstance(use, Metric)}
+        updates = self.training.updates
+        if updates and all(update.optimizer for update in updates):
+            del uses["optimizer"]
         settings = {name: _described(name, use) for name, use in uses.items()}
-        settings["metric"] = _described("metric", self.metrics[0])
-        settings["metric"]["words"] = [metric.name for metric in self.metrics]
+        if self.metrics:
+            settings["metric"] = _described("metric", self.metrics[0])
+            settings["metric"]["words"] = [metric.name for metric in self.metrics]
         if self.training.fallback is not None:
             settings["data"]["line"] += f" else {self.training.fallback.written()}"
-        return {"settings": settings, "overrides": list(self.overrides), "defaults": list(self.defaults)}
+        found: dict[str, Any] = {
+            "settings": settings,
+            "overrides": list(self.overrides),
+            "defaults": [name for name in self.defaults if name in settings or name == "loss"],
+        }
+        if updates:
+            found["updates"] = lines_of(updates)[0]
+        return found
 
 
 def _described(name: str, use: Definition) -> dict[str, Any]:
@@ -128,10 +140,10 @@ def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
         silent.remove("epochs")
     settings = {**training.settings, **{name: DEFAULTS[name] for name in silent}}
     aims = aims_of(net, training)
-    if not training.losses:
+    if not training.losses and aims:
         silent.append("loss")
         settings |= {key_of("loss", aim.loss): aim.loss for aim in aims}
-    silent += [] if training.metrics else ["metric"]
+    silent += [] if training.metrics or not aims else ["metric"]
     metrics = metrics_of(net, training)
     for metric in metrics:
         check_package(metric)
@@ -194,11 +206,12 @@ def override(training: Training, text: str) -> Training:
         each: use for each, use in training.settings.items() if not _gives_way(each, use, setting, changed)
     }
     new_fallback = setting == "data" and not argument
-    return Training(
-        {**settings, **changed.settings},
-        changed.fallback if new_fallback else training.fallback,
-        {**training.spans, **changed.spans},
-        {**training.places, **changed.places},
+    return replace(
+        training,
+        settings={**settings, **changed.settings},
+        fallback=changed.fallback if new_fallback else training.fallback,
+        spans={**training.spans, **changed.spans},
+        places={**training.places, **changed.places},
     )
 
 

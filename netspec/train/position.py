@@ -39,6 +39,8 @@ class Position:
     best: float | None = None
     """The best value so far of the figure that decides, None where there is none."""
     best_epoch: int = 0
+    totals: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Of each update what its losses in this epoch add up to, and over how many examples, where there are updates."""
 
     # numbers that are not finite are written as texts, which JSON has for them nothing else than
     __pydantic_config__: ClassVar[Any] = {"ser_json_inf_nan": "strings"}

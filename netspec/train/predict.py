@@ -19,6 +19,7 @@ from netspec.layers.output import Probability
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.objective import aims_of, implied_loss
 from netspec.passes.ragged import steps_of, symbols
+from netspec.passes.updates import alone
 from netspec.train.checkpoint import Restored, restore
 from netspec.train.inputs import lengths_of, network_for_new, read_inputs
 
@@ -64,10 +65,10 @@ class Prediction:
 
 
 class Predictor:
-    """A weight file, ready to be applied to files and arrays."""
+    """A weight file, ready to be applied to files and arrays; of several networks the one that it is about."""
 
     def __init__(self, restored: Restored, program: Program) -> None:
-        self.net: Net = restored.net
+        self.net: Net = alone(restored.net)
         self.restored, self.program = restored, program
         main = self.net.outputs[-1]
         trained = {aim.output.name: aim for aim in aims_of(self.net, self.net.training)}
@@ -79,8 +80,9 @@ class Predictor:
     ) -> Predictor:
         """The network of a weight file, compiled; raises `SpecError` N703 or N602."""
         restored = restore(path, limits)
-        made = network_for_new(restored.net, restored.preprocessing, restored.differing)
-        program = compile_net(made, backend, device=device, parameters=restored.arrays)
+        made = network_for_new(alone(restored.net), restored.preprocessing, restored.differing)
+        arrays = {name: restored.arrays[name] for name in made.parameters}
+        program = compile_net(made, backend, device=device, parameters=arrays)
         return cls(restored, program)
 
     def files(self, paths: Sequence[Path]) -> Iterator[Prediction]:

@@ -12,12 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from netspec.backends import Alone, Group, Program, load_backend
+from netspec.backends import Alone, Group, load_backend
 from netspec.backends.manner import PLAIN, check_manner
 from netspec.backends.processes import RUN, TOLD, is_started, read_word
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.train.events import Observer, Result, Row
 from netspec.train.interrupt import SIGNALS
+from netspec.train.learner import Learner
 from netspec.train.record import LAST
 from netspec.train.snapshots import WEIGHTS, Snapshots
 
@@ -111,7 +112,7 @@ class Bystander(Observer):
     Where the record asks the program for its weights, it does so too: they may have to be gathered from all processes.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Learner) -> None:
         self.program = program
 
     def finished_epoch(self, row: Row) -> None:

@@ -63,7 +63,14 @@ def heading(start: Start) -> str:
 
 
 def _objective(start: Start) -> str:
-    """The outputs that the loss is made of, and those that it leaves out; empty where there is only one."""
+    """The outputs that the loss is made of, and those that it leaves out; empty where there is only one.
+
+    Where there are several networks, those that are changed in a step.
+    """
+    updates = start.net.training.updates if start.net.training else ()
+    if updates:
+        each = (f"`{one.network}`" + f" every {one.every} steps" * (one.every > 1) for one in updates)
+        return f"\na step changes {', then '.join(each)}"
     trained = {aim.output.name: aim.loss.weight for aim in start.aims}
     others = [layer.name for layer in start.net.outputs if layer.name not in trained]
     terms = " + ".join(f"{weight:g} * " * (weight != 1) + f"`{name}`" for name, weight in trained.items())

@@ -18,12 +18,12 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from netspec.backends import Program
 from netspec.diagnostics import SpecError, error
 from netspec.ir.net import Net
 from netspec.passes.library import SHIPPED
 from netspec.train import checkpoint, curves, durable
 from netspec.train.events import Observer, Result, Row, finite
+from netspec.train.learner import Learner
 from netspec.train.position import Moment
 from netspec.train.snapshots import WEIGHTS, Snapshot, Snapshots
 
@@ -71,7 +71,7 @@ class Record(Observer):
         self,
         folder: Path,
         net: Net,
-        program: Program,
+        program: Learner,
         metadata: Mapping[str, str],
         notes: Mapping[str, Any],
     ) -> None:

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from netspec.backends import Program
 from netspec.data import Dataset, Loaded, every
 from netspec.diagnostics import error
 from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.train.checkpoint import restore
 from netspec.train.environment import versions
+from netspec.train.learner import Learner
 from netspec.train.options import Options, resolve
 from netspec.train.record import LAST, RUN, safe_name
 from netspec.train.snapshots import Snapshot, Snapshots
@@ -107,7 +107,7 @@ def _check_notes(folder: Path, notes: Mapping[str, Any]) -> None:
         raise error("N706", f"{folder} cannot be resumed: its manifest does not say how the run was made")
 
 
-def notes_of(backend: str, dtype: str, program: Program, loaded: Loaded) -> dict[str, Any]:
+def notes_of(backend: str, dtype: str, program: Learner, loaded: Loaded) -> dict[str, Any]:
     """What a run is made with, as its snapshots keep it."""
     return {
         "backend": backend,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,17 @@ from netspec.passes.ragged import symbols
 from netspec.train.checkpoint import metadata_of
 from netspec.train.ends import network_for
 from netspec.train.environment import environment
-from netspec.train.evaluate import load_from
+from netspec.train.evaluate import Prepared, load_from
 from netspec.train.events import Observer, Result
 from netspec.train.interrupt import Interrupt
+from netspec.train.learner import Learner, learner_for
 from netspec.train.loop import Saving, train
 from netspec.train.options import Options
 from netspec.train.processes import Bystander, going_on
 from netspec.train.progress import duration
 from netspec.train.record import Record, new_folder
 from netspec.train.resume import Resumed, compare, notes_of
+from netspec.train.samples import Samples
 from netspec.train.targets import balanced
 from netspec.train.watch import check_log, watched
 
@@ -122,7 +125,7 @@ def run(
     options = balanced(options, loaded.train.targets)
     if loaded.note:
         tell(f"warning: {loaded.note}")
-    program = _program(net, options, setup, loaded)
+    program = _learner(net, options, setup, loaded)
     notes = notes_of(setup.backend, setup.dtype, program, loaded)
     if resumed:
         compare(resumed, notes, tell)
@@ -149,14 +152,14 @@ def run(
         raise error("N704", f"{problem.filename or folder}: the run cannot be written: {reason}") from problem
 
 
-def _program(net: Net, options: Options, setup: Setup, loaded: Loaded) -> Program:
-    """The program of a run, of the network that works on the data."""
+def _learner(net: Net, options: Options, setup: Setup, loaded: Loaded) -> Learner:
+    """What learns in a run, of the network that works on the data."""
     made = network_for(net, options.training, loaded)
     if setup.manner.graphed and made is not net:
         because = "a graph is of one size, and batches have as many as there are lengths"
         message = "--graph cannot be used on examples of different lengths"
         raise error("N602", message, because=because, notes=("the same without --graph",))
-    return compile_for(made, setup, options.seed)
+    return learner_for(net, made, partial(compile_for, setup=setup, seed=options.seed))
 
 
 def _train(
@@ -172,6 +175,7 @@ def _train(
     interrupt = Interrupt(with_parent=LAUNCHED in os.environ)
     program = record.program
     shown = watched(shown, record, setup.log)
+    samples = Samples(record.folder, program, Prepared.of(loaded.test), tell)
     try:
         with interrupt:
             try:
@@ -180,7 +184,7 @@ def _train(
                     program,
                     loaded,
                     options,
-                    observers=(record, shown),
+                    observers=(record, samples, shown),
                     should_stop=interrupt,
                     saving=Saving(record.save, setup.save_every),
                     start=resumed.snapshot.moment if resumed else None,
@@ -190,8 +194,9 @@ def _train(
             weights = record.finish(result)
             record.draw(tell)
             if setup.manner.compiled:
-                compiled: Any = program
-                tell(f"PyTorch compiled for {duration(compiled.compiled.seconds)}")
+                programs: list[Any] = [turn.program for turn in program.turns]
+                seconds = sum(each.compiled.seconds for each in programs)
+                tell(f"PyTorch compiled for {duration(seconds)}")
     except SpecError as failed:
         found = [_with_place(each, record) for each in failed.diagnostics]
         with suppress(OSError):
@@ -207,7 +212,7 @@ def _train(
 
 
 def _follow(
-    net: Net, loaded: Loaded, options: Options, setup: Setup, program: Program, resumed: Resumed | None
+    net: Net, loaded: Loaded, options: Options, setup: Setup, program: Learner, resumed: Resumed | None
 ) -> Finished:
     """The training in a process that is not the first of its group: as there, without a folder and without a word."""
     interrupt = Interrupt(with_parent=LAUNCHED in os.environ)
@@ -249,7 +254,7 @@ def _with_place(found: Any, record: Record) -> Any:
     return replace(found, notes=(*found.notes, note))
 
 
-def settings(net: Net, options: Options, setup: Setup, loaded: Loaded, program: Program) -> dict[str, Any]:
+def settings(net: Net, options: Options, setup: Setup, loaded: Loaded, program: Learner) -> dict[str, Any]:
     """The resolved settings of a run and the data that were really used, as a document."""
     validation = None
     if loaded.validation is not None:

@@ -12,6 +12,9 @@ from netspec.data import Examples, Loaded, Targets, every
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
 from netspec.ir.training import LEFT_OUT, Aim, key_of
+from netspec.ir.updates import Field
+from netspec.passes.objective import target_shape
+from netspec.passes.updates import Derived
 from netspec.settings.loss import BALANCED, Crossentropy
 from netspec.source import Span
 from netspec.train.options import Options
@@ -22,14 +25,6 @@ TOLERANCE: Final = 1e-3
 """By how much the probabilities of a target may miss 1 in sum."""
 AT_ONCE: Final = 4096
 """Examples whose targets are looked at together."""
-
-
-def target_shape(aim: Aim) -> Shape:
-    """What an output is made for, as `netspec.data.load` wants it: a class at each place, or numbers of its shape."""
-    shape = aim.output.shape
-    if aim.targets == "classes" and shape.dims and isinstance(shape.dims[-1], int):
-        return Shape(shape.dims[:-1], of=shape.dims[-1])
-    return shape
 
 
 def check_targets(loaded: Loaded, aims: Sequence[Aim], span: Span | None = None) -> None:
@@ -50,11 +45,26 @@ def check_targets(loaded: Loaded, aims: Sequence[Aim], span: Span | None = None)
             raise error("N404", f"{problem} of the {name} data", *places)
 
 
+def check_fields(loaded: Loaded, updates: Sequence[Derived], span: Span | None = None) -> None:
+    """Raise `SpecError` N404 where a field of the data is no target for a loss of an update."""
+    pairs = [pair for derived in updates for pair in zip(derived.aims, derived.targets, strict=True)]
+    parts = {"training": loaded.train, "validation": loaded.validation, "test": loaded.test}
+    for name, part in parts.items():
+        for aim, target in pairs if part else ():
+            if part is not None and isinstance(target, Field):
+                arrays = part.targets if target.last else part.inputs
+                if problem := _problem(aim, every(arrays)[0]):
+                    raise error("N404", f"{problem} of the {name} data", *([span] if span else []))
+
+
 def _check_one(aims: Sequence[Aim], places: Sequence[Span]) -> None:
     """All losses take the one target that the data have."""
-    main = aims[-1]
+    some = [aim for aim in aims if aim.targets != "nothing"]
+    if not some:
+        return
+    main = some[-1]
     wanted = target_shape(main)
-    for aim in aims[:-1]:
+    for aim in some[:-1]:
         if target_shape(aim) != wanted:
             one, other = (_described(each) for each in (aim, main))
             raise error("N404", f"the data have one target: {one}, and {other}", *places)

@@ -1,12 +1,13 @@
 """Every gradient of the NumPy interpreter against finite differences: every example of every layer, and hard cases."""
 
+import numpy as np
 import pytest
 
 import netspec
 from netspec.ir import catalog
 from netspec.ir.layer import Operation
 from netspec.testing.cases import example_text
-from netspec.testing.gradcheck import check_gradients
+from netspec.testing.gradcheck import GradientCheck, check_gradients
 
 HARD = [
     "input 7x8x4\nconv 6 3x2 stride2 dilation2 groups=2",
@@ -32,7 +33,7 @@ def examples() -> list[str]:
     for definition in catalog.definitions("layer"):
         assert issubclass(definition, Operation)
         assert definition.examples, f"{definition.word} has no example"
-        if not definition.reads_nothing:
+        if not definition.reads_nothing and definition.passes_gradient:
             texts += [example_text(example) for example in definition.examples]
     return texts
 
@@ -46,6 +47,13 @@ CASES = [(text, True) for text in TEXTS] + [(text, False) for text in TEXTS if "
 def test_gradients_agree_with_finite_differences(text: str, training: bool) -> None:
     found = check_gradients(netspec.parse(text), training=training)
     assert not found, "\n".join(str(each) for each in found[:5])
+
+
+def test_nothing_is_trained_through_detach() -> None:
+    check = GradientCheck(netspec.parse("input 3\ndense 2 as before\ndetach\ndense 2"))
+    found = {name: np.abs(gradient).max() for name, (_, gradient) in check.gradients().items()}
+    assert found.pop("dense1.weight") > 0 and found.pop("dense1.bias") > 0
+    assert not any(found.values()) and set(found) == {"input1", "before.weight", "before.bias"}
 
 
 def test_a_wrong_gradient_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

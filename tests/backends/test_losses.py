@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
 import netspec
@@ -34,6 +35,13 @@ def weighted(x: Tensor, y: Tensor) -> Tensor:
     return every.sum() / y.numel()
 
 
+def normals(x: Tensor) -> tuple[Normal, Normal]:
+    """The distribution that an output describes, and the standard one."""
+    means, logs = x.chunk(2, 1)
+    made = Normal(means, (logs / 2).exp())
+    return made, Normal(torch.zeros_like(means), torch.ones_like(means))
+
+
 # use: its loss of outputs with the classes in axis 1
 BY_HAND: dict[str, ByHand] = {
     "crossentropy": F.cross_entropy,
@@ -54,6 +62,8 @@ BY_HAND: dict[str, ByHand] = {
     "hinge margin=0.4": lambda x, y: F.multi_margin_loss(
         x.movedim(1, -1).reshape(-1, 4), y.reshape(-1), margin=0.4
     ),
+    "gaussian": lambda x, y: kl_divergence(*normals(x)).sum() / (x.numel() / 4),
+    "mean": lambda x, y: x.mean(),
 }
 SHAPES = {"vector": (6, 4), "sequence": (6, 5, 4), "image": (6, 4, 3, 2), "images": (2, 3, 4, 3, 2)}
 """Batches of outputs, channels first."""
@@ -81,6 +91,7 @@ def axis_of(shape: tuple[int, ...]) -> int:
 def drawn(loss: Loss, shape: tuple[int, ...], size: float) -> tuple[np.ndarray, np.ndarray]:
     """An output and its targets; of classes one never occurs, of probabilities some are 0."""
     random, axis = np.random.default_rng(len(shape)), axis_of(shape)
+    size = min(size, 30.0) if loss.word == "gaussian" else size  # a variance is its exponential
     output = random.normal(size=shape) * size
     kind = loss.targets_for(Shape((shape[axis],)))
     if kind == "classes":

@@ -19,8 +19,8 @@ from netspec.data.vocabulary import Vocabulary
 from netspec.diagnostics import SpecError
 from netspec.init import initial
 from netspec.train.checkpoint import metadata_of, save
-from netspec.train.evaluate import evaluate_file
 from netspec.train.inputs import read_inputs
+from netspec.train.measure import evaluate_file
 from netspec.train.predict import Predictor
 
 IMAGES = library.parse("input 4x6x1\nsoftmax 3", name="images.net")

@@ -16,9 +16,9 @@ from netspec.ir.training import Training
 from netspec.passes.objective import aims_of, figures_of
 from netspec.settings.loss import Crossentropy
 from netspec.train.checkpoint import metadata_of, save
-from netspec.train.evaluate import evaluate_file
 from netspec.train.events import Start
 from netspec.train.loop import train
+from netspec.train.measure import evaluate_file
 from netspec.train.options import Options, resolve
 from netspec.train.position import Position
 from netspec.train.predict import Predictor

@@ -14,6 +14,7 @@ from netspec.passes.objective import aims_of
 from netspec.train import curves, tensorboard
 from netspec.train.evaluate import Figures
 from netspec.train.events import Observer, Row, Start, Step
+from netspec.train.learner import Learner
 from netspec.train.record import Record
 from netspec.train.watch import SHARE, Drawing, Several
 
@@ -102,7 +103,7 @@ def test_a_missing_package_is_told_before_anything_is_done(
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
     """The record of a run that has three rows."""
-    made = Record(tmp_path, NET, compile_net(NET, "numpy"), {}, {})
+    made = Record(tmp_path, NET, Learner.of(compile_net(NET, "numpy")), {}, {})
     made.rows = [row(epoch) for epoch in (1, 2, 3)]
     return made
 

@@ -9,7 +9,7 @@ import numpy as np
 from netspec.backends.numpy.kernel import Array, rule
 from netspec.backends.numpy.output import sigmoid, softmax
 from netspec.ir.training import LEFT_OUT, Loss
-from netspec.settings.loss import L1, Bce, Crossentropy, Hinge, Huber, Kl, Mae, Mse
+from netspec.settings.loss import L1, Bce, Crossentropy, Gaussian, Hinge, Huber, Kl, Mae, Mean, Mse
 
 L = TypeVar("L", bound=Loss)
 
@@ -173,3 +173,24 @@ class HingeRule(LossRule[Hinge]):
         lost = self.loss.margin - signs * output
         gradient = np.where(lost > 0, -signs, 0) / output.size
         return float(np.maximum(lost, 0).mean()), gradient.astype(output.dtype, copy=False)
+
+
+@rule(Gaussian)
+class GaussianRule(LossRule[Gaussian]):
+    """sum_j (exp(v_j) + m_j^2 - 1 - v_j) / 2 of means and log-variances: the gradients are m and (exp(v) - 1) / 2."""
+
+    def value_and_gradient(self, output: Array, target: Array) -> tuple[float, Array]:
+        axis = class_axis(output)
+        means, logs = np.split(output, 2, axis)
+        variances, places = np.exp(logs), output.size // output.shape[axis]
+        value = float((variances + np.square(means) - 1 - logs).sum()) / (2 * places)
+        gradient = np.concatenate([means, (variances - 1) / 2], axis) / places
+        return value, gradient.astype(output.dtype, copy=False)
+
+
+@rule(Mean)
+class MeanRule(LossRule[Mean]):
+    """The mean, and the same gradient everywhere."""
+
+    def value_and_gradient(self, output: Array, target: Array) -> tuple[float, Array]:
+        return float(output.mean()), np.full_like(output, 1 / output.size)

@@ -28,6 +28,8 @@ class Step:
     """What the kernel fills, and where that is added up."""
     keeps_state: bool = False
     """It does what it does at prediction, in training too."""
+    passes_gradient: bool = True
+    """What it reads has a gradient through it."""
 
 
 def _needed(net: Net, results: Sequence[str]) -> list[Layer]:
@@ -83,8 +85,15 @@ class Plan:
                 )
                 extras = (f"{layer.name}.{extra}" for extra in layer.operation.extras(inputs))
                 kernel = rules.find(type(layer.operation))(site)
-                keeps_state = layer.name in net.keeping_states
-                self.steps.append(Step(layer.inputs, (layer.name, *extras), kernel, shared, keeps_state))
+                step = Step(
+                    layer.inputs,
+                    (layer.name, *extras),
+                    kernel,
+                    shared,
+                    layer.name in net.keeping_states,
+                    layer.operation.passes_gradient,
+                )
+                self.steps.append(step)
         self.cleared = self._cleared(net, layers, store)
 
     def _gradients(
@@ -109,7 +118,7 @@ class Plan:
         reached = set(self.results)
         filled: Counter[str] = Counter()
         for layer in reversed(layers):
-            if layer.name in reached:
+            if layer.name in reached and layer.operation.passes_gradient:
                 reached.update(name.partition(".")[0] for name in layer.inputs)
                 filled.update(weight.name for weight in net.weights_of(layer).values())
         return [
@@ -137,7 +146,7 @@ class Plan:
             gradients[name] = gradients[name] + gradient if name in gradients else gradient
         for step in reversed(self.steps):
             own_given = [gradients.pop(name, None) for name in step.results]
-            if all(each is None for each in own_given):
+            if all(each is None for each in own_given) or not step.passes_gradient:
                 continue
             found = step.kernel.backward(*own_given)
             for name, value in zip(step.inputs, found if isinstance(found, tuple) else (found,), strict=True):

@@ -129,7 +129,7 @@ class NumpyProgram:
         prepared = self._in(inputs)
         plan = self.plan(prepared, *self.trained)
         total, gradients = 0.0, []
-        found = self._each(as_tuple(plan.forward(prepared, training=True)), targets)
+        found = self._each(as_tuple(plan.forward(prepared, training=True)), targets, plan)
         counts = shares or (1.0,) * len(self.aims)
         for aim, (loss, gradient), share in zip(self.aims, found, counts, strict=True):
             factor = aim.loss.weight * share
@@ -137,10 +137,11 @@ class NumpyProgram:
             gradients.append(gradient if factor == 1 else factor * gradient)
         return total, plan, gradients
 
-    def _each(self, raw: Iterable[Array], targets: Arrays) -> Iterator[tuple[float, Array]]:
-        """Each loss with its gradient."""
-        for loss, output, target in zip(self.losses, raw, for_each(self.aims, targets), strict=True):
-            yield loss.value_and_gradient(output, target)
+    def _each(self, raw: Iterable[Array], targets: Arrays, plan: Plan) -> Iterator[tuple[float, Array]]:
+        """Each loss with its gradient; the network itself may give what an output is compared with."""
+        given = for_each(self.aims, targets)
+        for aim, loss, output, target in zip(self.aims, self.losses, raw, given, strict=True):
+            yield loss.value_and_gradient(output, plan.values[aim.target] if aim.target else target)
 
     def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; states and the random generator are put back."""
@@ -217,7 +218,7 @@ class NumpyProgram:
         plan = self.plan(prepared, *self.outputs)
         plan.forward(prepared, training=False)
         raw = [plan.values[name] for name in self.trained]
-        return tuple(loss for loss, _ in self._each(raw, targets)), self._outputs(plan)
+        return tuple(loss for loss, _ in self._each(raw, targets, plan)), self._outputs(plan)
 
     def gradient_norms(self) -> dict[str, float]:
         """See `Program.gradient_norms`."""

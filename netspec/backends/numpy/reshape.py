@@ -5,10 +5,10 @@ from __future__ import annotations
 from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.ir.layer import Operation
 from netspec.ir.shape import Shape
-from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
+from netspec.layers.reshape import Crop, Detach, Flatten, Identity, RepeatVector, Reshape
 
 
-@rule(Flatten, Reshape, Identity)
+@rule(Flatten, Reshape, Identity, Detach)
 class ReshapeKernel(Kernel[Operation]):
     """The same numbers in another shape."""
 

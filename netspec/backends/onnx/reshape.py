@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from netspec.backends.onnx.code import Site, rule
 from netspec.diagnostics import error
-from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
+from netspec.ir.layer import Operation
+from netspec.layers.reshape import Crop, Detach, Flatten, Identity, RepeatVector, Reshape
 
 
 @rule(Flatten)
@@ -32,8 +33,8 @@ def repeat_vector(site: Site[RepeatVector]) -> None:
     site.node("Expand", [wide, site.whole("shape", 1, site.operation.steps, 1)])
 
 
-@rule(Identity)
-def identity(site: Site[Identity]) -> None:
+@rule(Identity, Detach)
+def identity(site: Site[Operation]) -> None:
     """`Identity`."""
     site.node("Identity", [site.x])
 

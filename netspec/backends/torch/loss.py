@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from netspec.backends.torch.code import rule
 from netspec.ir.training import LEFT_OUT, Aim
-from netspec.settings.loss import L1, Bce, Crossentropy, Hinge, Huber, Kl, Mae, Mse
+from netspec.settings.loss import L1, Bce, Crossentropy, Gaussian, Hinge, Huber, Kl, Mae, Mean, Mse
 
 
 def class_axis(output: Tensor) -> int:
@@ -109,3 +109,17 @@ def hinge(loss: Hinge, output: Tensor, target: Tensor) -> Tensor:
     scores, inside = output.movedim(axis, -1).flatten(0, -2), target.flatten() != LEFT_OUT
     losses = F.multi_margin_loss(scores, target.flatten() * inside, margin=loss.margin, reduction="none")
     return (losses * inside).sum() / inside.sum()
+
+
+@rule(Gaussian)
+def gaussian(loss: Gaussian, output: Tensor, target: Tensor) -> Tensor:
+    """sum_j (exp(v_j) + m_j^2 - 1 - v_j) / 2 at each place, of means and log-variances."""
+    axis = class_axis(output)
+    means, logs = output.chunk(2, axis)
+    return (logs.exp() + means.square() - 1 - logs).sum(axis).mean() / 2
+
+
+@rule(Mean)
+def mean(loss: Mean, output: Tensor, target: Tensor) -> Tensor:
+    """The mean of the output itself."""
+    return output.mean()

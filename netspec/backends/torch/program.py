@@ -205,7 +205,7 @@ class TorchProgram:
         for aim, loss, target in zip(self.aims, self._losses, tensors, strict=True):
             name = aim.output.name
             output = by_name[name] if aim.fused else self._finished(name, by_name[name])
-            losses.append(loss(aim.loss, output, target))
+            losses.append(loss(aim.loss, output, by_name[aim.target] if aim.target else target))
         return losses
 
     def _finished(self, name: str, raw: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Layers that only change the shape."""
+"""Layers that change the shape, or nothing at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from netspec.backends.torch.code import Code, Site, call, rule
 from netspec.diagnostics import error
 from netspec.ir.shape import Dim, Symbol
 from netspec.ir.symbolic import Expression
-from netspec.layers.reshape import Crop, Flatten, Identity, RepeatVector, Reshape
+from netspec.layers.reshape import Crop, Detach, Flatten, Identity, RepeatVector, Reshape
 
 
 @rule(Flatten)
@@ -58,6 +58,12 @@ def repeat_vector(site: Site[RepeatVector]) -> Code:
 def identity(site: Site[Identity]) -> Code:
     """The input itself."""
     return call("{x}")
+
+
+@rule(Detach)
+def detach(site: Site[Detach]) -> Code:
+    """`Tensor.detach`."""
+    return call("{x}.detach()")
 
 
 @rule(Crop)

@@ -1,0 +1,350 @@
+"""Expressions of networks: the values and losses that `let`, `update` and `make` say, bound and checked.
+
+Knows networks by what they read and give (`Applied`), so that a text and a document are read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple, Protocol
+
+from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
+from netspec.ir import catalog
+from netspec.ir.layer import Layer
+from netspec.ir.shape import Shape
+from netspec.ir.symbolic import Expression
+from netspec.ir.training import Optimizer, Reader
+from netspec.ir.updates import NOISE, Field, Noise, Stop, Update, Use, Value, inside, values_of
+from netspec.passes.arguments import bind_arguments
+from netspec.passes.context import Context
+from netspec.passes.evaluate import NotConstant
+from netspec.passes.scope import Replacement, Scope, constant
+from netspec.passes.terms import Terms
+from netspec.source import Span
+from netspec.syntax import tree
+
+EVERY: Final = "every"
+"""The option of an update that says at which steps it is done."""
+
+
+class Applied(Protocol):
+    """The networks of a file, as expressions see them."""
+
+    @property
+    def words(self) -> Mapping[str, Any]:
+        """The networks by name."""
+
+    @property
+    def broken(self) -> Collection[str]:
+        """The networks that cannot be made, which has been reported."""
+
+    def reads(self, word: str) -> Shape | None:
+        """What a network reads, None where nothing has said so yet."""
+
+    def result(self, word: str) -> Layer:
+        """The layer with the result of a network that was applied."""
+
+    def apply(self, use: tree.Call, given: Shape, argument: Span) -> Shape | None:
+        """The shape that a network makes of another one; None after a report."""
+
+    def trains(self, word: str) -> bool:
+        """The network has something to train."""
+
+
+class Found(NamedTuple):
+    """A value with its shape."""
+
+    value: Value
+    shape: Shape
+
+
+class Expressions:
+    """Binds the lines of a file one after the other; `updates` are those that could be made."""
+
+    def __init__(
+        self,
+        context: Context,
+        networks: Applied,
+        reader: Reader | None,
+        first: tree.Name | None = None,
+        values: Mapping[str, tree.Value] | None = None,
+    ) -> None:
+        self.context, self.networks, self.reader = context, networks, reader
+        self.scope = Scope(dict(values or {}))
+        self.fields = _fields(reader)
+        """The fields of the data by their names here."""
+        if first and self.fields:
+            self.fields[first.text] = next(iter(self.fields.values()))
+        self.shapes: dict[Field, Shape] = {}
+        """The shapes of the fields that are read."""
+        self.lets: dict[str, tuple[tree.Let, Found | None]] = {}
+        self.places = 0
+        self.updates: list[Update] = []
+        self.terms = Terms(self)
+
+    def report(self, code: str, message: str, node: tree.Node, label: str = "", **details: object) -> None:
+        """Report at a node."""
+        self.context.diagnostics.report(code, message, Label(self.context.span(node), label), **details)
+
+    # --- lines
+
+    def line(self, line: tree.Let | tree.Update) -> None:
+        """`let NAME = EXPR` or `update NAME: EXPR ...`."""
+        if isinstance(line, tree.Let):
+            self.let(line)
+        else:
+            self.update(line)
+
+    def let(self, line: tree.Let) -> None:
+        name = line.name.text
+        if name in self.lets or name in self.fields or name in self.networks.words:
+            labels = [Label(self.context.span(line.name), "again")]
+            if name in self.lets:
+                labels.append(Label(self.context.span(self.lets[name][0].name), "first"))
+            what = "a network" if name in self.networks.words else "a field of the data"
+            known = "given twice" if name in self.lets else f"that of {what}"
+            self.context.diagnostics.report("N109", f"the name `{short(name)}` is {known}", *labels)
+            return
+        self.lets[name] = line, self.value(line.value)
+
+    def update(self, line: tree.Update) -> None:
+        word = line.network.text
+        if word not in self.networks.words:
+            self.stranger(line.network)
+            return
+        terms = self.terms.of(line.loss, word)
+        how = self.how(line.optimizer)
+        if terms is None or how is None or word in self.networks.broken:
+            return
+        labels = [Label(self.context.span(line.network), "again")]
+        for other in self.updates:
+            if other.network == word and other.span:
+                labels.append(Label(other.span, "first"))
+                message = f"`{word}` has two updates; what it is to make small is the sum of its losses"
+                self.context.diagnostics.report("N402", message, *labels)
+                return
+        if not self.networks.trains(word):
+            message = f"`{word}` has no parameters that could be trained"
+            self.report("N411", message, line.network)
+            return
+        optimizer, every = how
+        self.updates.append(Update(word, terms, optimizer, every, self.context.span(line)))
+
+    def make(self, lines: Sequence[tree.Command]) -> Value | None:
+        """What `make` shows: the value of its line."""
+        if len(lines) > 1:
+            labels = (
+                Label(self.context.span(lines[1]), "again"),
+                Label(self.context.span(lines[0]), "first"),
+            )
+            self.context.diagnostics.report("N402", "`make` is said twice", *labels)
+        for line in lines[:1]:
+            match line.items:
+                case (tree.Call() | tree.Name() as value,):
+                    found = self.value(value)
+                    if found and not isinstance(found.value, Use):
+                        self.report(
+                            "N411", "`make` applies a network, as in `make generator(normal 100)`", value
+                        )
+                        return None
+                    return found.value if found else None
+            self.report("N411", "`make` takes one expression, as in `make generator(normal 100)`", line)
+        return None
+
+    def check_read(self, lines: Sequence[tree.Let | tree.Update]) -> None:
+        """Some update reads the examples of the data, which are what an epoch is of; reports that none does."""
+        if not self.updates or self.reader is None or self.context.diagnostics:
+            return
+        first = next(iter(self.fields.values()))
+        if first not in [each for value in values_of(self.updates) for each in inside(value)]:
+            message = (
+                f"no update reads `{first}` of `{self.reader.word}`, whose examples are what an epoch is of"
+            )
+            last = next(line for line in reversed(lines) if isinstance(line, tree.Update))
+            self.report("N411", message, last)
+
+    def how(self, written: tree.Command | tree.Option | None) -> tuple[Optimizer | None, int] | None:
+        """The optimizer of an update, and every how many steps it is done; None after a report."""
+        head = written.head if isinstance(written, tree.Command) else None
+        items = written.items if isinstance(written, tree.Command) else (written,) if written else ()
+        options = [each for each in items if isinstance(each, tree.Option) and each.name.text == EVERY]
+        rest = [each for each in items if each not in options]
+        every = 1
+        for option in options:
+            match option.values:
+                case (tree.Number(value=int(every)),) if every >= 1:
+                    pass
+                case _:
+                    message = "`every` is a whole number of steps, 1 or more"
+                    self.report("N105", message, option)
+                    return None
+        if head is None and rest:
+            self.report("N411", "after the losses stands an optimizer, or `every=` alone", rest[0])
+            return None
+        if head is None:
+            return None, every
+        definition = catalog.find("optimizer", head.text)
+        if definition is None:
+            near = did_you_mean(head.text, catalog.words("optimizer"))
+            fixes = tuple(Fix((Edit(self.context.span(head), each),), f"`{each}`") for each in near)
+            self.report("N101", f"there is no optimizer called `{short(head.text)}`", head, fixes=fixes)
+            return None
+        use = bind_arguments(self.context, definition, head, rest).instance
+        return (use, every) if isinstance(use, Optimizer) else None
+
+    # --- values
+
+    def value(self, node: tree.Node) -> Found | None:
+        """A value with its shape; None after a report."""
+        match node:
+            case tree.Group(expression=inner):
+                return self.value(inner)
+            case tree.Name():
+                return self.name(node)
+            case tree.Call(function=function) if function.text in self.networks.words:
+                return self.use(node)
+            case tree.Call(function=function):
+                self.stranger(function)
+            case tree.Apply(function=tree.Name(text="stop"), arguments=(argument,)):
+                found = self.value(argument)
+                return found and Found(Stop(found.value), found.shape)
+            case tree.Apply(function=tree.Name(text=word)) if word in NOISE:
+                return self.noise(node)
+            case tree.Apply(function=function):
+                near = did_you_mean(function.text, [*NOISE, "stop"])
+                fixes = tuple(Fix((Edit(self.context.span(function), each),), f"`{each}`") for each in near)
+                message = f"`{short(function.text)}` makes no value; `normal`, `uniform` and `stop` do"
+                self.report("N411", message, function, fixes=fixes)
+            case _:
+                notes = (
+                    "a value is a field of the data, a network applied to a value, noise, `stop` a value",
+                )
+                what = short(self.context.text(node))
+                self.report("N411", f"a network reads values, and `{what}` is none", node, notes=notes)
+        return None
+
+    def name(self, node: tree.Name) -> Found | None:
+        """A name of `let`, or a field of the data."""
+        name = node.text
+        if name in self.lets:
+            return self.lets[name][1]
+        if name in self.fields:
+            shape = self.field_shape(self.fields[name])
+            if shape is None:
+                message = f"what `{name}` is, is not known here"
+                notes = ("the network that reads it says so:  input 28x28x1  as its first line",)
+                self.report("N411", message, node, notes=notes)
+                return None
+            return Found(self.fields[name], shape)
+        if name in self.networks.words:
+            text = f"{name}({next(iter(self.fields), 'normal 100')})"
+            fix = Fix((Edit(self.context.span(node), text),), f"`{text}`")
+            self.report("N411", f"`{name}` is a network, and is applied to what it reads", node, fixes=(fix,))
+            return None
+        self.unknown_field(node)
+        return None
+
+    def field_shape(self, field: Field) -> Shape | None:
+        """The shape of a field: as a network or a loss has read it before, or else as the reader knows it."""
+        assert self.reader is not None
+        own = self.reader.target_shape() if field.last else self.reader.example_shape()
+        if field not in self.shapes and own is not None and own.of is None:
+            self.shapes[field] = own
+        return self.shapes.get(field)
+
+    def unknown_field(self, node: tree.Name) -> None:
+        """Report a name that is neither given by `let` nor that of a field."""
+        known = [*self.fields, *self.lets]
+        span = self.context.span(node)
+        if self.reader and not self.fields:
+            message = f"`{self.reader.word}` is not made of examples and what is to be predicted of each"
+            notes = (f"its fields: {', '.join(f'`{each}`' for each in self.reader.fields(()))}",)
+            self.report("N411", f"{message}, as an update reads them", node, notes=notes)
+            return
+        fixes = tuple(Fix((Edit(span, near),), f"`{near}`") for near in did_you_mean(node.text, known))
+        names = ", ".join(f"`{each}`" for each in known)
+        notes = (f"known: {names}",) if known else ("`data` in `train:` says what the fields are",)
+        what = f"`{self.reader.word}` has no field" if self.reader else "there are no data with a field"
+        self.report(
+            "N412",
+            f"{what} `{short(node.text)}`, nor does a `let` give the name",
+            node,
+            fixes=fixes,
+            notes=notes,
+        )
+
+    def stranger(self, node: tree.Name) -> None:
+        """Report a word that is no network of the file."""
+        span = self.context.span(node)
+        if catalog.find("loss", node.text):
+            message = f"`{node.text}` is a loss: it stands in an `update`, and no network reads it"
+            self.report("N411", message, node)
+            return
+        known = list(self.networks.words)
+        fixes = tuple(Fix((Edit(span, near),), f"`{near}`") for near in did_you_mean(node.text, known))
+        names = ", ".join(f"`{each}`" for each in known)
+        notes = (f"networks of the file: {names}" if known else "`network NAME:` makes one",)
+        self.report(
+            "N108", f"there is no network called `{short(node.text)}`", node, fixes=fixes, notes=notes
+        )
+
+    def use(self, node: tree.Call) -> Found | None:
+        """A network applied to what stands in its parentheses."""
+        word = node.function.text
+        if len(node.arguments) != 1 or node.keywords:
+            self.report("N411", f"a network reads one value: `{word}(x)`", node)
+            return None
+        argument = node.arguments[0]
+        if (
+            isinstance(argument, tree.Name)
+            and argument.text in self.fields
+            and argument.text not in self.lets
+        ):
+            self.settle(self.fields[argument.text], word)
+        found = self.value(argument)
+        if found is None or word in self.networks.broken:
+            return None
+        shape = self.networks.apply(node, found.shape, self.context.span(argument))
+        return Found(Use(word, found.value), shape) if shape is not None else None
+
+    def settle(self, field: Field, word: str) -> None:
+        """A field has the shape that the network reads which it is first given to; a class is read by none."""
+        assert self.reader is not None
+        known = self.reader.target_shape() if field.last else None
+        reads = self.networks.reads(word) if word not in self.networks.broken else None
+        if reads is not None and (known is None or known.of is None):
+            self.shapes.setdefault(field, reads)
+
+    def noise(self, node: tree.Apply) -> Found | None:
+        """`normal 100`: numbers of a shape."""
+        work = Replacement(self.scope)
+        try:
+            values = [constant(work.node(each)) for each in node.arguments]
+        except NotConstant as problem:
+            self.context.report_value(problem)
+            return None
+        match values:
+            case [tree.Number(value=int(size))]:
+                dims: tuple[object, ...] = (size,)
+            case [tree.Size(dimensions=given)]:
+                dims = given
+            case _:
+                dims = ()
+        sizes = tuple(dim for dim in dims if isinstance(dim, int) and dim >= 1)
+        if not sizes or len(sizes) < len(dims) or any(isinstance(dim, Expression) for dim in dims):
+            message = f"`{node.function.text}` takes a shape in numbers, such as 100 or 7x7x128"
+            self.report("N105", message, node)
+            return None
+        kind: Literal["normal", "uniform"] = "normal" if node.function.text == "normal" else "uniform"
+        self.places += 1
+        shape = Shape(sizes)
+        return Found(Noise(kind, shape, self.places), shape)
+
+
+def _fields(reader: Reader | None) -> dict[str, Field]:
+    """The fields of data that are examples with what is to be predicted of them; none of others."""
+    names = reader.fields(()) if reader else ()
+    match names:
+        case (first, last):
+            return {first: Field(first), last: Field(last, last=True)}
+    return {}

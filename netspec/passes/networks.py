@@ -1,0 +1,325 @@
+"""Networks: those of a file that has no layers of its own, each laid out once, and what is said of them.
+
+A network reads what its `input` line says, or else what it is first applied to.  What is trained by an `update`, and
+what `make` shows, are expressions of them (`passes.expressions`); the networks to be run are made of both in
+`passes.updates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from netspec.diagnostics import Label, short
+from netspec.frozen import record
+from netspec.ir.generation import Generation
+from netspec.ir.layer import Frame, Layer, Operation, Origin, Param
+from netspec.ir.net import Net
+from netspec.ir.shape import Shape
+from netspec.ir.training import Reader, Training
+from netspec.ir.updates import Network, numbered
+from netspec.layers.input import Input
+from netspec.passes.arguments import bind_arguments
+from netspec.passes.context import Context
+from netspec.passes.evaluate import NotConstant
+from netspec.passes.expressions import Expressions
+from netspec.passes.place import Defined, Place, Room
+from netspec.passes.scope import Replacement, Scope, Unknown
+from netspec.passes.unfold import Unfold, heads
+from netspec.source import Source, Span
+from netspec.syntax import tree
+from netspec.syntax.parser import parse
+
+if TYPE_CHECKING:
+    from netspec.passes.bind import Bound
+
+
+@record
+class Lines:
+    """What `train:` and `generate:` say of networks."""
+
+    steps: Sequence[tree.Let | tree.Update]
+    makes: Sequence[tree.Command]
+    first: tree.Name | None
+    """The name after `data ... as`."""
+
+    @classmethod
+    def of(cls, statements: Sequence[tree.Statement]) -> Lines:
+        """Those of a file."""
+        train, generate = (_section(statements, word) for word in ("train", "generate"))
+        makes = [each for each in generate if isinstance(each, tree.Command) and each.head.text == "make"]
+        names = [name for each in train if _is(each, "data") for name in _given(each)]
+        return cls(
+            [each for each in train if isinstance(each, tree.Let | tree.Update)], makes, (*names, None)[0]
+        )
+
+
+def _section(statements: Sequence[tree.Statement], word: str) -> tuple[tree.Statement, ...]:
+    return next((each.body or () for each in statements if _is(each, word)), ())
+
+
+def _is(statement: tree.Statement, word: str) -> bool:
+    return isinstance(statement, tree.Command) and statement.head.text == word
+
+
+def _given(statement: tree.Statement) -> Iterator[tree.Name]:
+    """The name that a `data` line gives its first field."""
+    for item in statement.items if isinstance(statement, tree.Command) else ():
+        match item:
+            case tree.Clause(word=tree.Name(text="as"), values=(tree.Name() as name,)):
+                yield name
+
+
+def bind_networks(
+    context: Context, unfold: Unfold, bound: Bound, statements: Sequence[tree.Statement]
+) -> None:
+    """Lay out the networks of a file that has no layers of its own, and bind what is said of them."""
+    lines, networks = Lines.of(statements), Networks(context, unfold, bound.words)
+    if bound.graph.names:
+        _refuse(context, lines)
+        return
+    if lines.first and not any(isinstance(each, tree.Update) for each in lines.steps):
+        message = f"`as {short(lines.first.text)}` names the data for an `update`, and there is none"
+        context.diagnostics.report("N411", message, context.span(lines.first))
+    for word in networks.declared():
+        networks.lay_out(word)
+    training = bound.training or Training({})
+    reader = training.get("data")
+    expressions = Expressions(
+        context, networks, reader if isinstance(reader, Reader) else None, lines.first, bound.values
+    )
+    for line in lines.steps:
+        expressions.line(line)
+    make = expressions.make(lines.makes)
+    expressions.check_read(lines.steps)
+    updates, make = numbered(expressions.updates, make)
+    bound.networks = networks.all()
+    if updates:
+        bound.training = replace(training, updates=updates)
+    if make is not None:
+        bound.generation = replace(bound.generation or Generation({}), make=make)
+
+
+def _refuse(context: Context, lines: Lines) -> None:
+    """Report what is said of networks in a file with layers of its own."""
+    for line in (*lines.steps, *lines.makes):
+        word = "make" if isinstance(line, tree.Command) else "let" if isinstance(line, tree.Let) else "update"
+        message = f"`{word}` is about the networks of a file, and this one has layers that belong to none"
+        note = "`network NAME:` before the layers, and these indented below it, makes a network of them"
+        context.diagnostics.report("N411", message, context.span(line), notes=(note,))
+        return
+    if lines.first:
+        message = f"`as {short(lines.first.text)}` names the data for an `update`, and there is none"
+        clause = context.span(lines.first)
+        context.diagnostics.report("N411", message, clause)
+
+
+class Networks:
+    """The networks of a file in its graph, each laid out once."""
+
+    def __init__(self, context: Context, unfold: Unfold, words: Mapping[str, Defined]) -> None:
+        self.context, self.unfold, self.graph = context, unfold, unfold.graph
+        self.words = {word: each for word, each in words.items() if each.is_network}
+        self.found: dict[str, Network] = {}
+        self.broken = {word for word, each in words.items() if each.is_missing}
+        """Those of which something was reported."""
+        self.trained: set[str] = set()
+        """Those with parameters that are not frozen."""
+
+    def all(self) -> tuple[Network, ...]:
+        """Those that were laid out, in the order of the file."""
+        return tuple(self.found[word] for word in self.words if word in self.found)
+
+    def declared(self) -> list[str]:
+        """The networks that say what they read and are no part of another one."""
+        parts = {
+            head.text for each in self.words.values() for head in heads(each.body) if head.text != each.word
+        }
+        return [word for word, each in self.words.items() if word not in parts and _input(each) is not None]
+
+    def reads(self, word: str) -> Shape | None:
+        """What a network reads, None where neither its lines nor a use has said so."""
+        if word in self.found:
+            return self.graph.results[self.found[word].input]
+        found = self.stated(self.words[word])
+        return found[0] if found else None
+
+    def place(self, word: str) -> Span:
+        """Where it is said what a network reads, else where the network begins."""
+        origin = self.graph.done[self.found[word].input].origin if word in self.found else None
+        return origin.statement if origin else self.words[word].header
+
+    def result(self, word: str) -> Layer:
+        """The layer with the result of a network that was laid out."""
+        return self.graph.done[self.found[word].result]
+
+    def stated(self, defined: Defined) -> tuple[Shape, Span] | None:
+        """What the `input` line of a network says, and where it stands."""
+        line = _input(defined)
+        if line is None:
+            return None
+        with self.unfold.blocks.within(defined, None):
+            try:
+                items = Replacement(Scope({**defined.values})).items(line.items)
+            except NotConstant as problem:
+                self.context.report_value(problem)
+                return None
+            except Unknown:
+                return None
+            use = bind_arguments(self.context, Input, line.head, items).instance
+            span = self.context.span(line)
+        return (use.result(()), span) if isinstance(use, Operation) else None
+
+    def lay_out(self, word: str, given: Shape | None = None, use: Span | None = None) -> Network | None:
+        """Add the layers of a network, which reads what it says, or else `given`; None after a report."""
+        if word in self.found or word in self.broken:
+            return self.found.get(word)
+        defined, before, begin = self.words[word], len(self.context.diagnostics), len(self.graph.done)
+        stated = self.stated(defined)
+        shape = stated[0] if stated else given
+        if len(self.context.diagnostics) > before or shape is None:
+            self.broken.add(word)
+            return None
+        start = self.begin(defined, shape, stated[1] if stated else defined.header)
+        label = Label(use, f"{word}, in = {shape}") if use and not stated else None
+        with self.unfold.blocks.within(defined, label):
+            self.unfold.body(defined.body, start)
+        layers, result = list(self.graph.done.values())[begin:], start.above or ""
+        network = Network(word, f"{word}_input", result)
+        failed = len(self.context.diagnostics) > before or result not in self.graph.done
+        if failed or not self.is_whole(layers, network):
+            self.broken.add(word)
+            return None
+        self.found[word] = network
+        made = (param for layer in layers if not layer.frozen for param in self.parameters(layer))
+        if any(param.trainable for param in made):
+            self.trained.add(word)
+        return network
+
+    def begin(self, defined: Defined, shape: Shape, says: Span) -> Place:
+        """The place below the input of a network, which is added; `says` is where its shape stands."""
+        word = defined.word
+        frame = Frame("network", f"network {word}", defined.header, reads=str(shape))
+        room = self.unfold.blocks.room(defined, Place(Room(defined.words), Scope()))
+        operation = Input(shape.dims, shape.of)
+        self.graph.add(Layer(f"{word}_input", operation, origin=Origin(says, says, {}, frame=frame)))
+        return Place(room, Scope({**defined.values}, shape), f"{word}_input", frame)
+
+    def parameters(self, layer: Layer) -> tuple[Param, ...]:
+        return layer.operation.parameters(self.inputs(layer)) if layer.inputs else ()
+
+    def is_whole(self, layers: Sequence[Layer], network: Network) -> bool:
+        """A network has weights of its own alone; reports those that it shares with another one."""
+        before, own = len(self.context.diagnostics), {layer.name for layer in layers}
+        for layer in layers:
+            lenders = [lender for lender, _ in layer.operation.borrows(self.inputs(layer)).values()]
+            for owner in [layer.shares, *lenders]:
+                if owner and owner not in own:
+                    message = f"`{network.name}` uses the weights of `{owner}`, which another network has"
+                    span = layer.origin.statement if layer.origin else self.words[network.name].header
+                    self.context.diagnostics.report("N411", message, Label(span, "is not its own"))
+        return len(self.context.diagnostics) == before
+
+    def inputs(self, layer: Layer) -> list[Shape]:
+        return [self.graph.results[name] for name in layer.inputs]
+
+    # --- for expressions
+
+    def trains(self, word: str) -> bool:
+        """The network has something to train."""
+        return word in self.trained
+
+    def apply(self, use: tree.Call, given: Shape, argument: Span) -> Shape | None:
+        """The shape that a network makes of another one; None after a report."""
+        word, span = use.function.text, self.context.span(use)
+        if self.lay_out(word, given, span) is None:
+            return None
+        reads = self.reads(word)
+        if reads != given:
+            message = f"the network `{word}` reads {reads}, and here it is given {given}"
+            labels = Label(argument, f"gives {given}"), Label(self.place(word), f"reads {reads}")
+            self.context.diagnostics.report("N204", message, *labels)
+            return None
+        return self.result(word).shape
+
+
+def _input(defined: Defined) -> tree.Command | None:
+    """The `input` line of a network."""
+    lines = (each for each in defined.body if isinstance(each, tree.Command) and each.body is None)
+    return next((each for each in lines if each.head.text == "input"), None)
+
+
+class Laid:
+    """The networks of a document, which are there."""
+
+    def __init__(self, context: Context, net: Net) -> None:
+        self.context, self.net = context, net
+        self.words = {each.name: each for each in net.networks}
+        self.broken: frozenset[str] = frozenset()
+
+    def reads(self, word: str) -> Shape | None:
+        """See `Applied.reads`."""
+        return self.net.by_name[self.words[word].input].shape
+
+    def result(self, word: str) -> Layer:
+        """See `Applied.result`."""
+        return self.net.by_name[self.words[word].result]
+
+    def trains(self, word: str) -> bool:
+        """See `Applied.trains`."""
+        own = (self.net.parameters_of(layer) for layer in self.net.layers_of(word))
+        return any(param.trainable for params in own for param in params)
+
+    def apply(self, use: tree.Call, given: Shape, argument: Span) -> Shape | None:
+        """See `Applied.apply`."""
+        word = use.function.text
+        reads = self.reads(word)
+        if reads != given:
+            message = f"the network `{word}` reads {reads}, and here it is given {given}"
+            self.context.diagnostics.report("N204", message, Label(argument, f"gives {given}"))
+            return None
+        return self.result(word).shape
+
+
+def with_updates(context: Context, net: Net, lines: Sequence[str], make: str | None) -> Net:
+    """The network of a document with what it says of its networks, bound; reports what does not hold."""
+    for each in net.networks:
+        own = {layer.name for layer in net.layers_of(each.name)}
+        others = {name for other in net.networks if other != each for name in (other.input, other.result)}
+        lent = [
+            weight.name.partition(".")[0]
+            for name in own
+            for weight in net.weights_of(net.by_name[name]).values()
+        ]
+        if (
+            net.by_name[each.input].inputs
+            or each.result not in own
+            or own & others
+            or not own.issuperset(lent)
+        ):
+            message = f"`{each.name}` is no network by itself, from its input to its result"
+            context.diagnostics.report("N411", message)
+    texts = [*lines, *([f"make {make}"] if make else [])]
+    if context.diagnostics or not texts:
+        return net
+    context.source = Source("\n".join(texts), "<json>")
+    statements = parse(context.source, context.diagnostics, context.limits).statements
+    training = net.training or Training({})
+    reader = training.get("data")
+    expressions = Expressions(context, Laid(context, net), reader if isinstance(reader, Reader) else None)
+    makes = [each for each in statements if isinstance(each, tree.Command) and _is(each, "make")]
+    steps = [each for each in statements if isinstance(each, tree.Let | tree.Update)]
+    if len(makes) + len(steps) < len(statements):
+        message = "the updates of a document are lines `let` and `update`"
+        context.diagnostics.report("N105", message, context.source.line_span(1))
+    for line in steps:
+        expressions.line(line)
+    shown = expressions.make(makes)
+    expressions.check_read(steps)
+    updates, shown = numbered(expressions.updates, shown)
+    if updates:
+        net = replace(net, training=replace(training, updates=updates))
+    if shown is not None:
+        net = replace(net, generation=replace(net.generation or Generation({}), make=shown))
+    return net

@@ -1,0 +1,71 @@
+"""The figures of a weight file on test data, its own or others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from netspec.backends import compile_net
+from netspec.ir.net import Net
+from netspec.limits import DEFAULT, Limits
+from netspec.train.checkpoint import restore
+from netspec.train.ends import Ends, network_for
+from netspec.train.evaluate import Figures, Prepared, load_from
+from netspec.train.learner import learner_for
+from netspec.train.options import resolve
+from netspec.train.targets import balanced
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The figures of a weight file on test data, and which data these were."""
+
+    net: Net
+    figures: Figures
+    used: str
+    note: str
+    device: str
+    baseline: str = ""
+    """See `Loaded.baseline`."""
+
+
+def evaluate_file(
+    path: Path,
+    *,
+    data: str | None = None,
+    backend: str = "torch",
+    device: str = "auto",
+    limits: Limits = DEFAULT,
+) -> Evaluation:
+    """Test loss and metrics of a weight file, on its spec's data or on those of a line such as `digits`.
+
+    The files of the spec's data are looked for beside the weights, in the current folder and in the folder of the
+    data sets; no path that a run's record names is followed.  Those of `data`, which the user wrote, may lie anywhere.
+    """
+    restored = restore(path, limits)
+    overrides = [*restored.overrides, *([f"train.data={data}"] if data else [])]
+    options = resolve(restored.net, overrides)
+    folders = [Path()] if data else [path.parent, Path()]
+    loaded = load_from(
+        restored.net,
+        options,
+        folders,
+        allow_outside=data is not None,
+        fitted=restored.preprocessing,
+        classes=restored.classes,
+    )
+    made = network_for(restored.net, options.training, loaded)
+    learner = learner_for(restored.net, made, partial(compile_net, backend=backend, device=device))
+    learner.load(restored.arrays)
+    options = balanced(options, loaded.train.targets)
+    learner.begin(options)
+    test = Prepared.of(loaded.test, Ends.of(loaded.test, restored.net, made, options.aims))
+    figures = learner.evaluate(test, options.metrics, 2 * options.at_once)
+    note = loaded.note
+    if restored.trained_on not in ("", loaded.used):
+        note = (
+            note
+            or f"the weights were trained on {restored.trained_on}, and these are figures on {loaded.used}"
+        )
+    return Evaluation(restored.net, figures, loaded.used, note, learner.device, loaded.baseline)
