@@ -37,7 +37,9 @@ def _onnx(net: Net, weights: Path | None, limits: Limits) -> bytes:
     require("onnx", "onnx", "`netspec export --to onnx`")
     from netspec.backends.onnx.export import model
 
-    written: bytes = model(net, restore(weights, limits).arrays if weights else None).SerializeToString()
+    arrays = restore(weights, limits).arrays if weights else None
+    own = {name: arrays[name] for name in net.parameters} if arrays else None
+    written: bytes = model(net, own).SerializeToString()
     return written
 
 
@@ -61,13 +63,15 @@ def export(
     netspec export --to pytorch lenet -o lenet.py
     netspec export --to onnx runs/lenet-001/best.safetensors -o lenet.onnx
 
+    Of a file of several networks it is the one that `make` applies, else the last.
     An ONNX model has the weights of FILE where that is a file of weights, and initial ones otherwise.
     """
     from netspec.cli.files import WEIGHTS, find_spec, read
     from netspec.cli.writing import replace_bytes
     from netspec.passes import analyse
+    from netspec.passes.updates import alone
 
-    net = analyse(read(file, limits), limits, values, sizes)
+    net = alone(analyse(read(file, limits), limits, values, sizes))
     path = find_spec(file) if file.endswith(WEIGHTS) else None
     written = TARGETS[target](net, path, limits)
     if out != STDOUT:

@@ -151,7 +151,7 @@ def check_training(context: Context, net: Net, training: Training) -> None:
     aims = aims_of(net, training)
     for aim in aims:
         check_loss(context, aim, training)
-    for metric in training.metrics:
+    for metric in training.metrics if aims else ():
         _check_metric(context, net, metric, aims, training)
     augment = settings.get("augment")
     if isinstance(augment, Augment):

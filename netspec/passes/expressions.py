@@ -98,7 +98,7 @@ class Expressions:
     def let(self, line: tree.Let) -> None:
         name = line.name.text
         if name in self.lets or name in self.fields or name in self.networks.words:
-            labels = [Label(self.context.span(line.name), "again")]
+            labels = [Label(self.context.span(line.name), "again" * (name in self.lets))]
             if name in self.lets:
                 labels.append(Label(self.context.span(self.lets[name][0].name), "first"))
             what = "a network" if name in self.networks.words else "a field of the data"

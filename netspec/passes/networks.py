@@ -217,9 +217,16 @@ class Networks:
             for owner in [layer.shares, *lenders]:
                 if owner and owner not in own:
                     message = f"`{network.name}` uses the weights of `{owner}`, which another network has"
-                    span = layer.origin.statement if layer.origin else self.words[network.name].header
-                    self.context.diagnostics.report("N411", message, Label(span, "is not its own"))
+                    label = Label(self.within(layer, network), "is not its own")
+                    self.context.diagnostics.report("N411", message, label)
         return len(self.context.diagnostics) == before
+
+    def within(self, layer: Layer, network: Network) -> Span:
+        """The line of a network that a layer comes from, through whatever is used there."""
+        frames = [*layer.origin.frame.chain()] if layer.origin and layer.origin.frame else []
+        if len(frames) > 1:
+            return frames[-2].statement
+        return layer.origin.statement if layer.origin else self.words[network.name].header
 
     def inputs(self, layer: Layer) -> list[Shape]:
         return [self.graph.results[name] for name in layer.inputs]
@@ -310,7 +317,7 @@ def with_updates(context: Context, net: Net, lines: Sequence[str], make: str | N
     expressions = Expressions(context, Laid(context, net), reader if isinstance(reader, Reader) else None)
     makes = [each for each in statements if isinstance(each, tree.Command) and _is(each, "make")]
     steps = [each for each in statements if isinstance(each, tree.Let | tree.Update)]
-    if len(makes) + len(steps) < len(statements):
+    if len(makes) + len(steps) < sum(not isinstance(each, tree.Unread) for each in statements):
         message = "the updates of a document are lines `let` and `update`"
         context.diagnostics.report("N105", message, context.source.line_span(1))
     for line in steps:

@@ -98,8 +98,11 @@ def as_text(
     table: Table, title: str = "", *, width: int | None = None, colour: bool = False, depth: int = 0
 ) -> str:
     """A table for people.  Notes stand at the end of their row, or below it where `width` columns are too few."""
-    rows = list(shown(table.rows, depth))
-    cells = [(_line(row), before + _text(row), *_cells(row, opened)) for before, row, opened in rows]
+    rows = list(shown(table.rows, depth + table.several))
+    cells = [
+        (_line(row), before + _text(row), *_cells(row, opened and (bool(before) or not table.several)))
+        for before, row, opened in rows
+    ]
     total = ("", "total", "", f"{table.parameters:,}", shortened(table.multiply_adds))
     sums = {total: COUNTED}
     if table.trained != table.parameters:

@@ -12,7 +12,7 @@ from netspec.ir import catalog
 from netspec.ir.layer import Layer
 from netspec.ir.shape import Shape
 from netspec.ir.training import Aim, Loss, Training, key_of
-from netspec.ir.updates import Field, Stop, Term, Use, Value, trains
+from netspec.ir.updates import Field, Term, Use, Value, trains
 from netspec.passes.arguments import bind_arguments
 from netspec.passes.evaluate import NotConstant, evaluate
 from netspec.passes.loss import check_loss
@@ -201,6 +201,8 @@ class Terms:
         expressions, wanted = self.expressions, target_shape(aim)
         assert expressions.reader is not None
         known = expressions.reader.target_shape() if field.last else expressions.reader.example_shape()
+        if known is not None and known.of is None and known.size == wanted.size:
+            known = wanted  # the same numbers in another shape
         have = expressions.shapes.setdefault(field, known if known is not None else wanted)
         if have != wanted:
             message = f"`{aim.loss.word}` wants {described(wanted)}, and `{field}` is {described(have)}"
@@ -233,13 +235,15 @@ class Terms:
             )
             self.report("N411", message, node, fixes=(fix,))
             return None
-        return found.value.of if isinstance(found.value, Stop) else found.value
+        return found.value
 
 
 def described(shape: Shape) -> str:
     """A target in words."""
+    if shape.of is None and len(shape.dims) == 1:
+        return "one number" if shape.dims == (1,) else f"{shape} numbers"
     if shape.of is None:
-        return f"{shape} numbers" if len(shape.dims) < 2 else str(shape)
+        return str(shape)
     places = f" at each of {Shape(shape.dims)} places" if shape.dims else ""
     return f"one of {shape.of} classes{places}"
 

@@ -49,8 +49,9 @@ def alone(net: Net, name: str = "") -> Net:
     """One network of a file as a network by itself, the one that is applied unless named; `net` where it has none."""
     if not net.networks:
         return net
-    layers = net.layers_of(name or applied(net))
-    return replace(net, layers=layers, training=None, generation=None, networks=())
+    network = _network(net, name or applied(net))
+    layers = net.layers_of(network.name)
+    return replace(net, layers=layers, training=None, generation=None, networks=(network,))
 
 
 def applied(net: Net) -> str:
@@ -122,7 +123,7 @@ def _compared(term: Term) -> Stop | None:
     """The value that an output is compared with where the network itself gives it: no gradient passes there."""
     if term.target is None or isinstance(term.target, int | float | Field):
         return None
-    return Stop(term.target)
+    return term.target if isinstance(term.target, Stop) else Stop(term.target)
 
 
 class _Graph:

@@ -19,7 +19,8 @@ from netspec.layers.output import Probability
 from netspec.limits import DEFAULT, Limits
 from netspec.passes.objective import aims_of, implied_loss
 from netspec.passes.ragged import steps_of, symbols
-from netspec.passes.updates import alone
+from netspec.passes.updates import alone, updates
+from netspec.settings.loss import Mse
 from netspec.train.checkpoint import Restored, restore
 from netspec.train.inputs import lengths_of, network_for_new, read_inputs
 
@@ -71,8 +72,12 @@ class Predictor:
         self.net: Net = alone(restored.net)
         self.restored, self.program = restored, program
         main = self.net.outputs[-1]
-        trained = {aim.output.name: aim for aim in aims_of(self.net, self.net.training)}
-        self.aim = trained.get(main.name) or Aim(main, implied_loss(main))
+        aims = [*aims_of(restored.net, restored.net.training)]
+        aims += [aim for derived in updates(restored.net) for aim in derived.aims]
+        trained = {aim.output.name: aim for aim in aims}
+        # what others are trained through, as a generator is, are numbers
+        other = Mse() if restored.net.networks else implied_loss(main)
+        self.aim = trained.get(main.name) or Aim(main, other)
 
     @classmethod
     def load(

@@ -74,7 +74,7 @@ def compare(before: Net, after: Net) -> Comparison:
     changes = _Changes(before, after).of(tables[0].rows, tables[1].rows)
     return Comparison(
         tuple(changes),
-        tuple(_settings(before.training, after.training)),
+        (*_settings(before.training, after.training), *_updates(before, after)),
         tuple(
             Total(name, one, other)
             for (name, one), (_, other) in zip(
@@ -257,6 +257,22 @@ def _settings(before: Training | None, after: Training | None) -> Iterator[Setti
         kind = "changed" if old and new else "removed" if old else "added"
         same = old is not None and type(old) is type(new)
         yield Setting(kind, *texts, tuple(arguments(old, new)) if same and old and new else ())
+
+
+def _updates(before: Net, after: Net) -> Iterator[Setting]:
+    """What is different between the updates, by the network that they change, and in what `make` shows."""
+    one, other = (_of_networks(net) for net in (before, after))
+    for name in dict.fromkeys([*one, *other]):
+        texts = one.get(name, ""), other.get(name, "")
+        if texts[0] != texts[1]:
+            kind = "changed" if all(texts) else "removed" if texts[0] else "added"
+            yield Setting(kind, *texts)
+
+
+def _of_networks(net: Net) -> dict[str, str]:
+    """The lines `let`, `update` and `make` by what they begin with."""
+    lines, make = net.said
+    return {line.split(" = ")[0].split(":")[0]: line for line in lines + [f"make {make}"] * bool(make)}
 
 
 def _lines(before: Generation | None, after: Generation | None) -> Iterator[Setting]:

@@ -13,6 +13,7 @@ from netspec.ir.net import Net
 from netspec.ir.training import Optimizer, Schedule, Training
 from netspec.passes.budget import QUANTITIES
 from netspec.passes.count import Row, added, count
+from netspec.passes.updates import updates
 from netspec.settings.defaults import DEFAULTS
 from netspec.settings.plain import Steps
 from netspec.source import Source
@@ -50,6 +51,8 @@ def said(
     values: Mapping[str, str],
 ) -> Said | None:
     """What a statement means; None where it has no meaning of its own.  `values` were given to parameters."""
+    if above and _word(statement) in ("let", "update", "make"):
+        return _of_networks(net, source, statement)
     if above and _word(above[0]) == "train":
         return _setting(net, source, statement)
     if above and _word(above[0]) == "generate":
@@ -101,6 +104,22 @@ def _setting(net: Net, source: Source, statement: tree.Statement) -> Said | None
     if name == "data" and training.fallback is not None:
         text += f" Where that cannot be had, `{training.fallback.written()}`: {training.fallback.summary()}"
     return Said("setting", text, tuple(_arguments(definition)))
+
+
+def _of_networks(net: Net, source: Source, statement: tree.Statement) -> Said:
+    """A name for a value, an update, or what is shown."""
+    if isinstance(statement, tree.Let):
+        text = "Gives a value a name. It is worked out anew in each update that reads it."
+        return Said("value", text)
+    if not isinstance(statement, tree.Update):
+        return Said("setting", "What a picture shows after each epoch, always of the same noise.")
+    pairs = zip(net.training.updates if net.training else (), updates(net), strict=True)
+    update, derived = next(pair for pair in pairs if pair[0].span and pair[0].span.start == statement.start)
+    reads = ", ".join(f"`{layer.name}` {layer.shape}" for layer in derived.net.inputs)
+    how = f" by `{update.optimizer.written()}`" if update.optimizer else ""
+    when = f"every {update.every} steps" if update.every > 1 else "in each step"
+    text = f"Changes `{update.network}` {when}{how}, to make its losses small. It reads {reads}."
+    return Said("update", text, tuple(_arguments(update.optimizer)) if update.optimizer else ())
 
 
 def _generated(net: Net, statement: tree.Statement) -> Said | None:

@@ -203,7 +203,9 @@ def _docstring(net: Net) -> list[str]:
         lines += [f"    Gives {each}" for each in made]
         lines += [f"   {losses}"] * bool(losses)
     if net.parameters:
-        lines.append('    Weights: `model.load_state_dict(safetensors.torch.load_file("best.safetensors"))`.')
+        among = ", strict=False" * bool(net.networks)  # the file has the weights of other networks too
+        load = f'model.load_state_dict(safetensors.torch.load_file("best.safetensors"){among})'
+        lines.append(f"    Weights: `{load}`.")
         lines += [
             f"    There, the weights of `{new}` are called `{old}`." for old, new in renamed(net).items()
         ]

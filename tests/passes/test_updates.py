@@ -1,0 +1,132 @@
+"""Networks of a file: laid out, said in expressions, and made into the network of each update."""
+
+import json
+
+import pytest
+
+import netspec
+from netspec.backends import compile_net
+from netspec.diagnostics import SpecError
+from netspec.ir.net import Net
+from netspec.ir.updates import Field, Noise, Use
+from netspec.passes.updates import alone, applied, fields, made, updates
+
+NETWORKS = """
+param width = 8
+network encoder:
+    input 6
+    lstm_free width
+    sigmoid 3
+
+network judge:
+    dense width relu
+    sigmoid 1
+
+block lstm_free(width):
+    dense width batchnorm relu
+"""
+TRAIN = """
+train:
+    data npz "a.npz" as first
+    let code = encoder(first)
+    let z = normal 3
+    update judge: bce(judge(stop code), 0) + 0.5 * bce(judge(z), 0.9) - 0.1 * mean(judge(uniform 3)) sgd 0.1 every=2
+    update encoder: 2 * huber(code, stop code, delta=0.5) + bce(judge(code), 1) + mse(code, y) every=3
+    optimizer adam 0.01
+
+generate:
+    make judge(z)
+"""
+
+
+def parsed() -> Net:
+    return netspec.parse(NETWORKS + TRAIN, name="several.net")
+
+
+def test_networks_are_laid_out_once_and_in_order() -> None:
+    net = parsed()
+    assert [each.name for each in net.networks] == ["encoder", "judge"]
+    assert [layer.name for layer in net.layers_of("judge")][:3] == [
+        "judge_input",
+        "judge_dense1",
+        "judge_relu1",
+    ]
+    assert [str(layer.shape) for layer in net.inputs] == ["6", "3"]
+    assert set(net.parameters) == {
+        each for name in ("encoder", "judge") for each in alone(net, name).parameters
+    }
+    assert applied(net) == "judge" and alone(alone(net)) == alone(net, "judge")
+    assert fields(net) == {
+        "x": net.by_name["encoder_input"].shape,
+        "y": net.by_name["encoder_sigmoid1"].shape,
+    }
+
+
+def test_each_update_is_a_network() -> None:
+    judge, encoder = updates(parsed())
+    assert [layer.name for layer in judge.net.inputs] == ["x", "noise1", "noise2"]
+    assert judge.inputs[:2] == (Field("x"), Noise("normal", judge.net.by_name["noise1"].shape, 0))
+    shared = {layer.name: layer.shares for layer in judge.net if layer.shares}
+    assert shared["judge2_dense1"] == shared["judge3_dense1"] == "judge_dense1"
+    assert "judge_relu1" not in shared.values()
+    assert [aim.loss.weight for aim in judge.aims] == [1, 0.5, -0.1]
+    assert judge.targets == (0, 0.9, None)
+    assert all(name.startswith("judge_") for name in judge.trained)
+    # what is written twice alike is worked out once
+    assert [layer.word for layer in encoder.net].count("batchnorm") == 1
+    assert [aim.output.name for aim in encoder.aims] == [
+        "encoder_sigmoid1",
+        "judge_sigmoid1",
+        "encoder_sigmoid1",
+    ]
+    assert encoder.aims[0].target == "stop1" and encoder.targets == (None, 1, Field("y", last=True))
+    for derived in (judge, encoder):
+        for backend in ("numpy", "torch"):
+            compile_net(derived.net, backend, device="cpu")
+
+
+def test_what_is_made_reads_the_noise_that_has_a_name() -> None:
+    net = parsed()
+    show = made(net)
+    assert show is not None and net.generation is not None
+    assert isinstance(net.generation.make, Use) and show.inputs == (updates(net)[0].inputs[1],)
+
+
+def test_it_comes_back_from_json_and_from_its_own_text() -> None:
+    net = parsed()
+    document = json.loads(json.dumps(net.to_json()))
+    assert document["updates"][0] == "let noise1 = normal 3" and document["make"] == "judge(noise1)"
+    assert netspec.from_json(document) == net
+    assert netspec.parse(net.to_text(), name="several.net") == net
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda document: document["updates"].append("update judge: bce(judge(noise1), 1)"), "N402"),
+        (lambda document: document["updates"].append("dense 3"), "N105"),
+        (lambda document: document["updates"].append("let = 3"), "N004"),
+        (lambda document: document["networks"][0].update(result="judge_dense1"), "N411"),
+        (lambda document: document["networks"][0].update(input="nobody"), "N108"),
+        (lambda document: document.update(make="judge(normal 4)"), "N204"),
+        (lambda document: document.update(make="nobody(x)"), "N108"),
+    ],
+)
+def test_documents_that_lie_are_refused(change: object, code: str) -> None:
+    document = parsed().to_json()
+    change(document)  # type: ignore[operator]
+    with pytest.raises(SpecError) as refused:
+        netspec.from_json(document)
+    assert code in [each.code for each in refused.value.diagnostics]
+
+
+def test_a_file_of_networks_needs_no_training() -> None:
+    net = netspec.parse("network a:\n    input 4\n    dense 3\nnetwork b:\n    input 2\n    dense 5\n")
+    assert [str(layer.shape) for layer in net.outputs] == ["3", "5"]
+    assert alone(net).name == net.name and [str(layer.shape) for layer in alone(net).inputs] == ["2"]
+
+
+def test_one_network_is_trained_by_itself() -> None:
+    net = netspec.parse('network a:\n    input 4\n    softmax 3\ntrain:\n    data npz "a.npz"\n    batch 4\n')
+    assert net.training is not None and not net.training.updates
+    assert netspec.from_json(net.to_json()) == net
