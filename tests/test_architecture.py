@@ -40,10 +40,10 @@ LAZY_DOORS = (
     "syntax/parser.py",  # what is wrong with a line
 )
 
-# Imports that look back, from within a function: a `Net` writes itself as a document, which is made of one; the first
-# question about a symbol brings the solver, which answers such questions.
+# Imports that look back, from within a function: a `Net` writes itself as a document or a text, which is made of one;
+# the first question about a symbol brings the solver, which answers such questions.
 LOOKS_BACK = {
-    "netspec.ir.net": {"netspec.ir.document"},
+    "netspec.ir.net": {"netspec.ir.document", "netspec.ir.text"},
     "netspec.ir.asking": {"netspec.ir.constraints"},
 }
 

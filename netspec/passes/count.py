@@ -96,8 +96,6 @@ class Table:
     """How parameters were counted."""
     trained: int = 0
     """Number of parameters that are not frozen."""
-    several: bool = False
-    """The rows are the networks of a file that has several."""
 
     @cached_property
     def parameters(self) -> int:
@@ -116,9 +114,7 @@ def count(net: Net, convention: str = "torch") -> Table:
     rows = counted.of(_tree(net.layers))
     constraints = tuple(net.constraints.texts()) if net.symbols else ()
     trained = sum(counted.parameters(layer) for layer in net.layers if not layer.frozen)
-    return Table(
-        net.name, rows, memory_of(net), net.symbols, constraints, convention, trained, bool(net.networks)
-    )
+    return Table(net.name, rows, memory_of(net), net.symbols, constraints, convention, trained)
 
 
 # --- the tree of statements

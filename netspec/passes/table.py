@@ -98,9 +98,10 @@ def as_text(
     table: Table, title: str = "", *, width: int | None = None, colour: bool = False, depth: int = 0
 ) -> str:
     """A table for people.  Notes stand at the end of their row, or below it where `width` columns are too few."""
-    rows = list(shown(table.rows, depth + table.several))
+    several = all(row.kind == "network" for row in table.rows)  # the networks of a file without other layers
+    rows = list(shown(table.rows, depth + several))
     cells = [
-        (_line(row), before + _text(row), *_cells(row, opened and (bool(before) or not table.several)))
+        (_line(row), before + _text(row), *_cells(row, opened and (bool(before) or not several)))
         for before, row, opened in rows
     ]
     total = ("", "total", "", f"{table.parameters:,}", shortened(table.multiply_adds))
