@@ -220,9 +220,10 @@ class TorchProgram:
         named = self._trained_parameters()
         with torch.random.fork_rng(devices=[self.torch_device] if self.torch_device.type == "cuda" else []):
             loss = self._mean_loss(self._inputs(inputs), to_targets(targets, self.torch_device, self.dtype))
-            gradients = (
-                torch.autograd.grad(loss, list(named.values()), materialize_grads=True) if named else ()
-            )
+            if loss.requires_grad:
+                gradients = torch.autograd.grad(loss, list(named.values()), materialize_grads=True)
+            else:  # nothing that is trained reaches it
+                gradients = tuple(map(torch.zeros_like, named.values()))
         for name, value in self.module.named_buffers():
             value.copy_(buffers[name])
         # copies, as PyTorch may hand out one tensor for several parameters
