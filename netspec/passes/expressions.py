@@ -5,7 +5,7 @@ Knows networks by what they read and give (`Applied`), so that a text and a docu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
@@ -14,7 +14,7 @@ from netspec.ir.layer import Layer
 from netspec.ir.shape import Shape
 from netspec.ir.symbolic import Expression
 from netspec.ir.training import Optimizer, Reader
-from netspec.ir.updates import NOISE, Field, Noise, Stop, Update, Use, Value, inside, values_of
+from netspec.ir.updates import NOISE, Field, Noise, Stop, Term, Update, Use, Value, inside, values_of
 from netspec.passes.arguments import bind_arguments
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant
@@ -49,6 +49,9 @@ class Applied(Protocol):
 
     def trains(self, word: str) -> bool:
         """The network has something to train."""
+
+    def size(self, word: str) -> int:
+        """The number of layers of a network that was applied."""
 
 
 class Found(NamedTuple):
@@ -105,7 +108,14 @@ class Expressions:
             known = "given twice" if name in self.lets else f"that of {what}"
             self.context.diagnostics.report("N109", f"the name `{short(name)}` is {known}", *labels)
             return
-        self.lets[name] = line, self.value(line.value)
+        found = self.value(line.value)
+        most = self.context.limits.nesting
+        if found and sum(1 for _ in inside(found.value)) > most:
+            self.report(
+                "N503", f"values are made of one another more than {most} deep", line.name, "one too many"
+            )
+            found = None
+        self.lets[name] = line, found
 
     def update(self, line: tree.Update) -> None:
         word = line.network.text
@@ -127,8 +137,19 @@ class Expressions:
             message = f"`{word}` has no parameters that could be trained"
             self.report("N411", message, line.network)
             return
+        if not self.is_small(terms, line):
+            return
         optimizer, every = how
         self.updates.append(Update(word, terms, optimizer, every, self.context.span(line)))
+
+    def is_small(self, terms: Sequence[Term], line: tree.Update) -> bool:
+        """The network of an update has no more layers than a network may have; reports one that has."""
+        values = [each for term in terms for each in (term.of, term.target)]
+        made = {each for value in values for each in _parts(value)}
+        layers = sum(self.networks.size(each.network) for each in made if isinstance(each, Use))
+        if layers > self.context.limits.layers:
+            self.context.report_limit(layers, self.context.span(line))
+        return layers <= self.context.limits.layers
 
     def make(self, lines: Sequence[tree.Command]) -> Value | None:
         """What `make` shows: the value of its line."""
@@ -348,3 +369,9 @@ def _fields(reader: Reader | None) -> dict[str, Field]:
         case (first, last):
             return {first: Field(first), last: Field(last, last=True)}
     return {}
+
+
+def _parts(value: float | Value | None) -> Iterator[Value]:
+    """A value and what it is made of; nothing of a number."""
+    if value is not None and not isinstance(value, int | float):
+        yield from inside(value)

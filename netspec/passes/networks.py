@@ -124,6 +124,8 @@ class Networks:
         self.found: dict[str, Network] = {}
         self.broken = {word for word, each in words.items() if each.is_missing}
         """Those of which something was reported."""
+        self.sizes: dict[str, int] = {}
+        """The number of layers of each."""
         self.trained: set[str] = set()
         """Those with parameters that are not frozen."""
 
@@ -191,7 +193,7 @@ class Networks:
         if failed or not self.is_whole(layers, network):
             self.broken.add(word)
             return None
-        self.found[word] = network
+        self.found[word], self.sizes[word] = network, len(layers)
         made = (param for layer in layers if not layer.frozen for param in self.parameters(layer))
         if any(param.trainable for param in made):
             self.trained.add(word)
@@ -232,6 +234,10 @@ class Networks:
         return [self.graph.results[name] for name in layer.inputs]
 
     # --- for expressions
+
+    def size(self, word: str) -> int:
+        """See `Applied.size`."""
+        return self.sizes[word]
 
     def trains(self, word: str) -> bool:
         """The network has something to train."""
@@ -277,6 +283,10 @@ class Laid:
         """See `Applied.trains`."""
         own = (self.net.parameters_of(layer) for layer in self.net.layers_of(word))
         return any(param.trainable for params in own for param in params)
+
+    def size(self, word: str) -> int:
+        """See `Applied.size`."""
+        return len(self.net.layers_of(word))
 
     def apply(self, use: tree.Call, given: Shape, argument: Span) -> Shape | None:
         """See `Applied.apply`."""

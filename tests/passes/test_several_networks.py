@@ -9,6 +9,7 @@ from netspec.backends import compile_net
 from netspec.diagnostics import SpecError
 from netspec.ir.net import Net
 from netspec.ir.updates import Field, Noise, Use
+from netspec.limits import Limits
 from netspec.passes.updates import alone, applied, fields, made, updates
 
 NETWORKS = """
@@ -130,3 +131,19 @@ def test_one_network_is_trained_by_itself() -> None:
     net = netspec.parse('network a:\n    input 4\n    softmax 3\ntrain:\n    data npz "a.npz"\n    batch 4\n')
     assert net.training is not None and not net.training.updates
     assert netspec.from_json(net.to_json()) == net
+
+
+def refused(text: str, **limits: int) -> set[str]:
+    with pytest.raises(SpecError) as found:
+        netspec.parse(text, limits=Limits(**limits))
+    return {each.code for each in found.value.diagnostics}
+
+
+def test_what_a_few_lines_may_ask_for_is_bounded() -> None:
+    text = 'network a:\n    input 4\n    dense 4\ntrain:\n    data npz "a.npz"\n    let x0 = a(x)\n'
+    chain = "".join(f"    let x{number} = a(x{number - 1})\n" for number in range(1, 3000))
+    assert "N503" in refused(f"{text}{chain}    update a: mean(x2999)\n")
+    terms = " + ".join(f"mean(a(normal 4), weight={number})" for number in range(1, 12))
+    assert refused(f"{text}    update a: {terms} + mean(x0)\n", layers=20) == {"N505"}
+    huge = 'network a:\n    dense 1\ntrain:\n    data npz "a.npz"\n    update a: mean(a(normal 1000000x1000000))\n'
+    assert "N507" in refused(huge)
