@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from netspec.backends import available
 from netspec.ir.catalog import words
 from netspec.ir.layer import Operation
 from netspec.layers.dropout import Dropout, Noise
+from netspec.passes.updates import updates
 from netspec.testing import chance, conformance
 from netspec.testing.conformance import Case
 
@@ -42,6 +44,10 @@ def test_examples_and_settings(case: Case, backend: str) -> None:
 def test_specs(path: Path, backend: str) -> None:
     net = netspec.load(path)
     assert conformance.run(Case(net.name, net, batch=3), backend) == []
+    assert net.training is not None
+    for update, each in zip(net.training.updates, updates(net), strict=True):
+        alone = replace(each.net, training=each.training(net.training, update.optimizer))
+        assert conformance.run(Case(f"{net.name} {update.network}", alone, batch=3), backend) == []
 
 
 def test_every_word_has_a_case() -> None:

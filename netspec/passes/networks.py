@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from netspec.diagnostics import Label, short
 from netspec.frozen import record
 from netspec.ir.generation import Generation
-from netspec.ir.layer import Frame, Layer, Operation, Origin, Param
+from netspec.ir.layer import Frame, Layer, Operation, Origin, Param, Problem
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.ir.training import Reader, Training
@@ -26,6 +26,7 @@ from netspec.passes.evaluate import NotConstant
 from netspec.passes.expressions import Expressions
 from netspec.passes.place import Defined, Place, Room
 from netspec.passes.scope import Replacement, Scope, Unknown
+from netspec.passes.telling import report_problem
 from netspec.passes.unfold import Unfold, heads
 from netspec.source import Source, Span
 from netspec.syntax import tree
@@ -169,9 +170,17 @@ class Networks:
                 return None
             except Unknown:
                 return None
-            use = bind_arguments(self.context, Input, line.head, items).instance
-            span = self.context.span(line)
-        return (use.result(()), span) if isinstance(use, Operation) else None
+            use = bind_arguments(self.context, Input, line.head, items)
+            span, word = self.context.span(line), self.context.span(line.head)
+            if not isinstance(use.instance, Operation):
+                return None
+            try:
+                return use.instance.result(()), span
+            except Problem as problem:
+                origin = Origin(span, word, use.arguments)
+                layer = Layer(f"{defined.word}_input", use.instance, origin=origin)
+                report_problem(self.context, [layer], problem)
+        return None
 
     def lay_out(self, word: str, given: Shape | None = None, use: Span | None = None) -> Network | None:
         """Add the layers of a network, which reads what it says, or else `given`; None after a report."""

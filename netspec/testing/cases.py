@@ -91,8 +91,8 @@ class Case:
 
     @property
     def trains(self) -> bool:
-        """Its output is numbers, so that there is a loss."""
-        return self.net.outputs[-1].shape.of is None
+        """Its output is numbers, so that there is a loss; what updates train is not trained as a whole."""
+        return self.net.outputs[-1].shape.of is None and not self.training.updates
 
     def inputs(self, batch: int, dtype: str, steps: int = SOME_STEPS, purpose: str = "inputs") -> Arrays:
         """A batch as the spec writes it.  Its first example is all zeros: activations meet their kinks there."""

@@ -147,3 +147,12 @@ def test_what_a_few_lines_may_ask_for_is_bounded() -> None:
     assert refused(f"{text}    update a: {terms} + mean(x0)\n", layers=20) == {"N505"}
     huge = 'network a:\n    dense 1\ntrain:\n    data npz "a.npz"\n    update a: mean(a(normal 1000000x1000000))\n'
     assert "N507" in refused(huge)
+
+
+def test_an_input_that_says_nothing_is_told_in_its_place() -> None:
+    """It has no shape in a network that an update applies, and none in one that nothing uses yet."""
+    text = "network a:\n    input\n    dense 2\n\ntrain:\n    data mnist as real\n    update a: mse(a(normal 3), 0)\n"
+    with pytest.raises(SpecError) as refused:
+        netspec.parse(text)
+    (found,) = refused.value.diagnostics
+    assert (found.code, found.span and found.span.line) == ("N103", 2)
