@@ -101,9 +101,8 @@ class Writer:
         self.prepared = by_input(net, restored.preprocessing)
         """What was fitted to the field that feeds each input."""
         self.feed, self.sample = manner.lines(feed, sample if isinstance(sample, Sample) else None)
-        program = compile_net(net, backend, device=device, parameters=restored.arrays)
-        self.backend, self.program = backend, program
-        self.stepper = Stepper.of(program, self.feed, backend=backend)
+        self.backend = backend
+        self.program = compile_net(net, backend, device=device, parameters=restored.arrays)
 
     @classmethod
     def load(
@@ -121,19 +120,19 @@ class Writer:
     @property
     def is_of_tokens(self) -> bool:
         """It writes texts, and no rows of numbers."""
-        return self.stepper.tokens is not None
+        return self.net.by_name[self.feed.input].shape.of is not None
 
     @property
     def needs(self) -> tuple[str, ...]:
         """The inputs of the network that are given, and not fed back."""
-        return self.stepper.division.inputs
+        return tuple(layer.name for layer in self.net.inputs if layer.name != self.feed.input)
 
     def texts(self, prompt: str = "", count: int = 1, seed: int = 0) -> Iterator[Generated]:
         """Texts that begin with a prompt; raises `SpecError` N705 where a part of that is no token that it knows."""
         begin = self._encoded(prompt)
         if not begin and self.feed.start is None:
             begin = self._encoded(BEGINNING, asked=False)
-        stepper = self._stepper(begin)
+        stepper = self._stepper(len(begin))
         for first in range(0, count, AT_ONCE):
             some = min(AT_ONCE, count - first)
             said = generate(stepper, self.feed, self.sample, prompts=[begin] * some, seed=seed, first=first)
@@ -149,7 +148,7 @@ class Writer:
         shapes = {layer.name: layer.shape for layer in layers}
         given = read_named(path, shapes, self.prepared)
         begin = self._encoded(prompt)
-        stepper = self._stepper(begin)
+        stepper = self._stepper(len(begin))
         found: dict[int, Generated] = {}
         for rows, inputs in self._alike(given):
             said = generate(
@@ -183,19 +182,20 @@ class Writer:
                 some = {name: array[rows] for name, array in given.items()}
                 yield rows, some | {name: some[name][:, : each[rows[0]]] for name, each in lengths.items()}
 
-    def _stepper(self, begin: Sequence[int]) -> Stepper:
-        """A stepper for as many steps as there may be; the steps of the prompt are steps too."""
-        return Stepper.of(self.program, self.feed, len(begin) + self.feed.max, backend=self.backend)
+    def _stepper(self, given: int) -> Stepper:
+        """A stepper for as many steps as there may be; those that are given, the prompt, are steps too."""
+        return Stepper.of(self.program, self.feed, given + self.feed.max, backend=self.backend)
 
     def _generated(self, index: int, prompt: str, skipped: int, said: Said) -> Generated:
         tokens = tuple(map(int, said.tokens[skipped:]))
         return Generated(index, prompt, self._text(prompt, tokens), tokens, said.score, said.stopped)
 
-    def rows(self, path: Path, most: int | None = None) -> Iterator[Generated]:
+    def rows(self, path: Path) -> Iterator[Generated]:
         """The rows that follow those in a file; of `Windows`, in the units of its columns."""
         name = self.feed.input
         given = read_named(path, {name: self.net.by_name[name].shape}, self.prepared)[name]
-        made = continue_rows(self.stepper, given, most or self.feed.max)
+        stepper = self._stepper(given.shape[1])
+        made = continue_rows(stepper, given, self.feed.max)
         prepared = self.restored.preprocessing
         for index, rows in enumerate(np.asarray(made, np.float64)):
             shown = prepared.original(rows) if isinstance(prepared, Windows) else rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
@@ -248,25 +248,38 @@ def _words(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
 
 
 def _settings(before: Training | None, after: Training | None) -> Iterator[Setting]:
-    one, other = (dict(training.settings) if training else {} for training in (before, after))
-    for name in dict.fromkeys([*one, *other]):
-        old, new = one.get(name), other.get(name)
-        texts = _setting(name, old, before), _setting(name, new, after)
-        if texts[0] == texts[1]:
-            continue
-        kind = "changed" if old and new else "removed" if old else "added"
-        same = old is not None and type(old) is type(new)
-        yield Setting(kind, *texts, tuple(arguments(old, new)) if same and old and new else ())
+    sides = before, after
+    uses = [dict(each.settings) if each else {} for each in sides]
+    texts = [
+        {name: _setting(name, use, each) for name, use in own.items()}
+        for each, own in zip(sides, uses, strict=True)
+    ]
+    return _different(texts, uses)
 
 
 def _updates(before: Net, after: Net) -> Iterator[Setting]:
     """What is different between the updates, by the network that they change, and in what `make` shows."""
-    one, other = (_of_networks(net) for net in (before, after))
-    for name in dict.fromkeys([*one, *other]):
-        texts = one.get(name, ""), other.get(name, "")
-        if texts[0] != texts[1]:
-            kind = "changed" if all(texts) else "removed" if texts[0] else "added"
-            yield Setting(kind, *texts)
+    return _different([_of_networks(net) for net in (before, after)], [{}, {}])
+
+
+def _lines(before: Generation | None, after: Generation | None) -> Iterator[Setting]:
+    """What is different between the lines of `generate:`."""
+    uses = [dict(each.lines) if each else {} for each in (before, after)]
+    return _different([{word: use.written() for word, use in own.items()} for own in uses], uses)
+
+
+def _different(
+    texts: Sequence[Mapping[str, str]], uses: Sequence[Mapping[str, Definition]]
+) -> Iterator[Setting]:
+    """What happened to each of some lines by name, before and after; `uses` are the definitions behind them."""
+    for name in dict.fromkeys([*texts[0], *texts[1]]):
+        old, new = (each.get(name, "") for each in texts)
+        if old == new:
+            continue
+        kind = "changed" if old and new else "removed" if old else "added"
+        one, other = (each.get(name) for each in uses)
+        same = one is not None and type(one) is type(other)
+        yield Setting(kind, old, new, tuple(arguments(one, other)) if same and one and other else ())
 
 
 def _of_networks(net: Net) -> dict[str, str]:
@@ -275,22 +288,8 @@ def _of_networks(net: Net) -> dict[str, str]:
     return {line.split(" = ")[0].split(":")[0]: line for line in lines + [f"make {make}"] * bool(make)}
 
 
-def _lines(before: Generation | None, after: Generation | None) -> Iterator[Setting]:
-    """What is different between the lines of `generate:`."""
-    one, other = (dict(each.lines) if each else {} for each in (before, after))
-    for word in dict.fromkeys([*one, *other]):
-        old, new = one.get(word), other.get(word)
-        if old == new:
-            continue
-        texts = old.written() if old else "", new.written() if new else ""
-        kind = "changed" if old and new else "removed" if old else "added"
-        yield Setting(kind, *texts, tuple(arguments(old, new)) if old and new else ())
-
-
-def _setting(name: str, definition: Definition | None, training: Training | None) -> str:
-    """A setting as the language writes it; empty where there is none."""
-    if definition is None:
-        return ""
+def _setting(name: str, definition: Definition, training: Training | None) -> str:
+    """A setting as the language writes it."""
     text = line_of(name, definition)
     fallback = training.fallback if training and name == "data" else None
     return f"{text} else {fallback.written()}" if fallback else text

@@ -36,14 +36,13 @@ def model(net: Net, parameters: Mapping[str, Array] | None = None, dtype: str = 
     values = initial(net, 0, dtype) if parameters is None else dict(parameters)
     check_values(net, values)
     graph = Graph()
-    used: set[str] = set()
     read = {name for layer in net.layers for name in layer.inputs}
     for layer in net.layers:
         if layer.inputs:
             _check_lengths(layer)
             site = _site(net, layer, graph, values, read, np.dtype(dtype))
             rules.find(type(layer.operation))(site)
-            used |= {name for node in graph.nodes for name in node.input}
+    used = {name for node in graph.nodes for name in node.input}
     for name in net.parameters:
         if name in used:
             graph.array(name, values[name].astype(dtype))
