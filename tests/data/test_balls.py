@@ -1,7 +1,6 @@
 """A ball in a box: frames that show it, walls that turn it back, and the guess that knows no walls."""
 
 import re
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +8,15 @@ import pytest
 
 from netspec.data import Lazy, Loaded, fitting, load
 from netspec.data.balls import RADIUS, SPEED
-from netspec.diagnostics import SpecError
-from netspec.ir.shape import Shape, Symbol
+from netspec.ir.shape import Shape
 from netspec.settings.made import Balls
 
 FRAMES, PLACE = Shape((5, 12, 16, 1)), Shape((2,))
 
 
-def read(
-    shape: Shape = FRAMES, wanted: Shape | None = PLACE, most: int = 1 << 30, **options: object
-) -> Loaded:
+def read(shape: Shape = FRAMES, wanted: Shape | None = PLACE, **options: object) -> Loaded:
     reader = Balls(**{"count": 200, "test": 100} | options)  # type: ignore[arg-type]
-    return load(reader, None, shape, wanted, folder=Path(), most_bytes=most)
+    return load(reader, None, shape, wanted, folder=Path())
 
 
 def centres(frames: np.ndarray) -> np.ndarray:
@@ -97,44 +93,7 @@ def test_the_last_frame_again() -> None:
     assert loaded.baseline == f"the last frame again: mse {mse:.5f}, psnr {-10 * np.log10(mse):.2f}"
 
 
-def test_the_same_seed_draws_the_same() -> None:
-    loaded = read()
-    frames = np.rint(255 * np.asarray(loaded.train.inputs)).astype(np.uint8)
-    assert sha256(frames.tobytes()).hexdigest()[:16] == "55f6f73dd44d84af"
-    assert sha256(np.asarray(loaded.test.targets).tobytes()).hexdigest()[:16] == "e7a6c411cf67b7dc"
-    assert not np.array_equal(read(seed=1).test.targets, loaded.test.targets)
-    assert np.array_equal(read(count=7).test.targets, loaded.test.targets)
-
-
 def test_many_stay_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "LAZY_FROM", 100)
     inputs = read().train.inputs
     assert isinstance(inputs, Lazy) and inputs.source.dtype == np.uint8
-
-
-T = Symbol("T")
-REFUSED = {
-    "N404: `balls` gives frames, .* and the input is Tx16x16x1": (Shape((T, 16, 16, 1)), PLACE, {}),
-    "N404: `balls` gives frames, .* and the input is 8x16x16x3": (Shape((8, 16, 16, 3)), PLACE, {}),
-    "N404: `balls` gives frames, .* and the input is 5x12x16x1 of 9": (
-        Shape((5, 12, 16, 1), of=9),
-        PLACE,
-        {},
-    ),
-    "N404: a single frame does not say where a ball is going": (Shape((16, 16, 1)), PLACE, {}),
-    "a place .x, y. or a frame 12x16x1, and the output is 3": (FRAMES, Shape((3,)), {}),
-    "a place .x, y. or a frame 12x16x1, and the output is one of 10 classes": (FRAMES, Shape((), of=10), {}),
-    "N404: none of 1 balls of the train part meets a wall": (FRAMES, PLACE, {"count": 1, "bounces": True}),
-    "N404: 2,000,100 examples of `balls count=2000000 test=100` take 3,072,153,600 bytes, and 1,073,741,824 are": (
-        FRAMES,
-        PLACE,
-        {"count": 2_000_000},
-    ),
-}
-
-
-@pytest.mark.parametrize("message", REFUSED)
-def test_what_does_not_fit_is_refused(message: str) -> None:
-    shape, wanted, options = REFUSED[message]
-    with pytest.raises(SpecError, match=message):
-        read(shape, wanted, **options)  # type: ignore[arg-type]
