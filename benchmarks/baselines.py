@@ -160,8 +160,10 @@ def words(weights: Path) -> None:
     restored, loaded = opened(weights)
     if loaded.validation is None or restored.preprocessing is None:
         raise click.UsageError(f"the data of {restored.net.name} have no words, or no part to validate on")
-    figures = evaluate_file(weights).figures
-    print(f"{restored.net.name}: perplexity {np.exp(figures.loss):.2f}")
+    figures = evaluate_file(weights).figures.named()
+    if "perplexity" not in figures:
+        raise click.UsageError(f"{restored.net.name} is not measured by its perplexity (`metric perplexity`)")
+    print(f"{restored.net.name}: perplexity {figures['perplexity']:.2f}")
     parts = [texts_of(each) for each in (loaded.train, loaded.validation, loaded.test)]
     # nothing fills up in a text, and it does not begin twice
     told_apart = len(loaded.classes) - START - 1

@@ -73,6 +73,14 @@ ROWS = [
     Row("ball", wanted=0.0102, figure="rmse"),
     Row("dna", wanted=0.85),
     Row("caption"),
+    Row("sentiment", wanted=0.76),
+    Row("sentiment_cnn", wanted=0.76),
+    Row("next_word", wanted=42.8, figure="perplexity"),
+    Row("translate", figure="perplexity"),
+    Row("translate_transformer", figure="perplexity"),
+    Row("autoencoder", wanted=17.5, figure="psnr"),
+    Row("autoencoder_tied", wanted=17.5, figure="psnr"),
+    Row("vae", wanted=16.3, figure="psnr"),
 ]
 
 

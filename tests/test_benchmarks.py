@@ -152,6 +152,7 @@ def test_a_language_model_beside_counted_words(folder: Path) -> None:
     text = (
         "input words T of 9\nembed 4\nlstm 4\nsoftmax 9\ntrain:\n"
         '    data text "train.txt" word lines test="test.txt" validation="val.txt"\n    batch 4\n    epochs 1\n'
+        "    metric perplexity\n"
     )
     own, *others = printed("words", trained(folder, "model", text))
     assert own.startswith("model: perplexity ")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import netspec
-from netspec.backends import Program
+from netspec.backends import Program, as_given, as_tuple
 from netspec.generate import Stepper
 from netspec.ir.training import Training
 from netspec.settings.generate import Feed
@@ -18,6 +20,11 @@ BACKENDS = pytest.mark.parametrize("backend", ["numpy", "torch"])
 EXAMPLES = 3
 GPT = SPECS["attention with learned positions"]
 LSTM = SPECS["lstm from an encoder"]
+SHIPPED = {
+    path.stem: path
+    for path in sorted((Path(__file__).resolve().parents[2] / "specs").glob("*.net"))
+    if "\n    feed " in path.read_text("utf-8")
+}
 
 
 def made(
@@ -44,6 +51,30 @@ def test_steps_are_the_whole_network_on_every_prefix(name: str, backend: str) ->
         wanted = whole(spec, program, given, tokens[:, : place + 1])
         np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-10)
     assert np.ptp(wanted, axis=0).max() > 1e-3  # examples are told apart
+
+
+@BACKENDS
+@pytest.mark.parametrize("name", SHIPPED)
+def test_steps_of_a_spec_that_ships(name: str, backend: str) -> None:
+    net = netspec.load(SHIPPED[name])
+    assert net.generation is not None
+    feed = net.generation.get("feed")
+    assert isinstance(feed, Feed)
+    program = netspec.compile(net, backend, seed=3, dtype="float64", device="cpu")
+    stepper = Stepper.of(program, feed, backend=backend, dtype="float64")
+    random = np.random.default_rng(0)
+    given = {}
+    for layer in net.inputs:
+        sizes = EXAMPLES, *(dim if isinstance(dim, int) else STEPS for dim in layer.shape.dims)
+        of = layer.shape.of
+        given[layer.name] = random.normal(size=sizes) if of is None else random.integers(0, of, sizes)
+    # no step looks ahead: what the whole network says at a step it says of the steps until then
+    whole = as_tuple(program.predict(as_given([given[layer.name] for layer in net.inputs])))[-1]
+    tokens = given[feed.input]
+    stepper.begin(given, EXAMPLES)
+    for place in range(4):
+        np.testing.assert_allclose(stepper.step(tokens[:, place]), whole[:, place], rtol=1e-9, atol=1e-12)
+    assert np.ptp(whole, axis=0).max() > 1e-6  # examples are told apart
 
 
 @BACKENDS
