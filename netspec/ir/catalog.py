@@ -44,7 +44,8 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.conv1d": "conv1d",
         "netspec.layers.pool": "pool global",
         "netspec.layers.activation": (
-            "relu relu6 tanh gelu silu elu selu softplus leaky_relu prelu hardswish activate"
+            "relu relu6 tanh gelu silu elu selu celu softplus softsign mish "
+            "leaky_relu prelu hardsigmoid hardswish activate"
         ),
         "netspec.layers.output": "softmax sigmoid",
         "netspec.layers.norm": "batchnorm layernorm groupnorm rmsnorm lrn",

@@ -70,8 +70,20 @@ class Silu(Activation):
 class Elu(Activation):
     """The exponential linear unit (Clevert et al. 2015)."""
 
-    formula: ClassVar[str] = "y = x where x > 0, else exp(x) - 1"
-    examples: ClassVar[tuple[Example, ...]] = _example("elu")
+    alpha: float = argument(Real(0), "how far below 0 it goes", default=1.0)
+
+    formula: ClassVar[str] = "y = x where x > 0, else alpha * (exp(x) - 1)"
+    examples: ClassVar[tuple[Example, ...]] = (*_example("elu"), *_example("elu 0.5"))
+
+
+@word("celu")
+class Celu(Activation):
+    """An exponential linear unit whose slope has no jump, whatever alpha is (Barron 2017)."""
+
+    alpha: float = argument(Real(0, open_low=True, example=1), "how far below 0 it goes", default=1.0)
+
+    formula: ClassVar[str] = "y = x where x > 0, else alpha * (exp(x / alpha) - 1)"
+    examples: ClassVar[tuple[Example, ...]] = (*_example("celu"), *_example("celu 2"))
 
 
 @word("selu")
@@ -90,6 +102,22 @@ class Softplus(Activation):
     examples: ClassVar[tuple[Example, ...]] = _example("softplus")
 
 
+@word("softsign")
+class Softsign(Activation):
+    """S-shaped from -1 to 1 like tanh, but slow to get there (Bergstra et al. 2009)."""
+
+    formula: ClassVar[str] = "y = x / (1 + |x|)"
+    examples: ClassVar[tuple[Example, ...]] = _example("softsign")
+
+
+@word("mish")
+class Mish(Activation):
+    """A smooth relu that dips below 0 (Misra 2019)."""
+
+    formula: ClassVar[str] = "y = x * tanh(log(1 + exp(x)))"
+    examples: ClassVar[tuple[Example, ...]] = _example("mish")
+
+
 @word("leaky_relu")
 class LeakyRelu(Activation):
     """A relu that lets a little through on the negative side."""
@@ -98,6 +126,14 @@ class LeakyRelu(Activation):
 
     formula: ClassVar[str] = "y = x where x > 0, else slope * x"
     examples: ClassVar[tuple[Example, ...]] = (*_example("leaky_relu"), *_example("leaky_relu 0.2"))
+
+
+@word("hardsigmoid")
+class Hardsigmoid(Activation):
+    """A sigmoid made of straight pieces (Courbariaux et al. 2015), with the slope of Howard et al. (2019)."""
+
+    formula: ClassVar[str] = "y = min(max(x + 3, 0), 6) / 6"
+    examples: ClassVar[tuple[Example, ...]] = _example("hardsigmoid")
 
 
 @word("hardswish")
@@ -136,9 +172,13 @@ NAMES = (
     "silu",
     "elu",
     "selu",
+    "celu",
     "softplus",
+    "softsign",
+    "mish",
     "leaky_relu",
     "prelu",
+    "hardsigmoid",
     "hardswish",
 )
 

@@ -300,6 +300,12 @@ def test_embedded_grids_have_their_features_as_channels(dims: str, order: tuple[
         ("gelu", F.gelu),
         ("silu", F.silu),
         ("elu", F.elu),
+        ("elu 0.5", lambda x: F.elu(x, 0.5)),
+        ("celu", F.celu),
+        ("celu 2.5", lambda x: F.celu(x, 2.5)),
+        ("softsign", F.softsign),
+        ("mish", F.mish),
+        ("hardsigmoid", lambda x: F.relu6(x + 3) / 6),  # the gradient of F.hardsigmoid has a 1/6 of float32
         ("selu", F.selu),
         ("softplus", lambda x: F.softplus(x, threshold=100)),  # PyTorch's own 20 is an approximation
         ("leaky_relu", F.leaky_relu),

@@ -14,7 +14,7 @@ from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.backends.numpy.normal import normal_distribution
 from netspec.backends.numpy.output import sigmoid
 from netspec.layers import activation as layers
-from netspec.layers.activation import Activation, Gelu, LeakyRelu, Prelu, Relu
+from netspec.layers.activation import Activation, Celu, Elu, Gelu, LeakyRelu, Prelu, Relu
 
 SELU_SCALE: Final = 1.0507009873554804934193349852946
 SELU_ALPHA: Final = 1.6732632423543772848170429916717
@@ -102,17 +102,6 @@ def _silu_slope(x: Array, y: Array, out: Array) -> None:
     out += y
 
 
-def _elu(x: Array, y: Array) -> None:
-    np.minimum(x, 0, out=y)
-    np.expm1(y, out=y)
-    np.maximum(x, y, out=y)  # exp(x) - 1 >= x
-
-
-def _elu_slope(x: Array, y: Array, out: Array) -> None:
-    np.minimum(y, 0, out=out)
-    out += 1
-
-
 def _selu(x: Array, y: Array) -> None:
     np.minimum(x, 0, out=y)
     np.expm1(y, out=y)
@@ -140,10 +129,45 @@ def _softplus_slope(x: Array, y: Array, out: Array) -> None:
     sigmoid(x, out)
 
 
+def _softsign(x: Array, y: Array) -> None:
+    np.abs(x, out=y)
+    y += 1
+    np.divide(x, y, out=y)
+
+
+def _softsign_slope(x: Array, y: Array, out: Array) -> None:
+    np.abs(x, out=out)
+    out += 1
+    np.reciprocal(out, out=out)
+    np.square(out, out=out)
+
+
+def _mish(x: Array, y: Array) -> None:
+    _softplus(x, y)
+    np.tanh(y, out=y)
+    y *= x
+
+
+def _mish_slope(x: Array, y: Array, out: Array) -> None:
+    # t = tanh(softplus(x)): dy/dx = t + x (1 - t^2) sigmoid(x)
+    t = np.empty_like(out)
+    _softplus(x, t)
+    np.tanh(t, out=t)
+    sigmoid(x, out)
+    out *= 1 - np.square(t)
+    out *= x
+    out += t
+
+
 def _hard_sigmoid(x: Array, out: Array) -> None:
     np.add(x, 3, out=out)
     np.maximum(out, 0, out=out)
     np.minimum(out, 6, out=out)
+    out /= 6
+
+
+def _hard_sigmoid_slope(x: Array, y: Array, out: Array) -> None:
+    np.less(np.abs(x), 3, out=out, casting="unsafe")
     out /= 6
 
 
@@ -163,9 +187,11 @@ TABLE: Final[dict[type[Activation], tuple[Function, Slope]]] = {
     layers.Relu6: (_relu6, _relu6_slope),
     layers.Tanh: (_tanh, _tanh_slope),
     layers.Silu: (_silu, _silu_slope),
-    layers.Elu: (_elu, _elu_slope),
     layers.Selu: (_selu, _selu_slope),
     layers.Softplus: (_softplus, _softplus_slope),
+    layers.Softsign: (_softsign, _softsign_slope),
+    layers.Mish: (_mish, _mish_slope),
+    layers.Hardsigmoid: (_hard_sigmoid, _hard_sigmoid_slope),
     layers.Hardswish: (_hardswish, _hardswish_slope),
 }
 
@@ -202,6 +228,31 @@ class GeluKernel(FunctionKernel):
 
     def functions(self) -> tuple[Function, Slope]:
         return (_gelu_tanh, _gelu_tanh_slope) if self.operation.approximate else (_gelu, _gelu_slope)
+
+
+@rule(Elu, Celu)
+class EluKernel(FunctionKernel):
+    """x where positive, else alpha * (exp(x / width) - 1), with alpha for the width of a celu."""
+
+    operation: Elu | Celu
+
+    def functions(self) -> tuple[Function, Slope]:
+        alpha = self.operation.alpha
+        width = alpha if isinstance(self.operation, Celu) else 1.0
+
+        def function(x: Array, y: Array) -> None:
+            np.minimum(x, 0, out=y)
+            y /= width
+            np.expm1(y, out=y)
+            y *= alpha
+            y += np.maximum(x, 0)
+
+        def slope(x: Array, y: Array, out: Array) -> None:
+            np.add(y, alpha, out=out)
+            out /= width
+            np.copyto(out, 1, where=x > 0)
+
+        return function, slope
 
 
 @rule(Prelu)

@@ -7,25 +7,31 @@ from typing import Any, Final
 from netspec.backends.onnx.code import Site, rule
 from netspec.ir.definition import Definition
 from netspec.layers.activation import (
+    Celu,
     Elu,
     Gelu,
+    Hardsigmoid,
     Hardswish,
     LeakyRelu,
+    Mish,
     Prelu,
     Relu,
     Relu6,
     Selu,
     Silu,
     Softplus,
+    Softsign,
     Tanh,
 )
 
 _NODES: Final[dict[type[Definition], tuple[str, dict[str, Any]]]] = {
     Relu: ("Relu", {}),
     Tanh: ("Tanh", {}),
-    Elu: ("Elu", {}),
     Selu: ("Selu", {}),
     Softplus: ("Softplus", {}),
+    Softsign: ("Softsign", {}),
+    Mish: ("Mish", {}),
+    Hardsigmoid: ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
     Hardswish: ("HardSwish", {}),
 }
 
@@ -41,6 +47,20 @@ def function(site: Site[Any]) -> None:
 def relu6(site: Site[Relu6]) -> None:
     """`Clip`."""
     site.node("Clip", [site.x, site.numbers("low", 0), site.numbers("high", 6)])
+
+
+@rule(Elu)
+def elu(site: Site[Elu]) -> None:
+    """`Elu`."""
+    site.node("Elu", [site.x], alpha=site.operation.alpha)
+
+
+@rule(Celu)
+def celu(site: Site[Celu]) -> None:
+    """`Elu` of x / alpha, times alpha: ONNX's `Celu` is of float32 alone."""
+    alpha = site.numbers("alpha", site.operation.alpha)
+    narrow = site.node("Div", [site.x, alpha], "narrow")
+    site.node("Mul", [site.node("Elu", [narrow], "unit"), alpha])
 
 
 @rule(Gelu)

@@ -5,21 +5,25 @@ from __future__ import annotations
 from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
 from netspec.ir.layer import Operation
 from netspec.layers.activation import (
+    Celu,
     Elu,
     Gelu,
+    Hardsigmoid,
     Hardswish,
     LeakyRelu,
+    Mish,
     Prelu,
     Relu,
     Relu6,
     Selu,
     Silu,
     Softplus,
+    Softsign,
     Tanh,
 )
 
 
-@rule(Elu, Hardswish, Relu6, Selu, Silu, Softplus)
+@rule(Hardswish, Mish, Relu6, Selu, Silu, Softplus, Softsign)
 def function(site: Site[Operation]) -> Code:
     """The function of `torch.nn.functional` with the word's own name and PyTorch's defaults."""
     return call(f"F.{site.operation.word}({{x}})", follows=True)
@@ -29,6 +33,19 @@ def function(site: Site[Operation]) -> Code:
 def relu(site: Site[Relu]) -> Code:
     """`F.relu`, over its input where nothing else needs that: its gradient is made from the result."""
     return Code(("{y} = F.relu({x})",), follows=True, overwriting=("{y} = F.relu({x}, inplace=True)",))
+
+
+@rule(Hardsigmoid)
+def hardsigmoid(site: Site[Hardsigmoid]) -> Code:
+    """Its formula, as the gradient of `F.hardsigmoid` has the 1/6 of float32 whatever the numbers are."""
+    return call("F.relu6({x} + 3) / 6", follows=True)
+
+
+@rule(Elu, Celu)
+def elu(site: Site[Elu | Celu]) -> Code:
+    """`F.elu` or `F.celu`, alpha where it is not PyTorch's default."""
+    alpha = "" if site.operation.alpha == 1 else f", {site.operation.alpha!r}"
+    return call(f"F.{site.operation.word}({{x}}{alpha})", follows=True)
 
 
 @rule(Gelu)
