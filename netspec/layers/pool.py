@@ -21,6 +21,7 @@ class Pool(Operation):
     """Makes an image smaller: the largest (`max`) or the mean (`avg`) of each window, channel by channel.
 
     The stride is the window's size unless written.  Padding never wins a maximum and is not counted in a mean.
+    With `counted`, which is PyTorch's default, it counts as zeros; what a last window reaches beyond it does not.
     """
 
     kernel: tuple[int, int] = argument(Pair(), "height and width of the window")
@@ -30,6 +31,7 @@ class Pool(Operation):
     )
     pad: str | Sides = option(Padding(), "rows and columns around the image", default="valid")
     ceil: bool = flag("ceil", "keep a last window that is only partly filled", default=False)
+    counted: bool = flag("counted", "padding counts in a mean, as zeros", default=False)
 
     takes: ClassVar[tuple[str, ...]] = ("image",)
     may_be_dropped: ClassVar[bool] = True
@@ -40,6 +42,8 @@ class Pool(Operation):
         Example("7x6x2", "pool max 3 stride2 ceil", "3x3x2"),
         Example("5x5x1", "pool avg 2 ceil", "3x3x1"),
         Example("5x6x2", "pool max 3x2 stride=2x1 pad=1,0,1,1", "2x7x2"),
+        Example("6x7x2", "pool avg 3 stride2 same counted", "3x4x2"),
+        Example("5x5x2", "pool avg 3 stride2 pad=1,0,0,1 ceil counted", "3x3x2"),
     )
 
     @property
@@ -51,6 +55,14 @@ class Pool(Operation):
         return self.window.step
 
     def result(self, inputs: Shapes) -> Shape:
+        if self.counted and self.kind != "avg":
+            raise Problem(
+                "N105",
+                f"`counted` is of a mean, and `pool {self.kind}` takes none",
+                argument="counted",
+                label="of no use here",
+                changes=[Change("avg", "kind", "`avg`")],
+            )
         height, width = self.window.output(inputs[0])
         top, bottom, left, right = (0, 0, 0, 0) if isinstance(self.pad, str) else self.pad
         rows, columns = max(top, bottom), max(left, right)

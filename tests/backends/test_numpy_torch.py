@@ -179,6 +179,8 @@ def test_max_pool_with_ties(text: str, options: dict[str, int]) -> None:
 def test_average_pool(text: str, options: dict[str, int]) -> None:
     layer = Layer(f"input 8x7x2\npool avg {text}")
     layer.agrees(lambda x: F.avg_pool2d(x, count_include_pad=False, **options))
+    layer = Layer(f"input 8x7x2\npool avg {text} counted")
+    layer.agrees(lambda x: F.avg_pool2d(x, **options))
 
 
 def test_unequal_padding_of_pools() -> None:
@@ -193,6 +195,8 @@ def test_unequal_padding_of_pools() -> None:
         return F.avg_pool2d(F.pad(x, sides), 2, stride=1) / share
 
     layer.agrees(mean)
+    layer = Layer("input 4x4x2\npool avg 2 stride1 pad=1,0,0,1 counted")
+    layer.agrees(lambda x: F.avg_pool2d(F.pad(x, sides), 2, stride=1))
 
 
 def test_global() -> None:

@@ -37,6 +37,13 @@ REFUSED: list[tuple[str, dict[str, object], str, str, str]] = [
     ("add", {}, "5x4 and 5x4x1", "N204", "5x4 and 5x4x1 cannot be added: a sequence and an image"),
     ("concat", {}, "5x4 and 6x3", "N204", "5x4 and 6x3 cannot be concatenated: steps 5 and 6"),
     ("concat", {}, "4x4x2 and 32", "N204", "4x4x2 and 32 cannot be concatenated: an image and a vector"),
+    (
+        "pool",
+        {"kernel": (2, 2), "counted": True},
+        "4x4x2",
+        "N105",
+        "`counted` is of a mean, and `pool max` takes none",
+    ),
     ("groupnorm", {"groups": 4}, "3x3x6", "N205", "6 channels cannot be divided into 4 groups"),
     (
         "batchnorm",

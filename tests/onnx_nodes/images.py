@@ -119,10 +119,8 @@ def pool(kind: str) -> Callable[[Node], Outputs]:
         if dilation != (1, 1):
             raise Unsaid("a pool with dilation")
         pad = _padding(node, x, kernel, stride)
-        if node.get("count_include_pad"):
-            raise Unsaid("a mean that counts the padding")
-        ceil = " ceil" * bool(node.get("ceil_mode"))
-        y = layer(f"pool {kind} {_by(kernel)} stride={_by(stride)}{pad}{ceil}", x)
+        flags = " ceil" * bool(node.get("ceil_mode")) + " counted" * bool(node.get("count_include_pad"))
+        y = layer(f"pool {kind} {_by(kernel)} stride={_by(stride)}{pad}{flags}", x)
         return [_like(node["X"], y), *([None] if "Indices" in node.outputs else [])]
 
     return adapter

@@ -12,7 +12,7 @@ from netspec.layers.pool import Global, Pool
 
 @rule(Pool)
 class PoolKernel(Kernel[Pool]):
-    """max, or the mean over the pixels that are really there; a pass over the outputs for each entry of the window."""
+    """max, or the mean over the pixels that count; a pass over the outputs for each entry of the window."""
 
     def prepare(self) -> None:
         site, window = self.site, self.operation.window
@@ -36,9 +36,10 @@ class PoolKernel(Kernel[Pool]):
         self.y, self.part = site.empty(n, c, oh, ow), site.empty(n, c, oh, ow)
         self.hit, self.open = np.empty(self.y.shape, bool), np.empty(self.y.shape, bool)
         if not self.largest:
-            real = np.zeros((1, 1, height, width), site.dtype)
-            real[self.inside] = 1
-            self.share = 1 / windows(real, *slide).sum(axis=(2, 3))
+            counted = np.zeros((1, 1, height, width), site.dtype)
+            whole = (..., slice(h + top + bottom), slice(w + left + right))
+            counted[whole if self.operation.counted else self.inside] = 1
+            self.share = 1 / windows(counted, *slide).sum(axis=(2, 3))
 
     def forward(self, x: Array, training: bool) -> Array:
         self.padded[self.inside] = x

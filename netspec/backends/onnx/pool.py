@@ -1,4 +1,4 @@
-"""Pooling: padding never wins a maximum and is not counted in a mean, in ONNX as here."""
+"""Pooling: padding never wins a maximum and counts in a mean only where that is asked for, in ONNX as here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from netspec.backends.onnx.code import Site, rule
 from netspec.diagnostics import error
-from netspec.ir.shape import Dim
+from netspec.ir.shape import Dim, Shape
 from netspec.layers.pool import Global, Pool
 
 
@@ -19,9 +19,24 @@ def pool(site: Site[Pool]) -> None:
         "strides": list(operation.window.stride),
         **_pads(site),
     }
-    if operation.kind == "avg":
-        options["count_include_pad"] = 0
-    site.node("MaxPool" if operation.kind == "max" else "AveragePool", [site.x], **options)
+    if operation.kind == "max":
+        site.node("MaxPool", [site.x], **options)
+    elif operation.counted and any(beyond := _beyond(site, options)):
+        top, bottom, left, right = Shape(operation.padding(site.inputs)).known
+        image = site.node("Pad", [site.x, site.whole("sides", 0, 0, top, left, 0, 0, bottom, right)], "image")
+        options |= {"pads": [0, 0, *beyond], "count_include_pad": 0}
+        site.node("AveragePool", [image], **options)
+    else:
+        site.node("AveragePool", [site.x], count_include_pad=int(operation.counted), **options)
+
+
+def _beyond(site: Site[Pool], options: dict[str, Any]) -> list[int]:
+    """How far windows reach beyond the padding after the image that is written, which counts where they do not."""
+    if "pads" not in options:
+        return []
+    *_, bottom, right = options["pads"]
+    _, below, _, after = Shape(site.operation.padding(site.inputs)).known
+    return [max(bottom - below, 0), max(right - after, 0)]
 
 
 def _pads(site: Site[Pool]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pooling.  Padding never wins a maximum and is not counted in a mean, which is what decides how it is spelt."""
+"""Pooling.  Padding never wins a maximum and rarely counts in a mean, which is what decides how it is spelt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pool(site: Site[Pool]) -> Code:
     maximum = site.operation.kind == "max"
     options = _options(site)
     if options is not None:
-        if not maximum and "padding" in options:
+        if not (maximum or site.operation.counted) and "padding" in options:
             options["count_include_pad"] = False
         return call(_pool(site, "{x}", options))
     sides, window = _sides(site), site.operation.window
@@ -28,9 +28,22 @@ def pool(site: Site[Pool]) -> Code:
         image, support = padded("{x}", sides, window, "-torch.inf")
         return call(_pool(site, image, {}), support=support)
     image, support = padded("{x}", sides, window)
-    ones, _ = padded("torch.ones_like({x}[:1, :1])", sides, window)
-    mean, share = _pool(site, image, {}), _pool(site, ones, {})
-    return Code(("# padding does not count:", f"share = {share}", f"{{y}} = {mean} / share"), support=support)
+    mean, counted = _pool(site, image, {}), site.operation.padding(site.inputs)
+    if site.operation.counted and counted == sides:
+        return call(mean, support=support)
+    ones, why = "{x}[:1, :1]", "padding does not count"
+    if site.operation.counted:
+        ones, _ = padded(ones, counted, window)
+        sides, why = _beyond(sides, counted), "what is beyond the padding does not count"
+    ones, _ = padded(f"torch.ones_like({ones})", sides, window)
+    share = _pool(site, ones, {})
+    return Code((f"# {why}:", f"share = {share}", f"{{y}} = {mean} / share"), support=support)
+
+
+def _beyond(sides: Pads, counted: Pads) -> Pads:
+    """What `ceil` adds to the padding as written."""
+    top, bottom, left, right = (each - own for each, own in zip(sides, counted, strict=True))
+    return top, bottom, left, right
 
 
 def _pool(site: Site[Pool], image: str, options: dict[str, object]) -> str:
@@ -44,8 +57,8 @@ def _pool(site: Site[Pool], image: str, options: dict[str, object]) -> str:
 def _options(site: Site[Pool]) -> dict[str, object] | None:
     """PyTorch's options, which pad both sides alike and at most half a kernel; None where they do not fit.
 
-    Windows start where the padding before the image starts.  As padding does not count, that after it matters only in
-    so far as it makes room for windows, and `ceil_mode` may make the same room.
+    Windows start where the padding before the image starts.  Where padding does not count, that after it matters only
+    in so far as it makes room for windows, and `ceil_mode` may make the same room.
     """
     operation, (image,) = site.operation, site.inputs
     kernel, stride = operation.kernel, operation.window.stride
@@ -58,7 +71,7 @@ def _options(site: Site[Pool]) -> dict[str, object] | None:
     padding = unless(0, padding=square((top, left)))
     if (top, left) == (bottom, right):
         return padding | unless(False, ceil_mode=operation.ceil)
-    for ceil in (False, True) if image.is_known else ():
+    for ceil in (False, True) if image.is_known and not operation.counted else ():
         window = Window(kernel, stride, (1, 1), (top, top, left, left), ceil)
         with suppress(Problem):  # it may fit only where the image is padded after
             if window.output(image) == site.output.dims[:2]:
