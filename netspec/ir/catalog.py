@@ -51,7 +51,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.norm": "batchnorm layernorm groupnorm rmsnorm lrn",
         "netspec.layers.dropout": "dropout noise",
         "netspec.layers.sample": "sample",
-        "netspec.layers.reshape": "flatten reshape crop identity detach repeat_vector",
+        "netspec.layers.reshape": "flatten reshape crop pad identity detach repeat_vector",
         "netspec.layers.position": "position",
         "netspec.layers.embedding": "embed",
         "netspec.layers.recurrent": "rnn lstm gru last first",

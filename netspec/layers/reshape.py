@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from netspec.ir.asking import agree, at_least
-from netspec.ir.definition import argument, word
+from netspec.ir.definition import argument, option, word
 from netspec.ir.layer import AlongTime, Change, Example, Operation, Problem, Shapes
 from netspec.ir.shape import Dim, Shape
-from netspec.ir.sizes import Dims, Pair
-from netspec.ir.values import Whole
+from netspec.ir.sizes import Dims, Pair, Sides
+from netspec.ir.values import Choice, Real, Whole
 from netspec.layers.adapters import to_image
 
 
@@ -105,6 +105,71 @@ class Crop(Operation):
                     shrinks=True,
                 )
         return Shape((*self.size, inputs[0].dims[-1]))
+
+    def adapters(self, given: Shape) -> tuple[Change, ...]:
+        return to_image(given)
+
+
+_BORDER: Final = Whole(0, example=1)
+
+
+@word("pad")
+class Pad(Operation):
+    """Puts rows and columns around an image, of one number or of the image's own pixels, as PyTorch's `F.pad` does.
+
+    `reflect` mirrors the image at its outermost pixels, `replicate` repeats these, and with `circular` the other side
+    comes next.
+    """
+
+    around: int = argument(_BORDER, "rows and columns on each side that has no number of its own")
+    top: int | None = option(_BORDER, "rows above", default=None)
+    bottom: int | None = option(_BORDER, "rows below", default=None)
+    left: int | None = option(_BORDER, "columns before", default=None)
+    right: int | None = option(_BORDER, "columns after", default=None)
+    mode: str = option(
+        Choice(("constant", "reflect", "replicate", "circular")), "what is in them", default="constant"
+    )
+    value: float = option(Real(), "the number, with `constant`", default=0.0)
+
+    takes: ClassVar[tuple[str, ...]] = ("image",)
+    formula: ClassVar[str] = "output = size + what is added"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("4x3x2", "pad 1", "6x5x2"),
+        Example("4x3x2", "pad 0 top=1 left=2 right=3 value=-0.5", "5x8x2"),
+        Example("4x5x2", "pad 2 top=3 left=4 reflect", "9x11x2"),
+        Example("4x3x2", "pad 1 top=5 bottom=0 right=4 replicate", "9x8x2"),
+        Example("4x3x2", "pad 1 top=4 left=0 right=3 circular", "9x6x2"),
+    )
+
+    @property
+    def sides(self) -> Sides:
+        """Rows and columns at top, bottom, left and right."""
+        top, bottom, left, right = (
+            self.around if side is None else side for side in (self.top, self.bottom, self.left, self.right)
+        )
+        return top, bottom, left, right
+
+    def result(self, inputs: Shapes) -> Shape:
+        height, width, channels = inputs[0].dims
+        top, bottom, left, right = self.sides
+        if self.mode != "constant" and self.value:
+            raise Problem(
+                "N105",
+                f"`value` belongs to `constant`: `{self.mode}` takes pixels of the image",
+                argument="value",
+                label="of no use here",
+            )
+        # the outermost pixel is not mirrored; the other side has no more pixels than there are
+        needs = {"reflect": 1, "circular": 0}.get(self.mode)
+        for name, have, most in (("high", height, max(top, bottom)), ("wide", width, max(left, right))):
+            if needs is not None and not at_least(have, most + needs):
+                raise Problem(
+                    "N203",
+                    f"there are not so many pixels to {'mirror' if needs else 'go on with'}",
+                    label=f"{most} need an image {most + needs} {name}, and it is {height}x{width}",
+                    shrinks=True,
+                )
+        return Shape((height + top + bottom, width + left + right, channels))
 
     def adapters(self, given: Shape) -> tuple[Change, ...]:
         return to_image(given)

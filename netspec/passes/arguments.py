@@ -174,7 +174,7 @@ class Binder:
         """The word is none of this word's own."""
         upcoming = self.word_argument()
         is_value = upcoming is not None and (not upcoming.kind.many or item.text in self.around.names)
-        own = self.knows(item) or is_value
+        own = self.knows(item) or is_value or self.argument(item.text) is not None
         return not own and self.around.follows(item.text)
 
     def item(self, item: tree.Item) -> None:

@@ -155,6 +155,20 @@ def test_upsample(size: str, mode: str, factor: tuple[int, int]) -> None:
     layer.agrees(lambda x: F.interpolate(x, scale_factor=factor, mode=mode, **options))
 
 
+@pytest.mark.parametrize(
+    ("text", "sides", "options"),
+    [
+        ("2", (2, 2, 2, 2), {}),
+        ("0 top=1 right=3 value=-1.5", (0, 3, 1, 0), {"value": -1.5}),
+        ("3 left=1 bottom=0 reflect", (1, 3, 3, 0), {"mode": "reflect"}),
+        ("7 top=0 replicate", (7, 7, 0, 7), {"mode": "replicate"}),
+        ("4 right=5 circular", (4, 5, 4, 4), {"mode": "circular"}),
+    ],
+)
+def test_pad(text: str, sides: tuple[int, ...], options: dict[str, str | float]) -> None:
+    Layer(f"input 4x5x2\npad {text}").agrees(lambda x: F.pad(x, sides, **options))
+
+
 # --- pooling
 
 

@@ -44,6 +44,27 @@ REFUSED: list[tuple[str, dict[str, object], str, str, str]] = [
         "N105",
         "`counted` is of a mean, and `pool max` takes none",
     ),
+    (
+        "pad",
+        {"around": 1, "mode": "reflect", "value": 2.0},
+        "4x4x2",
+        "N105",
+        "`value` belongs to `constant`: `reflect` takes pixels of the image",
+    ),
+    (
+        "pad",
+        {"around": 0, "left": 3, "mode": "reflect"},
+        "5x3x2",
+        "N203",
+        "there are not so many pixels to mirror",
+    ),
+    (
+        "pad",
+        {"around": 1, "bottom": 6, "mode": "circular"},
+        "5x3x2",
+        "N203",
+        "there are not so many pixels to go on with",
+    ),
     ("groupnorm", {"groups": 4}, "3x3x6", "N205", "6 channels cannot be divided into 4 groups"),
     (
         "batchnorm",

@@ -52,7 +52,7 @@ FAMILIES: Final[dict[str, dict[str, Operator]]] = {
     "resizing": {
         "Upsample": Operator("upsample", images.upsample),
         "Resize": Operator("resize", images.resize),
-        "Pad": Operator("pad", entries.unknown("padding by itself")),
+        "Pad": Operator("pad", images.pad),
     },
     "normalisation": {
         "BatchNormalization": Operator("batch_normalization", entries.batch_norm),

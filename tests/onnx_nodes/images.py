@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from .cases import Array, Node
-from .layers import Unsaid, layer
+from .layers import Unsaid, layer, number
 
 Outputs = list[Array | None]
 MODES: Final[dict[str, str]] = {"nearest": "nearest", "linear": "bilinear"}
@@ -129,6 +129,21 @@ def pool(kind: str) -> Callable[[Node], Outputs]:
 def global_pool(kind: str) -> Callable[[Node], Outputs]:
     """The adapter of `max` or `avg`, which gives a number a channel without the axes of images."""
     return lambda node: [layer(f"global {kind}", node["X"])[:, :, None, None]]
+
+
+def pad(node: Node) -> Outputs:
+    x, pads = node["data"], node["pads"]
+    axes, value = node.given("axes"), node.given("constant_value")
+    sides = np.zeros((2, x.ndim), int)
+    sides[:, range(x.ndim) if axes is None else axes] = pads.reshape(2, -1)
+    if sides[:, :-2].any():
+        raise Unsaid("padding of the channels or the batch")
+    (top, left), (bottom, right) = sides[:, -2:].tolist()
+    mode = {"constant": "", "reflect": " reflect", "edge": " replicate", "wrap": " circular"}[
+        node.get("mode")
+    ]
+    line = f"pad 0 top={top} bottom={bottom} left={left} right={right}{mode}"
+    return [layer(line if value is None else f"{line} value={number(float(value))}", x)]
 
 
 def upsample(node: Node) -> Outputs:

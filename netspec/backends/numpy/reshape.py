@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.ir.layer import Operation
 from netspec.ir.shape import Shape
-from netspec.layers.reshape import Crop, Detach, Flatten, Identity, RepeatVector, Reshape
+from netspec.layers.reshape import Crop, Detach, Flatten, Identity, Pad, RepeatVector, Reshape
 
 
 @rule(Flatten, Reshape, Identity, Detach)
@@ -34,6 +36,55 @@ class CropKernel(Kernel[Crop]):
 
     def backward(self, dy: Array) -> Array:
         self.dx[self.middle] = dy
+        return self.dx
+
+
+@rule(Pad)
+class PadKernel(Kernel[Pad]):
+    """The image in the middle; of each row and column around it is known which one it is."""
+
+    def prepare(self) -> None:
+        top, bottom, left, right = self.operation.sides
+        _, _, height, width = self.site.input_shape()
+        self.y = self.site.empty(*self.site.output_shape())
+        self.y.fill(self.operation.value)
+        self.dx = self.site.empty(*self.site.input_shape())
+        self.middle = (..., slice(top, top + height), slice(left, left + width))
+        self.rows, self.columns = (
+            [] if self.operation.mode == "constant" else self.copies(*sides)
+            for sides in ((height, top, bottom), (width, left, right))
+        )
+
+    def copies(self, size: int, before: int, after: int) -> list[tuple[int, int]]:
+        """The places around the middle of an axis of the result, each with the place there that it repeats."""
+        places = np.arange(-before, size + after)
+        if self.operation.mode == "reflect":
+            own = size - 1 - np.abs(size - 1 - np.abs(places))
+        else:
+            own = places % size if self.operation.mode == "circular" else places.clip(0, size - 1)
+        return [
+            (place + before, of + before)
+            for place, of in zip(places.tolist(), own.tolist(), strict=True)
+            if place != of
+        ]
+
+    def forward(self, x: Array, training: bool) -> Array:
+        self.y[self.middle] = x
+        for place, of in self.rows:
+            self.y[:, :, place] = self.y[:, :, of]
+        for place, of in self.columns:
+            self.y[..., place] = self.y[..., of]
+        return self.y
+
+    def backward(self, dy: Array) -> Array:
+        if not (self.rows or self.columns):
+            return dy[self.middle]
+        dy = dy.copy()
+        for place, of in self.columns:
+            dy[..., of] += dy[..., place]
+        for place, of in self.rows:
+            dy[:, :, of] += dy[:, :, place]
+        np.copyto(self.dx, dy[self.middle])
         return self.dx
 
 

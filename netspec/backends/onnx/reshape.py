@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from netspec.backends.onnx.code import Site, rule
 from netspec.diagnostics import error
 from netspec.ir.layer import Operation
-from netspec.layers.reshape import Crop, Detach, Flatten, Identity, RepeatVector, Reshape
+from netspec.layers.reshape import Crop, Detach, Flatten, Identity, Pad, RepeatVector, Reshape
+
+_MODES: Final = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""ONNX's words for what is in the rows and columns around an image."""
 
 
 @rule(Flatten)
@@ -49,3 +54,12 @@ def crop(site: Site[Crop]) -> None:
         site.node("Slice", [site.x, *ends, site.whole("axes", 2, 3)])
         return
     site.node("CenterCropPad", [site.x, site.whole("size", height, width)], axes=[2, 3])
+
+
+@rule(Pad)
+def pad(site: Site[Pad]) -> None:
+    """`Pad`, all that is before the image first."""
+    top, bottom, left, right = site.operation.sides
+    sides = site.whole("sides", 0, 0, top, left, 0, 0, bottom, right)
+    value = site.numbers("value", site.operation.value)
+    site.node("Pad", [site.x, sides, value], mode=_MODES[site.operation.mode])

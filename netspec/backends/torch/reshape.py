@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from netspec.backends.torch.code import Code, Site, call, rule
+from netspec.backends.torch.code import Code, Site, call, rule, unless
 from netspec.diagnostics import error
 from netspec.ir.shape import Dim, Symbol
 from netspec.ir.symbolic import Expression
-from netspec.layers.reshape import Crop, Detach, Flatten, Identity, RepeatVector, Reshape
+from netspec.layers.reshape import Crop, Detach, Flatten, Identity, Pad, RepeatVector, Reshape
 
 
 @rule(Flatten)
@@ -78,3 +78,16 @@ def crop(site: Site[Crop]) -> Code:
         )
         return call(f"{{x}}{''.join(middles)}")
     return call(f"{{x}}[..., {top}:{top + height}, {left}:{left + width}]")
+
+
+@rule(Pad)
+def pad(site: Site[Pad]) -> Code:
+    """`F.pad`, which counts sides from the last axis."""
+    top, bottom, left, right = site.operation.sides
+    options = unless("constant", mode=site.operation.mode) | unless(0, value=site.operation.value)
+    texts = [
+        "{x}",
+        repr((left, right, top, bottom)),
+        *(f"{name}={value!r}" for name, value in options.items()),
+    ]
+    return call(f"F.pad({', '.join(texts)})")
