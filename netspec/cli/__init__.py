@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "train": ("netspec.cli.train:train", "Train the network of a spec."),
     "eval": ("netspec.cli.train:evaluate", "Measure a trained network on its test data."),
     "predict": ("netspec.cli.train:predict", "Apply a trained network to pictures or tables."),
-    "generate": ("netspec.cli.generate:generate", "Have a trained network write, a step at a time."),
+    "generate": ("netspec.cli.generate:generate", "Have a trained network write or draw."),
     "sweep": ("netspec.cli.sweep:sweep", "Train with each value that a spec says is worth trying."),
     "runs": ("netspec.cli.runs:runs", "List what runs left, or compare some."),
     "curves": ("netspec.cli.runs:curves", "Draw the curves of several runs in one picture."),
