@@ -275,16 +275,27 @@ def _found(
 @click.command("eval", short_help="Measure a trained network on its test data.")
 @click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--data", metavar="NAME", help='Other data, as in a spec: digits, or  npz "file.npz".')
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="NAME", help="A further figure, as in a spec: bleu."
+)
 @machine
 @shared.json_as(EVAL)
 @shared.reading
 def evaluate(
-    weights: Path, data: str | None, backend: str | None, device: str, as_json: bool, limits: Limits
+    weights: Path,
+    data: str | None,
+    metrics: tuple[str, ...],
+    backend: str | None,
+    device: str,
+    as_json: bool,
+    limits: Limits,
 ) -> None:
     """Test loss and metrics of the weights in FILE (`best.safetensors`) on the data that its spec names."""
     from netspec.train.measure import evaluate_file
 
-    found = evaluate_file(weights, data=data, backend=backend_of(backend), device=device, limits=limits)
+    found = evaluate_file(
+        weights, data=data, metrics=metrics, backend=backend_of(backend), device=device, limits=limits
+    )
     if found.note:
         _err(f"warning: {found.note}")
     if as_json:

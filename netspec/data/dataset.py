@@ -55,13 +55,18 @@ class Dataset:
     Inputs with that axis are filled up to the longest example, integers with 0; targets at each step with -1.
     """
 
+    texts: tuple[str, ...] = ()
+    """What is to be said of each example as its file has it, where the targets are the tokens of a text."""
+
     def __len__(self) -> int:
         return len(every(self.inputs)[0])
 
     def take(self, which: Array) -> Dataset:
         """The examples of these indices."""
         lengths = {name: each[which] for name, each in self.lengths.items()}
-        return Dataset(_taken(self.inputs, which), _taken(self.targets, which), self.between, lengths)
+        texts = tuple(self.texts[row] for row in which) if self.texts else ()
+        inputs, targets = _taken(self.inputs, which), _taken(self.targets, which)
+        return Dataset(inputs, targets, self.between, lengths, texts)
 
 
 def _taken(arrays: Inputs | Targets, which: Array) -> Inputs | Targets:

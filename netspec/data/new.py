@@ -47,13 +47,16 @@ def read_new(
 
     A picture is one example, in the size and with the channels of the input. `.npz` holds an array `x`, `.npy` is one:
     n examples, or a single one of the input's own shape. Of a table each row is an example, of a series its last
-    window, of a file of texts each line, of a text to be gone on with each window. Raises `SpecError` N705.
+    window, of a file of texts each line, of a text to be gone on with each window. A text may have any name, and be
+    packed. Raises `SpecError` N705.
     """
     if not path.is_file():
         raise _refused(path, "it is a folder" if path.is_dir() else "there is no such file")
     suffix = path.suffix.lower()
     wanted = _Wanted(shape, preprocessing, most_bytes)
     read = next((read for suffixes, read in _READERS if suffix in suffixes), None)
+    if read is None and isinstance(preprocessing, Tokens):
+        read = _table  # a text may be called anything: `news.de`, `news.de.gz`
     if read is None:
         known = ", ".join(suffix for suffixes, _ in _READERS for suffix in suffixes)
         message = f"what kind of file it is cannot be told from `{suffix or path.name}`; known: {known}"

@@ -246,4 +246,4 @@ def _whole(
     arrays = {"source": given.array, "target": told.array}
     inputs = tuple(arrays[name] for name in request.roles.inputs)
     lengths = source.lengths_of(given) | target.lengths_of(told)
-    return Dataset(inputs, wanted.array, between, lengths)
+    return Dataset(inputs, wanted.array, between, lengths, tuple(target.texts))

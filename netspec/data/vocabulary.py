@@ -89,6 +89,16 @@ class Tokens(Preprocessing):
         """The tokens by number as they are shown."""
         raise NotImplementedError
 
+    @property
+    def stranger(self) -> int | None:
+        """The number of all tokens that are not told apart, None where there is none."""
+        raise NotImplementedError
+
+    @property
+    def is_lower(self) -> bool:
+        """Its tokens are in lower case, whatever the text is in."""
+        return False
+
     def numbers_of(self, texts: Sequence[str]) -> list[list[int]]:
         """The numbers of the tokens of each text, without start and stop; raises N604 where a package is missing."""
         raise NotImplementedError
@@ -160,6 +170,16 @@ class Vocabulary(Tokens):
         special = ["<pad>"] * self.padded + ["<start>", "<stop>"] * self.marked + ["<unknown>"] * self.unknown
         return (*special, *map(_shown, self.tokens))
 
+    @property
+    def stranger(self) -> int | None:
+        """See `Tokens.stranger`."""
+        return self.first - 1 if self.unknown else None
+
+    @property
+    def is_lower(self) -> bool:
+        """See `Tokens.is_lower`."""
+        return self.level == "word"
+
     def encode(self, tokens: Sequence[str]) -> NDArray[np.int64]:
         """(n,) numbers of tokens; of one that is not known that of the unknown token, -1 where there is none."""
         numbers, other = self._numbers()
@@ -230,6 +250,11 @@ class Subwords(Tokens):
         pieces = _pieces(self.model)
         special = ("<pad>", "<start>", "<stop>", "<unknown>")
         return (*special, *(_shown(pieces.id_to_piece(number)) for number in range(4, self.size)))
+
+    @property
+    def stranger(self) -> int | None:
+        """See `Tokens.stranger`."""
+        return UNKNOWN
 
     def numbers_of(self, texts: Sequence[str]) -> list[list[int]]:
         """See `Tokens.numbers_of`; a text of which nothing is left is the unknown piece."""

@@ -35,14 +35,14 @@ def generate(
     prompts: Sequence[Sequence[int] | Array] | None = None,
     examples: int = 1,
     seed: int = 0,
-    first: int = 0,
+    numbers: Sequence[int] | None = None,
 ) -> list[Said]:
     """What a network of tokens says of each example.
 
     `inputs` are those of the network but the fed one by name, as the spec writes them, the example axis first; without
     them there are as many examples as `prompts`, or `examples`.  A prompt is what a text begins with: `feed.max` counts
-    the tokens after it, and so does the score.  What is drawn depends on `seed` and on the number of the example,
-    `first` that of the first one, and not on the others.
+    the tokens after it, and so does the score.  What is drawn depends on `seed` and on the number of the example
+    (`numbers`, from 0 on unless given), and not on the others.
 
     Raises `SpecError` N405 where there is nothing to begin with, N413 where the output gives no probabilities, N705
     where a prompt has a token that is none, N410 where more steps are needed than a given sequence has, N507 where
@@ -61,12 +61,12 @@ def generate(
         return search(stepper, feed, texts)
     if sample is None:
         return _follow(stepper, feed, texts, lambda probabilities, _: probabilities.argmax(axis=1))
-    chances = [generator(seed, f"generate/{first + example}") for example in range(count)]
+    chances = [generator(seed, f"generate/{number}") for number in numbers or range(count)]
 
     def draw(probabilities: Array, wanted: Array) -> Array:
         pairs = zip(chances, wanted, strict=True)
-        numbers = np.array([chance.random() if is_wanted else 0.0 for chance, is_wanted in pairs])
-        return drawn(probabilities, sample, numbers)
+        found = np.array([chance.random() if is_wanted else 0.0 for chance, is_wanted in pairs])
+        return drawn(probabilities, sample, found)
 
     return _follow(stepper, feed, texts, draw)
 

@@ -75,7 +75,9 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
             "constant exponential inverse step linear polynomial cosine warmup onecycle plateau"
         )
     },
-    "metric": {"netspec.settings.metric": "accuracy top5 mae rmse r2 f1 auroc perplexity psnr ssim bleu"},
+    "metric": {
+        "netspec.settings.metric": "accuracy top5 mae rmse r2 f1 auroc perplexity psnr ssim bleu exact"
+    },
     "setting": {
         "netspec.settings.plain": "batch accumulate inputs target epochs steps seed regularize clip average stop",
         "netspec.settings.augment": "augment",

@@ -182,6 +182,8 @@ class Metric(Definition):
     """The kinds of target that it is made for (see `Loss.targets`)."""
     needs: ClassVar[str] = ""
     """The package that computes it, where netspec does not."""
+    of_texts: ClassVar[bool] = False
+    """It compares whole texts: where a network answers with a text of its own (`feed`), with that one."""
 
     def misfit(self, output: Layer, targets: str) -> str:
         """Why it cannot be taken of an output whose targets are of a kind that it reads; empty where it can."""

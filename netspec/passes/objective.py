@@ -19,6 +19,7 @@ from netspec.ir.shape import Shape
 from netspec.ir.training import Aim, Loss, Metric, Schedule, Training, key_of, kind_of
 from netspec.passes.context import Context
 from netspec.passes.settings import report_twice
+from netspec.settings.generate import MAIN, Feed
 from netspec.settings.plain import Stop
 from netspec.source import Span
 
@@ -57,13 +58,34 @@ def target_shape(aim: Aim) -> Shape:
     return shape
 
 
+def answering(net: Net) -> Feed | None:
+    """The line `feed` of a network that answers with a text, which follows from its other inputs, begins and ends.
+
+    None where a network goes on for ever, or says what it likes.
+    """
+    feed = net.generation.get("feed") if net.generation else None
+    if not isinstance(feed, Feed) or feed.start is None or feed.stop is None or len(net.inputs) == 1:
+        return None
+    return feed
+
+
+def metrics_of_texts(net: Net, training: Training | None) -> tuple[Metric, ...]:
+    """The metrics that are set of texts which the network generates."""
+    feed = answering(net)
+    if feed is None or training is None:
+        return ()
+    name = "" if feed.output == MAIN else feed.output
+    return tuple(metric for metric in training.metrics if metric.of_texts and metric.on == name)
+
+
 def metrics_of(net: Net, training: Training | None) -> tuple[Metric, ...]:
-    """The metrics that are set, or those that the last trained output implies.
+    """The metrics that are set, or those that the last trained output implies; none of texts that are generated.
 
     Accuracy for classes and for yes and no, which losses on logits are made for; else two errors.
     """
-    if training and training.metrics:
-        return training.metrics
+    later = metrics_of_texts(net, training)
+    if training and len(training.metrics) > len(later):
+        return tuple(metric for metric in training.metrics if metric not in later)
     aims = aims_of(net, training)
     if not aims:
         return ()

@@ -142,20 +142,44 @@ class Ssim(Metric):
 
 @word("bleu")
 class Bleu(Metric):
-    """How many runs of 1 to 4 words are those of the target, of all sequences together (Papineni et al. 2002).
+    """How many runs of 1 to 4 words are those of the target, of all texts together, from 0 to 100.
 
-    The word at a step is its most probable class. It is computed by torchmetrics and keeps the words of all examples
-    until the last.
+    By Papineni et al. (2002). Where the network answers with a text of its own (`feed` with `start` and `stop`, and
+    another input), it is of the texts that it generates, as `generate:` says, and measured after training and by
+    `netspec eval`. Elsewhere it is of the most probable class at each step. It is computed by sacrebleu; words of a
+    vocabulary are in lower case and are compared so.
     """
 
     higher_is_better: ClassVar[bool] = True
     reads: ClassVar[tuple[str, ...]] = ("classes",)
-    needs: ClassVar[str] = "torchmetrics"
+    needs: ClassVar[str] = "sacrebleu"
+    of_texts: ClassVar[bool] = True
 
     def misfit(self, output: Layer, targets: str) -> str:
-        if len(output.shape.dims) == 2:
-            return ""
-        return f"it compares sequences (TxN), and the output is {output.shape}"
+        return _wants_sequences(output)
+
+
+@word("exact")
+class Exact(Metric):
+    """Share of the texts that are the target's, from the first token to the last.
+
+    Of generated texts as in `bleu`, else of the most probable class at each step. A target with a word that the
+    vocabulary has not is never met.
+    """
+
+    higher_is_better: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("classes",)
+    of_texts: ClassVar[bool] = True
+
+    def misfit(self, output: Layer, targets: str) -> str:
+        return _wants_sequences(output)
+
+
+def _wants_sequences(output: Layer) -> str:
+    """Texts are a class at each step."""
+    if len(output.shape.dims) == 2:
+        return ""
+    return f"it compares sequences (TxN), and the output is {output.shape}"
 
 
 def _below(dim: Dim, size: int) -> bool:

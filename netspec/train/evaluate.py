@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil
@@ -115,6 +115,10 @@ class Figures:
         """All figures by name: `loss`, `loss.aux`, `accuracy`."""
         losses = {f"loss.{name}": loss for name, loss in self.losses.items()}
         return {"loss": self.loss, **losses, **self.metrics}
+
+    def with_metrics(self, metrics: Mapping[str, float]) -> Figures:
+        """The same with further metrics before those that there are."""
+        return replace(self, metrics={**metrics, **self.metrics})
 
     def to_json(self) -> dict[str, Any]:
         """One flat object."""

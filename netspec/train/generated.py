@@ -5,7 +5,7 @@ Between a weight file and `netspec.generate`, which knows numbers alone: words b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +21,10 @@ from netspec.limits import DEFAULT, Limits
 from netspec.settings.generate import Feed, Sample
 from netspec.train.checkpoint import Restored, restore
 from netspec.train.inputs import by_input, lengths_of, read_named
+from netspec.train.said import AT_ONCE, answers
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-AT_ONCE: Final = 64
-"""Texts that are written at a time."""
 BEGINNING: Final = "\n"
 """What a text begins with where nothing else is said, if its vocabulary has it."""
 
@@ -135,7 +134,10 @@ class Writer:
         stepper = self._stepper(len(begin))
         for first in range(0, count, AT_ONCE):
             some = min(AT_ONCE, count - first)
-            said = generate(stepper, self.feed, self.sample, prompts=[begin] * some, seed=seed, first=first)
+            numbers = range(first, first + some)
+            said = generate(
+                stepper, self.feed, self.sample, prompts=[begin] * some, seed=seed, numbers=numbers
+            )
             for place, each in enumerate(said):
                 yield self._generated(first + place, prompt, len(begin), each)
 
@@ -148,39 +150,16 @@ class Writer:
         shapes = {layer.name: layer.shape for layer in layers}
         given = read_named(path, shapes, self.prepared)
         begin = self._encoded(prompt)
-        stepper = self._stepper(len(begin))
-        found: dict[int, Generated] = {}
-        for rows, inputs in self._alike(given):
-            said = generate(
-                stepper,
-                self.feed,
-                self.sample,
-                inputs=inputs,
-                prompts=[begin] * len(rows),
-                seed=seed,
-                first=int(rows[0]),
-            )
-            for index, each in zip(map(int, rows), said, strict=True):
-                found[index] = self._generated(index, prompt, len(begin), each)
-        yield from (found[index] for index in sorted(found))
-
-    def _alike(self, given: Mapping[str, Array]) -> Iterator[tuple[Array, dict[str, Array]]]:
-        """Examples whose texts are as long as each other's, some at a time, one where something is drawn."""
-        count = len(next(iter(given.values())))
         # of an input with a symbol the steps that there are; 0 is what fills up
         lengths = {
             name: lengths_of(array)
             for name, array in given.items()
             if not self.net.by_name[name].shape.is_known and isinstance(self.prepared.get(name), Tokens)
         }
-        keys = np.stack([np.zeros(count, np.int64), *lengths.values()], axis=1)
-        most = AT_ONCE if self.sample is None else 1
-        for key in np.unique(keys, axis=0):
-            alike = np.flatnonzero((keys == key).all(axis=1))
-            for start in range(0, len(alike), most):
-                rows = alike[start : start + most]
-                some = {name: array[rows] for name, array in given.items()}
-                yield rows, some | {name: some[name][:, : each[rows[0]]] for name, each in lengths.items()}
+        stepper = self._stepper(len(begin))
+        found = answers(stepper, self.feed, self.sample, given, lengths, prompt=begin, seed=seed)
+        for index, each in enumerate(found):
+            yield self._generated(index, prompt, len(begin), each)
 
     def _stepper(self, given: int) -> Stepper:
         """A stepper for as many steps as there may be; those that are given, the prompt, are steps too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from netspec.train.ends import Ends, network_for
 from netspec.train.evaluate import Figures, Prepared, load_from
 from netspec.train.learner import learner_for
 from netspec.train.options import resolve
+from netspec.train.said import figures_of_texts
 from netspec.train.targets import balanced
 
 
@@ -34,18 +36,22 @@ def evaluate_file(
     path: Path,
     *,
     data: str | None = None,
+    metrics: Sequence[str] = (),
     backend: str = "torch",
     device: str = "auto",
     limits: Limits = DEFAULT,
 ) -> Evaluation:
     """Test loss and metrics of a weight file, on its spec's data or on those of a line such as `digits`.
 
+    `metrics` are measured beside those that the spec says; `bleu` and `exact` of the texts that the network generates,
+    where it does.
+
     The files of the spec's data are looked for beside the weights, in the current folder and in the folder of the
     data sets; no path that a run's record names is followed.  Those of `data`, which the user wrote, may lie anywhere.
     """
     restored = restore(path, limits)
     overrides = [*restored.overrides, *([f"train.data={data}"] if data else [])]
-    options = resolve(restored.net, overrides)
+    options = resolve(restored.net, overrides, metrics)
     folders = [Path()] if data else [path.parent, Path()]
     loaded = load_from(
         restored.net,
@@ -62,6 +68,16 @@ def evaluate_file(
     learner.begin(options)
     test = Prepared.of(loaded.test, Ends.of(loaded.test, restored.net, made, options.aims))
     figures = learner.evaluate(test, options.metrics, 2 * options.at_once)
+    texts = figures_of_texts(
+        restored.net,
+        options,
+        loaded.test,
+        loaded.preprocessing,
+        restored.arrays,
+        backend=backend,
+        device=device,
+    )
+    figures = figures.with_metrics(texts)
     note = loaded.note
     if restored.trained_on not in ("", loaded.used):
         note = (

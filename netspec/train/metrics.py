@@ -27,6 +27,7 @@ from netspec.settings.metric import (
     Accuracy,
     Auroc,
     Bleu,
+    Exact,
     Mae,
     Perplexity,
     Psnr,
@@ -34,6 +35,7 @@ from netspec.settings.metric import (
     Ssim,
     Top5,
 )
+from netspec.train.text_metrics import Texts, text_figure
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -267,8 +269,8 @@ class SsimFormula(Mean):
         return np.asarray(elsewhere(self.metric).ssim(output, target))
 
 
-class BleuFormula(Formula):
-    """The words said and those of the target.
+class TextFormula(Formula):
+    """Texts of the most probable classes, and those of the target.
 
     The state has a row a word: 1 where an example begins, else 0, the word said, and that of the target.
     """
@@ -293,7 +295,7 @@ class BleuFormula(Formula):
         begins, *words = state.astype("int64").T
         starts = np.flatnonzero(begins)[1:]
         said, meant = ([each.tolist() for each in np.split(some, starts)] for some in words)
-        return float(elsewhere(self.metric).bleu(said, meant))
+        return text_figure(self.metric, Texts(said, meant))
 
 
 FORMULAS: Final[dict[type[Metric], Callable[[Any, Aim], Formula]]] = {
@@ -307,7 +309,8 @@ FORMULAS: Final[dict[type[Metric], Callable[[Any, Aim], Formula]]] = {
     Perplexity: PerplexityFormula,
     Psnr: PsnrFormula,
     Ssim: SsimFormula,
-    Bleu: BleuFormula,
+    Bleu: TextFormula,
+    Exact: TextFormula,
 }
 
 

@@ -26,7 +26,7 @@ from netspec.ir.training import (
 from netspec.ir.updates import lines_of
 from netspec.passes.check import check_training
 from netspec.passes.context import Context
-from netspec.passes.objective import aims_of, metrics_of, with_outputs
+from netspec.passes.objective import aims_of, metrics_of, metrics_of_texts, with_outputs
 from netspec.passes.settings import bind_training
 from netspec.passes.suggest import suggest
 from netspec.settings.defaults import DEFAULTS
@@ -60,6 +60,8 @@ class Options:
     steps: int | None
     seed: int
     stop: Stop | None
+    texts: tuple[Metric, ...] = ()
+    """Metrics of the texts that the network generates, which are measured in the end and not after each epoch."""
     overrides: tuple[str, ...] = ()
     """What the user changed, as typed: `train.batch=64`."""
     defaults: tuple[str, ...] = ()
@@ -100,9 +102,9 @@ class Options:
         if updates and all(update.optimizer for update in updates):
             del uses["optimizer"]
         settings = {name: _described(name, use) for name, use in uses.items()}
-        if self.metrics:
-            settings["metric"] = _described("metric", self.metrics[0])
-            settings["metric"]["words"] = [metric.name for metric in self.metrics]
+        if every := (*self.metrics, *self.texts):
+            settings["metric"] = _described("metric", every[0])
+            settings["metric"]["words"] = [metric.name for metric in every]
         if self.training.fallback is not None:
             settings["data"]["line"] += f" else {self.training.fallback.written()}"
         found: dict[str, Any] = {
@@ -119,8 +121,10 @@ def _described(name: str, use: Definition) -> dict[str, Any]:
     return {"line": line_of(name, use), **{each.name: getattr(use, each.name) for each in use.arguments()}}
 
 
-def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
+def resolve(net: Net, overrides: Sequence[str] = (), metrics: Sequence[str] = ()) -> Options:
     """The settings of a run of `net`; `overrides` are texts such as `train.optimizer.rate=0.01`.
+
+    `metrics` are further ones, such as `bleu` or `f1 on aux`.
 
     Raises `SpecError`: N401 unknown setting, N102 and N105 from the changed line, N403, N404, N406 to N408 where the
     changed settings do not agree, N108 for an output or a figure that there is not, N604 for a metric whose package is
@@ -129,7 +133,8 @@ def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
     training = net.training or Training({})
     for text in overrides:
         training = override(training, text)
-    if overrides:
+    training = _with_metrics(net, training, metrics)
+    if overrides or metrics:
         context = Context(Source(net.text, net.name))
         training = with_outputs(context, training, net, {})
         context.diagnostics.raise_if_any()
@@ -144,8 +149,8 @@ def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
         silent.append("loss")
         settings |= {key_of("loss", aim.loss): aim.loss for aim in aims}
     silent += [] if training.metrics or not aims else ["metric"]
-    metrics = metrics_of(net, training)
-    for metric in metrics:
+    each_epoch, texts = metrics_of(net, training), metrics_of_texts(net, training)
+    for metric in (*each_epoch, *texts):
         check_package(metric)
     epochs, steps = (_setting(settings, "epochs", Epochs), _setting(settings, "steps", Steps))
     stop = _setting(settings, "stop", Stop)
@@ -155,15 +160,30 @@ def resolve(net: Net, overrides: Sequence[str] = ()) -> Options:
         aims,
         _needed(settings, "optimizer", Optimizer),
         schedule,
-        metrics,
+        each_epoch,
         _needed(settings, "batch", Batch).size,
         epochs.count if epochs else None,
         steps.count if steps else None,
         _needed(settings, "seed", Seed).value,
         stop,
+        texts,
         tuple(overrides),
         tuple(silent),
     )
+
+
+def _with_metrics(net: Net, training: Training, metrics: Sequence[str]) -> Training:
+    """The settings with further metrics beside those that are set or implied."""
+    if not metrics:
+        return training
+    found: dict[str, Definition] = {key_of("metric", each): each for each in metrics_of(net, training)}
+    spans, places = dict(training.spans), dict(training.places)
+    for text in metrics:
+        changed = _bind(Source(f"metric {text}".replace("\n", " "), "--metric"))
+        found |= changed.settings
+        spans |= changed.spans
+        places |= changed.places
+    return replace(training, settings={**training.settings, **found}, spans=spans, places=places)
 
 
 def _setting(settings: Mapping[str, Definition], name: str, kind: type[D]) -> D | None:

@@ -32,6 +32,7 @@ from netspec.train.processes import Bystander, going_on
 from netspec.train.progress import duration
 from netspec.train.record import Record, new_folder
 from netspec.train.resume import Resumed, compare, notes_of
+from netspec.train.said import figures_of_texts
 from netspec.train.samples import Samples
 from netspec.train.targets import balanced
 from netspec.train.watch import check_log, watched
@@ -191,6 +192,7 @@ def _train(
                 )
             finally:
                 shown.close()
+            result = _with_texts(result, loaded, options, setup, record, tell)
             weights = record.finish(result)
             record.draw(tell)
             if setup.manner.compiled:
@@ -209,6 +211,37 @@ def _train(
         raise SpecError(*found) from failed.__cause__
     code = _exit_code(interrupt, result, program.group)
     return Finished(result, record.folder, weights, loaded.used, loaded.note, code, loaded.baseline)
+
+
+def _with_texts(
+    result: Result,
+    loaded: Loaded,
+    options: Options,
+    setup: Setup,
+    record: Record,
+    tell: Callable[[str], None],
+) -> Result:
+    """The result with the figures of the texts that the network generates of the test data, unless it was stopped."""
+    program = record.program
+    if result.test is None or not options.texts:
+        return result
+    if program.group.size > 1:
+        names = " and ".join(metric.name for metric in options.texts)
+        tell(
+            f"{names} of what is generated: one process measures that, `netspec eval {record.folder}/best.safetensors`"
+        )
+        return result
+    found = figures_of_texts(
+        record.net,
+        options,
+        loaded.test,
+        loaded.preprocessing,
+        program.parameters(),
+        backend=setup.backend,
+        device=setup.device,
+        dtype=setup.dtype,
+    )
+    return replace(result, test=result.test.with_metrics(found))
 
 
 def _follow(

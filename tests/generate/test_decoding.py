@@ -143,7 +143,7 @@ def test_draws_depend_on_the_seed_and_the_number_of_the_example_alone() -> None:
     feed, sample = Feed("text", start=1, stop=2, max=9), Sample()
     stepper, _ = made(SMALL, feed)
     every = generate(stepper, feed, sample, examples=8, seed=1)
-    assert_same(generate(stepper, feed, sample, examples=3, seed=1, first=2), every[2:5])
+    assert_same(generate(stepper, feed, sample, examples=3, seed=1, numbers=(2, 3, 4)), every[2:5])
     # a prompt is not drawn, so that the same draws follow it whatever stands beside
     one = generate(stepper, feed, sample, prompts=[[3]], seed=1)
     assert_same(generate(stepper, feed, sample, prompts=[[3], [0, 0, 0, 0, 0]], seed=1)[:1], one)
@@ -252,7 +252,7 @@ def test_tokens_are_chosen_by_probabilities(beam: int) -> None:
 def test_the_draws_are_those_of_the_one_generator() -> None:
     feed = Feed("text", start=1, max=4)
     stepper, program = made(SMALL, feed)
-    (said,) = generate(stepper, feed, Sample(), seed=5, first=3)
+    (said,) = generate(stepper, feed, Sample(), seed=5, numbers=[3])
     random, text = generator(5, "generate/3"), [1]
     for token in said.tokens.tolist():
         reached = np.cumsum(whole(SMALL, program, {}, np.array([text]))[0])

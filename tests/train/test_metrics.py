@@ -259,8 +259,8 @@ def test_bleu_of_all_sentences_together() -> None:
             for one, other in zip(said.tolist(), words.tolist(), strict=True)
         ]
         product *= sum((one & other).total() for one, other in pairs) / sum(one.total() for one, _ in pairs)
-    assert found == pytest.approx(product**0.25)
-    assert figures(STEPS, np.eye(7)[words], words, "bleu")["bleu"] == pytest.approx(1)
+    assert found == pytest.approx(100 * product**0.25)
+    assert figures(STEPS, np.eye(7)[words], words, "bleu")["bleu"] == pytest.approx(100)
 
 
 def test_a_package_that_is_missing_is_told_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:

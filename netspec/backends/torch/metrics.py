@@ -5,13 +5,11 @@ Arrays are as the spec writes them, the example axis first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torchmetrics.functional.image import structural_similarity_index_measure
-from torchmetrics.functional.text import bleu_score
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -29,9 +27,3 @@ def ssim(output: Array, target: Array) -> Array:
         )
         found[place] = float(structural_similarity_index_measure(image, wanted, data_range=1.0))  # type: ignore[arg-type]
     return found
-
-
-def bleu(output: Sequence[Sequence[int]], target: Sequence[Sequence[int]]) -> float:
-    """The BLEU score of sequences of words, all of them together; words are numbers."""
-    said, wanted = ([" ".join(map(str, words)) for words in each] for each in (output, target))
-    return float(bleu_score(said, [[each] for each in wanted]))
