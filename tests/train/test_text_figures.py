@@ -135,7 +135,8 @@ def test_what_is_measured_when() -> None:
     tags = library.parse("input T of 5\nembed 4\nsoftmax 5\ntrain:\n    metric exact")
     assert resolve(tags).texts == () and "val.exact" in figures_of(tags, tags.training)
     endless = library.parse(
-        "input words T of 5\nembed 4\nlstm 4\nsoftmax 5\ntrain:\n    metric exact\ngenerate:\n    feed words from output"
+        "input words T of 5\nembed 4\nlstm 4\nsoftmax 5\n"
+        "train:\n    metric exact\ngenerate:\n    feed words from output"
     )
     assert resolve(endless).texts == ()
 
