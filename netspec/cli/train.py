@@ -10,6 +10,7 @@ import click
 
 from netspec import render
 from netspec.cli import options as shared
+from netspec.cli import results
 from netspec.cli.console import say, tell
 from netspec.cli.failures import document
 from netspec.cli.files import STDIN, find_spec, read
@@ -308,21 +309,38 @@ def evaluate(
 @click.command(short_help="Apply a trained network to pictures, tables or texts.")
 @click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@results.to("Write what it says: pictures (.png), or numbers (.npy, .npz).")
+@click.option("--beside", is_flag=True, help="In pictures, what was read stands on the left.")
 @machine
 @shared.json_as(PREDICT)
 @shared.reading
 def predict(
     weights: Path,
     inputs: Sequence[Path],
+    to: Path | None,
+    beside: bool,
     backend: str | None,
     device: str,
     as_json: bool,
     limits: Limits,
 ) -> None:
-    """What the network in FILE (`best.safetensors`) says of each INPUT: .png, .jpg, .npz, .npy, .csv or .txt."""
+    """What the network in FILE (`best.safetensors`) says of each INPUT: .png, .jpg, .npz, .npy, .csv or .txt.
+
+    \b
+    netspec predict runs/lenet-001/best.safetensors digit.png
+    netspec predict runs/derain-001/best.safetensors rainy.jpg --to clear.png
+    """
+    import numpy as np
+
+    from netspec.train.leave import as_image
     from netspec.train.predict import predict_files
 
     found = predict_files(weights, inputs, backend=backend_of(backend), device=device, limits=limits)
+    if to is not None:
+        numbers = [np.asarray(one.values) for one in found]
+        given = [[as_image(one.given)] if beside and one.given is not None else [] for one in found]
+        cells = [[*each, as_image(array)] for each, array in zip(given, numbers, strict=True)]
+        results.write(to, numbers, cells)
     if as_json:
         say(document(PREDICT, file=str(weights), predictions=[one.to_json() for one in found]))
         return

@@ -277,3 +277,70 @@ def test_several_inputs_are_read_from_the_arrays_of_their_names(tmp_path: Path) 
         list(predictor.files([table(tmp_path)]))
     with pytest.raises(SpecError, match=r"N705: .*there is no such file"):
         list(predictor.files([tmp_path / "missing.npz"]))
+
+
+# --- pictures
+
+CLEARER = "input seen HxWx3\nconv 4 4x4 stride2 relu\nupconv 3 4x4 stride2 as change\nadd seen change"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_an_image_of_every_size_is_made_into_one_as_large(tmp_path: Path, backend: str) -> None:
+    """Where the network needs even sizes: as of the image with its last row and column twice, cut."""
+    net = library.parse(CLEARER, name="clearer")
+    predictor = Predictor.load(weights(tmp_path / "w.safetensors", net), backend=backend)
+    pixels = np.random.default_rng(0).random((1, 5, 7, 3), np.float32)
+    (found,) = predictor.examples(pixels)
+    wide = np.pad(pixels, ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge")
+    wanted = library.compile(net, backend, parameters=initial(net)).predict(wide)[0, :5, :7]
+    np.testing.assert_allclose(found.values, wanted, atol=1e-6)
+    assert str(found).startswith("5x7x3, from ")
+    (even,) = predictor.examples(pixels[:, :4, :6])
+    assert np.shape(even.values) == (4, 6, 3)
+
+
+def test_pictures_are_left_pixel_for_pixel(
+    tmp_path: Path, netspec: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = library.parse("input HxWx3\nconv 3 1x1")
+    values = {"conv1.weight": np.eye(3)[:, :, None, None], "conv1.bias": np.zeros(3)}
+    save(tmp_path / "w.safetensors", values, metadata_of(net))
+    pixels = np.random.default_rng(0).integers(0, 256, (70, 9, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "in.png")
+    assert netspec("predict", "w.safetensors", "in.png", "--to", "out.png", "--backend", "numpy") == 0
+    with Image.open(tmp_path / "out.png") as made:
+        np.testing.assert_array_equal(np.asarray(made), pixels)
+    assert capsys.readouterr().out.startswith("in.png: 70x9x3, from 0.")
+    words = "predict", "w.safetensors", "in.png", "--beside", "--backend", "numpy", "--to"
+    assert netspec(*words, "both.png") == netspec(*words, "out.npz") == 0
+    with Image.open(tmp_path / "both.png") as made:
+        assert made.height == 70 and made.width > 18
+        np.testing.assert_array_equal(np.asarray(made)[:, :9], np.asarray(made)[:, -9:])
+    with np.load(tmp_path / "out.npz") as made:
+        np.testing.assert_allclose(made["x"][0], pixels / 255, atol=1e-6)
+
+
+def test_the_pixels_of_an_autoencoder_are_no_answers(tmp_path: Path) -> None:
+    net = library.parse("input 49\ndense 4\nsigmoid 49\ntrain:\n    data mnist\n    target image")
+    file = weights(tmp_path / "w.safetensors", net)
+    (found,) = Predictor.load(file, backend="numpy").examples(np.ones((1, 49), np.float32))
+    assert found.classes == () and str(found).startswith("49, from 0.")
+
+
+def test_rows_stand_in_lines(tmp_path: Path) -> None:
+    file = weights(tmp_path / "w.safetensors", library.parse("input 3x2\ndense 2"))
+    (found,) = Predictor.load(file, backend="numpy").examples(np.ones((1, 3, 2), np.float32))
+    assert [len(line.split()) for line in str(found).split("\n")] == [0, 2, 2, 2]
+
+
+def test_what_is_to_be_answered_is_for_generate(tmp_path: Path) -> None:
+    net = library.parse(
+        "input a 2\ninput b T of 5\ndense 3 from a as start\nembed 4 from b\ngru 3 init=start\nsoftmax 5\n"
+        "generate:\n    feed b from output start=1 stop=2"
+    )
+    predictor = Predictor.load(weights(tmp_path / "w.safetensors", net), backend="numpy")
+    with pytest.raises(
+        SpecError, match=r"N705: .*reads `a` and `b`, of which one is what it has said"
+    ) as seen:
+        list(predictor.files([tmp_path / "new.txt"]))
+    assert "netspec generate WEIGHTS" in seen.value.diagnostics[0].notes[0]
