@@ -1,7 +1,8 @@
 """All benchmarks that measure time, one after another."""
 
-from benchmarks import frontend, startup, training
+from benchmarks import frontend, interpreter, startup, training
 
 startup.main()
 frontend.main()
 training.main()
+interpreter.main([])
