@@ -16,13 +16,15 @@ from netspec.diagnostics import error
 class Manner:
     """Beside the plain one: products in another precision, a compiled module, parameters divided among processes.
 
-    Where it is `graphed`, a device is handed a whole step at a time.
+    Where it is `graphed`, a device is handed a whole step at a time.  With `reference`, the plain rule of each layer
+    computes, where a backend has faster ones beside it.
     """
 
     precision: str = "fp32"
     compiled: bool = False
     sharded: bool = False
     graphed: bool = False
+    reference: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """By name."""
@@ -40,6 +42,7 @@ MEANING: Final = {
     "compiled": "compile the network",
     "sharded": "divide the parameters among processes",
     "graphed": "make one graph of a step",
+    "reference": "compute by reference rules: it has one rule for each layer",
     "processes": "train in several processes",
 }
 """What a backend is asked for, in words."""

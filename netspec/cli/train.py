@@ -76,6 +76,7 @@ def machine(command: Command) -> Command:
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the network before the first step.")
 @click.option("--graph", "graphed", is_flag=True, help="Hand a GPU each step as a whole (a CUDA graph).")
+@click.option("--reference", is_flag=True, help="On NumPy: only the plain rule of each layer.")
 @click.option("--devices", type=POSITIVE, metavar="N", help="Train in N processes, on a device each.")
 @click.option("--shard", "sharded", is_flag=True, help="Divide the parameters among the processes.")
 @click.option(
@@ -164,6 +165,7 @@ def _settled(
     precision: str,
     compiled: bool,
     graphed: bool,
+    reference: bool,
     save_every: int | None,
     out: Path,
     changes: tuple[str, ...],
@@ -189,7 +191,7 @@ def _settled(
         save_every,
         found.folders,
         log,
-        Manner(precision, compiled, sharded, graphed),
+        Manner(precision, compiled, sharded, graphed, reference),
     )
     return found, setup
 

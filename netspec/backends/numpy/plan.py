@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from netspec.backends import as_given
+from netspec.backends.numpy.fast import LONGEST, Path, choose
 from netspec.backends.numpy.kernel import Array, Site, rules
 from netspec.backends.numpy.store import Store
 from netspec.ir.layer import Layer
@@ -44,11 +45,38 @@ def _needed(net: Net, results: Sequence[str]) -> list[Layer]:
     ]
 
 
+def rows(layers: Sequence[Layer], kept: Collection[str]) -> Iterator[list[Layer]]:
+    """The layers but the inputs, in order: those in a row, each of which is read by the next, once, and by no other."""
+    readers = Counter(name.partition(".")[0] for layer in layers for name in layer.inputs)
+    row: list[Layer] = []
+    for layer in layers:
+        if row and (layer.inputs != (row[-1].name,) or readers[row[-1].name] > 1 or row[-1].name in kept):
+            yield row
+            row = []
+        if layer.inputs:
+            row.append(layer)
+    if row:
+        yield row
+
+
+def _trained(net: Net, layers: Sequence[Layer], store: Store) -> set[str]:
+    """The layers that have trained parameters, or read what comes from them."""
+    found: set[str] = set()
+    for layer in layers:
+        own = any(weight.name in store.gradient_views for weight in net.weights_of(layer).values())
+        if own or any(name.partition(".")[0] in found for name in layer.inputs):
+            found.add(layer.name)
+    return found
+
+
 class Plan:
     """The kernels of a network in order, for inputs of the given shapes, batch first.
 
     `results` are what gradients come from: outputs, or what they read where they are fused with a loss; the function
     of such an output is left out unless something else reads it.
+
+    With faster `paths`, layers in a row whose results nobody else reads may be one step; what is `kept` is in `values`
+    all the same.  Then nothing is sent back to where nothing is trained, and `input_gradients` are not there.
     """
 
     def __init__(
@@ -58,43 +86,67 @@ class Plan:
         store: Store,
         random: np.random.Generator,
         *results: str,
+        paths: Sequence[Path] = (),
+        kept: Collection[str] = (),
     ) -> None:
         layers = _needed(net, results)
         self.sources = [layer.name for layer in net.inputs]
         self.results = results
         self.values: dict[str, Array] = {}
         self.steps: list[Step] = []
+        self.store, self.paths = store, paths
         self._users = Counter(
             weight.name for layer in layers for weight in set(net.weights_of(layer).values())
         )
-        shapes = net.shapes_for(*(tuple(shape[1:]) for shape in input_shapes))
-        for layer in layers:
-            if layer.inputs:
-                inputs = tuple(shapes[name] for name in layer.inputs)
-                weights = net.weights_of(layer)
-                gradients, shared = self._gradients(store, weights)
-                site: Site[Any] = Site(
-                    layer.operation,
-                    inputs,
-                    shapes[layer.name],
-                    input_shapes[0][0],
-                    store.dtype,
-                    store.values_of(weights),
-                    gradients,
-                    random,
-                )
-                extras = (f"{layer.name}.{extra}" for extra in layer.operation.extras(inputs))
-                kernel = rules.find(type(layer.operation))(site)
-                step = Step(
-                    layer.inputs,
-                    (layer.name, *extras),
-                    kernel,
-                    shared,
-                    layer.name in net.keeping_states,
-                    layer.operation.passes_gradient,
-                )
-                self.steps.append(step)
+        self._shapes = net.shapes_for(*(tuple(shape[1:]) for shape in input_shapes))
+        self._batch, self._random = input_shapes[0][0], random
+        trained = _trained(net, layers, store) if paths else {layer.name for layer in layers}
+        for row in rows(layers, {*results, *kept}):
+            places = [self._place(net, layer) for layer in row]
+            while places:
+                path, count = choose([site for site, _ in places[:LONGEST]], paths)
+                taken, places = places[:count], places[count:]
+                self._add(net, row[-len(places) - count :][:count], taken, path, trained)
         self.cleared = self._cleared(net, layers, store)
+
+    def _place(self, net: Net, layer: Layer) -> tuple[Site[Any], list[tuple[Array, Array]]]:
+        """Where a layer's kernel works, and its gradients that are added up elsewhere."""
+        weights = net.weights_of(layer)
+        gradients, shared = self._gradients(self.store, weights)
+        site: Site[Any] = Site(
+            layer.operation,
+            tuple(self._shapes[name] for name in layer.inputs),
+            self._shapes[layer.name],
+            self._batch,
+            self.store.dtype,
+            self.store.values_of(weights),
+            gradients,
+            self._random,
+        )
+        return site, shared
+
+    def _add(
+        self,
+        net: Net,
+        layers: Sequence[Layer],
+        places: Sequence[tuple[Site[Any], list[tuple[Array, Array]]]],
+        path: Path | None,
+        trained: Collection[str],
+    ) -> None:
+        """A step for one layer, or for some in a row that a path takes."""
+        first, last, sites = layers[0], layers[-1], [site for site, _ in places]
+        wanted = any(name.partition(".")[0] in trained for name in first.inputs)
+        extras = (f"{last.name}.{extra}" for extra in last.operation.extras(sites[-1].inputs))
+        self.steps.append(
+            Step(
+                first.inputs,
+                (last.name, *extras),
+                path(sites, wanted) if path else rules.find(type(first.operation))(sites[0]),
+                [each for _, shared in places for each in shared],
+                first.name in net.keeping_states,
+                first.operation.passes_gradient and last.name in trained,
+            )
+        )
 
     def _gradients(
         self, store: Store, weights: dict[str, Weight]
@@ -150,10 +202,15 @@ class Plan:
                 continue
             found = step.kernel.backward(*own_given)
             for name, value in zip(step.inputs, found if isinstance(found, tuple) else (found,), strict=True):
-                gradients[name] = gradients[name] + value if name in gradients else value
+                if value is not None:
+                    gradients[name] = gradients[name] + value if name in gradients else value
             for own, total in step.shared:
                 total += own
-        self.input_gradients = [
-            gradients[name] if name in gradients else np.zeros_like(self.values[name])
-            for name in self.sources
-        ]
+        self.source_gradients = gradients
+
+    @property
+    def input_gradients(self) -> list[Array]:
+        """The gradients of the inputs after `backward`."""
+        assert not self.paths, "a plan with faster paths works out no gradients of inputs"
+        found = self.source_gradients
+        return [found.get(name, np.zeros_like(self.values[name])) for name in self.sources]

@@ -29,6 +29,7 @@ from netspec.backends import (
 )
 from netspec.backends.augmentation import augmentation_of
 from netspec.backends.numpy.average import Averaged
+from netspec.backends.numpy.fast import PATHS
 from netspec.backends.numpy.kernel import Array, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
@@ -52,7 +53,7 @@ MOST_PLANS: Final = 4
 class NumpyProgram:
     """A network on NumPy arrays (see `backends.Program`)."""
 
-    def __init__(self, net: Net, dtype: str) -> None:
+    def __init__(self, net: Net, dtype: str, reference: bool = False) -> None:
         for layer in net.layers:
             if layer.inputs:
                 rules.find(type(layer.operation))  # so that a missing one is told now
@@ -60,6 +61,7 @@ class NumpyProgram:
         self.device = "cpu"
         self.group: Group = Alone()
         self.store = Store(net, dtype)
+        self.paths = PATHS if self.store.dtype == np.float32 and not reference else ()
         self.plans: dict[tuple[object, ...], Plan] = {}
         self.settings = Training({})
         self._prepare()
@@ -99,7 +101,10 @@ class NumpyProgram:
         if key not in self.plans:
             if len(self.plans) >= (MOST_PLANS if self.parts.count == 1 else 2 * MOST_PLANS):
                 del self.plans[next(iter(self.plans))]
-            self.plans[key] = Plan(self.net, shapes, self.store, self.random, *results)
+            kept = {*self.outputs, *self.trained, *(aim.target for aim in self.aims if aim.target)}
+            self.plans[key] = Plan(
+                self.net, shapes, self.store, self.random, *results, paths=self.paths, kept=kept
+            )
         return self.plans[key]
 
     def predict(self, inputs: Arrays) -> Any:
@@ -267,7 +272,8 @@ class NumpyProgram:
     def circumstances(self) -> dict[str, str]:
         """See `Program.circumstances`."""
         threads = next((os.environ[name] for name in THREADS if name in os.environ), str(os.cpu_count()))
-        return {"device": f"cpu ({platform.machine()})", "dtype": str(self.store.dtype), "threads": threads}
+        found = {"device": f"cpu ({platform.machine()})", "dtype": str(self.store.dtype), "threads": threads}
+        return found if self.paths or self.store.dtype != np.float32 else {**found, "rules": "reference"}
 
     def free_memory(self) -> int | None:
         """See `Program.free_memory`."""

@@ -1,0 +1,39 @@
+"""Faster paths: kernels that take layers in a row, or a layer of a certain shape, in the place of their plain rules.
+
+The plain rule of each layer is what it means, and stays.  A path is a class with `length`, which says how many of the
+layers in a row it takes from the first on (0: none), by their shapes alone, so that the same network and batch always
+take the same path and a run goes on to the last bit; and it is a kernel for these.  `choose` asks them in the order of
+`PATHS` when a plan is made.  A plan without paths is the plain one: what `Manner.reference` asks for, and what float64
+always is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from netspec.backends.numpy.fast.images import Images
+from netspec.backends.numpy.kernel import Site
+
+
+class Path(Protocol):
+    """A class of kernels that takes several sites; see `Kernel` for what these do."""
+
+    def __call__(self, sites: Sequence[Site[Any]], wants_gradient: bool) -> Any:
+        """The kernel for these layers; its `backward` gives None where no gradient of the input is wanted."""
+
+    def length(self, sites: Sequence[Site[Any]]) -> int:
+        """How many of these layers, each of which is read by the next alone, it takes from the first on."""
+
+
+PATHS: Final[tuple[Path, ...]] = (Images,)
+LONGEST: Final = 64
+"""Layers in a row that a path is asked about."""
+
+
+def choose(sites: Sequence[Site[Any]], paths: Sequence[Path]) -> tuple[Path | None, int]:
+    """The first path that takes these layers and how many; none, and one layer, where no path does."""
+    for path in paths:
+        if count := path.length(sites):
+            return path, count
+    return None, 1

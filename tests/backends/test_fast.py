@@ -1,0 +1,139 @@
+"""Faster paths of the NumPy backend: that they are taken, that their numbers are the plain rules', and the setting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netspec
+from netspec.backends import Program, channels_first, compile_net, on_each
+from netspec.backends.manner import Manner
+from netspec.backends.numpy.fast import PATHS
+from netspec.backends.numpy.fast.canvas import phases
+from netspec.backends.numpy.fast.images import Images
+from netspec.backends.numpy.program import NumpyProgram
+from netspec.diagnostics import SpecError
+from netspec.testing.cases import Case
+
+FLOAT32 = 2e-5
+FLOAT64 = 1e-12
+REFERENCE = Manner(reference=True)
+
+TAKEN: dict[str, tuple[str, list[type]]] = {
+    "the lecture's": ("input 12x12x1; conv 4 5x5 relu; conv 8 4x4 stride2 relu; dense 3", [Images]),
+    "pools": ("input 9x8x2; conv 3 3x3 relu; pool 2; conv 4 2x3 valid; pool 1x2; relu; dense 3", [Images]),
+    "odd strides": ("input 9x8x2; conv 3 4x3 stride=3x2 relu; conv 2 3x2 stride2 nobias; dense 3", [Images]),
+    "kernels smaller than strides": ("input 9x9x2; conv 3 1x2 stride3 relu; conv 2 1x1; dense 3", [Images]),
+    "rows that no window reaches": ("input 11x10x1; conv 3 3x3 stride4 valid; dense 3", [Images]),
+    "uneven padding": ("input 5x5x2; conv 3 3x3 stride=2x1 pad=1,2,0,1 relu; dense 3", [Images]),
+    "after something that is trained": (
+        "input 6x6x2; batchnorm; conv 3 3x3 stride2 relu; conv 4 3x3 nobias; dense 3",
+        [Images],
+    ),
+    "a result that is read twice": (
+        "input 6x6x2; conv 3 3x3 as a; relu; conv 3 3x3; add a; dense 3",
+        [Images, Images],
+    ),
+    "an output in the middle": ("input 6x6x2; conv 3 3x3 as a; relu; dense 3; output a", [Images]),
+    "shared weights": ("network tower:\n    conv 3 3x3 relu\ninput 6x6x3\ntower\ntower\ndense 3", [Images]),
+}
+LEFT = {
+    "dilation": "input 9x9x2; conv 3 3x3 dilation2 relu; dense 3 tanh",
+    "groups": "input 9x9x4; conv 4 3x3 groups=2 relu; dense 3 tanh",
+}
+
+
+def programs(text: str, dtype: str = "float64") -> tuple[Case, NumpyProgram, Program]:
+    """A case with a program that takes the faster paths, and the oracle in float64."""
+    case = Case("fast", netspec.parse(text))
+    fast = compile_net(case.net, "numpy", dtype=dtype, parameters=case.start(dtype))
+    assert isinstance(fast, NumpyProgram)
+    fast.paths = PATHS
+    return case, fast, compile_net(case.net, "numpy", dtype="float64", parameters=case.start("float64"))
+
+
+def taken(program: NumpyProgram) -> list[type]:
+    """The paths in the program's newest plan."""
+    *_, plan = program.plans.values()
+    return [type(step.kernel) for step in plan.steps if isinstance(step.kernel, PATHS)]  # type: ignore[arg-type]
+
+
+def far(found: Any, wanted: Any) -> float:
+    """The largest difference relative to the largest number."""
+    return float(np.abs(found - wanted).max() / max(np.abs(wanted).max(), 1e-3))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", FLOAT32), ("float64", FLOAT64)])
+@pytest.mark.parametrize("batch", [1, 2, 37, 70])
+@pytest.mark.parametrize(("text", "paths"), TAKEN.values(), ids=TAKEN)
+def test_numbers_are_those_of_the_plain_rules(
+    text: str, paths: list[type], batch: int, dtype: str, tolerance: float
+) -> None:
+    """The second time too: nothing that a step leaves behind changes the next."""
+    case, fast, plain = programs(text, dtype)
+    for _ in range(2):
+        inputs, targets = case.inputs(batch, dtype), case.targets(batch, dtype)
+        prepared = on_each(channels_first, inputs)
+        loss, gradients = fast.loss_and_gradients(prepared, targets)
+        assert taken(fast) == paths
+        exact = on_each(lambda x: x.astype(np.float64), prepared)
+        wanted_loss, wanted = plain.loss_and_gradients(exact, targets)
+        assert loss == pytest.approx(wanted_loss, rel=tolerance)
+        for name, gradient in gradients.items():
+            assert far(gradient, wanted[name]) <= tolerance, name
+        found, outputs = fast.evaluate(prepared, targets), plain.evaluate(exact, targets)
+        for one, other in zip(np.atleast_1d(found[0]), np.atleast_1d(outputs[0]), strict=True):
+            assert one == pytest.approx(other, rel=tolerance)
+
+
+@pytest.mark.parametrize("text", LEFT.values(), ids=LEFT)
+def test_what_no_path_takes_is_left_to_the_plain_rules(text: str) -> None:
+    case, fast, _ = programs(text, "float32")
+    fast.predict(case.inputs(3, "float32"))
+    assert taken(fast) == []
+
+
+def test_equal_maxima_send_their_gradient_to_the_first() -> None:
+    """Images of one colour: all entries of a window are equal."""
+    _, fast, plain = programs("input 8x8x1; conv 3 3x3 relu; pool 2; conv 3 3x3 relu; pool 2; dense 3")
+    inputs = np.tile(np.array([0.5, -1, 2]).reshape(3, 1, 1, 1), (1, 1, 8, 8))
+    targets = np.array([0, 1, 2])
+    wanted = plain.loss_and_gradients(inputs, targets)[1]
+    for name, gradient in fast.loss_and_gradients(inputs, targets)[1].items():
+        assert far(gradient, wanted[name]) <= FLOAT64, name
+
+
+def test_the_setting_turns_all_of_them_off() -> None:
+    net = netspec.parse(TAKEN["the lecture's"][0])
+    case = Case("fast", net)
+    fast, plain = (compile_net(net, "numpy", manner=manner) for manner in (Manner(), REFERENCE))
+    assert isinstance(fast, NumpyProgram) and isinstance(plain, NumpyProgram)
+    inputs = case.inputs(5, "float32")
+    np.testing.assert_allclose(fast.predict(inputs), plain.predict(inputs), rtol=1e-4, atol=1e-6)
+    assert taken(fast) and not taken(plain)
+    assert plain.circumstances()["rules"] == "reference" and "rules" not in fast.circumstances()
+
+
+def test_float64_is_the_oracle() -> None:
+    program = compile_net(netspec.parse(TAKEN["pools"][0]), "numpy", dtype="float64")
+    assert isinstance(program, NumpyProgram) and not program.paths
+
+
+def test_other_backends_have_one_rule_for_each_layer() -> None:
+    with pytest.raises(SpecError, match="N602: the backend `torch` cannot compute by reference rules"):
+        compile_net(netspec.parse("input 4; dense 2"), "torch", manner=REFERENCE)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("before", [0, 1, 4])
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_phases_put_each_row_where_it_belongs(stride: int, before: int, length: int) -> None:
+    size = 7
+    found = {}
+    for phase, rows, places in phases(size, before, stride, length):
+        own = range(*rows.indices(size))
+        assert len(own) == places.stop - places.start
+        found |= {row: place * stride + phase for row, place in zip(own, range(length)[places], strict=True)}
+    assert found == {row: row + before for row in range(size) if row + before < length * stride}
