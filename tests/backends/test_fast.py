@@ -12,6 +12,7 @@ from netspec.backends import Program, channels_first, compile_net, on_each
 from netspec.backends.manner import Manner
 from netspec.backends.numpy.fast import PATHS
 from netspec.backends.numpy.fast.canvas import phases
+from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.backends.numpy.fast.images import Images
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.diagnostics import SpecError
@@ -22,26 +23,44 @@ FLOAT64 = 1e-12
 REFERENCE = Manner(reference=True)
 
 TAKEN: dict[str, tuple[str, list[type]]] = {
-    "the lecture's": ("input 12x12x1; conv 4 5x5 relu; conv 8 4x4 stride2 relu; dense 3", [Images]),
-    "pools": ("input 9x8x2; conv 3 3x3 relu; pool 2; conv 4 2x3 valid; pool 1x2; relu; dense 3", [Images]),
-    "odd strides": ("input 9x8x2; conv 3 4x3 stride=3x2 relu; conv 2 3x2 stride2 nobias; dense 3", [Images]),
-    "kernels smaller than strides": ("input 9x9x2; conv 3 1x2 stride3 relu; conv 2 1x1; dense 3", [Images]),
-    "rows that no window reaches": ("input 11x10x1; conv 3 3x3 stride4 valid; dense 3", [Images]),
-    "uneven padding": ("input 5x5x2; conv 3 3x3 stride=2x1 pad=1,2,0,1 relu; dense 3", [Images]),
+    "the lecture's": (
+        "input 12x12x1; conv 4 5x5 relu; conv 8 4x4 stride2 relu; dense 3",
+        [Images, DenseRelu],
+    ),
+    "pools": (
+        "input 9x8x2; conv 3 3x3 relu; pool 2; conv 4 2x3 valid; pool 1x2; relu; dense 3",
+        [Images, DenseRelu],
+    ),
+    "odd strides": (
+        "input 9x8x2; conv 3 4x3 stride=3x2 relu; conv 2 3x2 stride2 nobias; dense 3",
+        [Images, DenseRelu],
+    ),
+    "kernels smaller than strides": (
+        "input 9x9x2; conv 3 1x2 stride3 relu; conv 2 1x1; dense 3",
+        [Images, DenseRelu],
+    ),
+    "rows that no window reaches": ("input 11x10x1; conv 3 3x3 stride4 valid; dense 3", [Images, DenseRelu]),
+    "uneven padding": ("input 5x5x2; conv 3 3x3 stride=2x1 pad=1,2,0,1 relu; dense 3", [Images, DenseRelu]),
     "after something that is trained": (
         "input 6x6x2; batchnorm; conv 3 3x3 stride2 relu; conv 4 3x3 nobias; dense 3",
-        [Images],
+        [Images, DenseRelu],
     ),
     "a result that is read twice": (
         "input 6x6x2; conv 3 3x3 as a; relu; conv 3 3x3; add a; dense 3",
-        [Images, Images],
+        [Images, Images, DenseRelu],
     ),
-    "an output in the middle": ("input 6x6x2; conv 3 3x3 as a; relu; dense 3; output a", [Images]),
-    "shared weights": ("network tower:\n    conv 3 3x3 relu\ninput 6x6x3\ntower\ntower\ndense 3", [Images]),
+    "an output in the middle": ("input 6x6x2; conv 3 3x3 as a; relu; dense 3; output a", [Images, DenseRelu]),
+    "shared weights": (
+        "network tower:\n    conv 3 3x3 relu\ninput 6x6x3\ntower\ntower\ndense 3",
+        [Images, DenseRelu],
+    ),
+    "dense layers": ("input 7; dense 6 relu; dense 5 tanh; dense 4 nobias relu; dense 3", [DenseRelu] * 4),
+    "steps of a sequence": ("input 5x4; dense 6 relu; dense 3", [DenseRelu] * 2),
+    "tied weights": ("input 6; dense 4 relu as code; dense 6 tied=code", [DenseRelu] * 2),
 }
 LEFT = {
-    "dilation": "input 9x9x2; conv 3 3x3 dilation2 relu; dense 3 tanh",
-    "groups": "input 9x9x4; conv 4 3x3 groups=2 relu; dense 3 tanh",
+    "dilation": "input 9x9x2; conv 3 3x3 dilation2 relu",
+    "groups": "input 9x9x4; conv 4 3x3 groups=2 relu",
 }
 
 

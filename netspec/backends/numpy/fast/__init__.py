@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.backends.numpy.fast.images import Images
 from netspec.backends.numpy.kernel import Site
 
@@ -26,7 +27,7 @@ class Path(Protocol):
         """How many of these layers, each of which is read by the next alone, it takes from the first on."""
 
 
-PATHS: Final[tuple[Path, ...]] = (Images,)
+PATHS: Final[tuple[Path, ...]] = (Images, DenseRelu)
 LONGEST: Final = 64
 """Layers in a row that a path is asked about."""
 
