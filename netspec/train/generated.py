@@ -46,7 +46,8 @@ class Manner:
         changes = _given(temperature=self.temperature, top_k=self.top_k, top_p=self.top_p)
         if changes:
             sample = replace(sample or Sample(), **changes)
-            feed = feed if self.beam is not None else replace(feed, beam=1)
+        if (changes and self.beam is None) or self.greedy:
+            feed = replace(feed, beam=1)
         if self.greedy or (self.beam or 1) > 1:
             sample = None
         return feed, sample
