@@ -75,6 +75,22 @@ def test_the_likeliest_and_a_beam_draw_nothing(tmp_path: Path, capsys: pytest.Ca
     assert scores[-1] >= scores[0]
 
 
+@pytest.mark.parametrize("words", [["--greedy"], ["--top-k", "1"]], ids=str)
+def test_the_likeliest_is_one_beginning_where_the_spec_names_a_beam(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for beam in ("", " beam=5"):
+        text = TEXT.replace("    sample temperature=2\n", "").replace("max=12", f"max=12{beam}")
+        for more in (words, []):
+            assert run(weights(tmp_path, text), "--prompt", "d", "--max", "6", "--json", *more) == 0
+            (one,) = json.loads(capsys.readouterr().out)["generated"]
+            found.append((one["text"], round(one["score"], 6)))
+    greedy, alone, again, several = found
+    assert greedy == alone == again
+    assert several[1] > greedy[1]
+
+
 def test_without_a_vocabulary_tokens_are_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = TEXT.replace("max=12", "start=1 stop=2 max=12")
     assert run(weights(tmp_path, text, None)) == 0
