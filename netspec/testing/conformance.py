@@ -302,7 +302,7 @@ def steps(bench: Bench) -> Iterator[Difference]:
 
 def averages(bench: Bench) -> Iterator[Difference]:
     """The averaged weights: those of the reference, in the place of the trained ones as long as they are wanted."""
-    if not bench.case.training.get("average"):
+    if not bench.case.trains or not bench.case.training.get("average"):
         return
     tested, wanted = bench.tested(training=True), bench.wanted(training=True)
     tested.use_average(True)
