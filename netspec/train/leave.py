@@ -20,8 +20,6 @@ from netspec.train.sheet import dots, image, png, sheet
 Array = np.ndarray[Any, np.dtype[Any]]
 
 PICTURE: Final = ".png"
-KINDS: Final = (PICTURE, ".npy", ".npz")
-"""The ends of the names of such files."""
 MOST_NUMBERS: Final = 50_000_000
 """Pixels, times channels, in one picture."""
 
