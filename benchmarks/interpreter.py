@@ -88,6 +88,11 @@ ROWS = [
 SAID = {"forward": "forward", "both": "forward and backward", "epoch": "an epoch with Adam"}
 
 
+def named(name: str) -> Net:
+    """A network of the table."""
+    return replace(netspec.parse(NETS[name]), name=name)
+
+
 def example(net: Net, batch: int) -> tuple[np.ndarray, np.ndarray]:
     """Random examples as the spec writes them, and classes."""
     random = np.random.default_rng(0)
@@ -125,56 +130,14 @@ def our_epoch(net: Net) -> Work:
 # --- peers
 
 
-def torch_model(net: Net):
-    """The network as an engineer writes it, without the softmax, with netspec's weights."""
-    import torch
-    from torch import nn
-
-    class Last(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.lstm = nn.LSTM(32, 64, batch_first=True)
-
-        def forward(self, x):
-            return self.lstm(x)[0][:, -1]
-
-    relu, pool = nn.ReLU, lambda: nn.MaxPool2d(2)
-    written = {
-        "LN": lambda: [
-            *(nn.Conv2d(1, 4, 5, padding=2), relu(), nn.Conv2d(4, 8, 4, 2, 1), relu()),
-            *(nn.Conv2d(8, 12, 4, 2, 1), relu(), nn.Flatten()),
-            *(nn.Linear(588, 200), relu(), nn.Linear(200, 10)),
-        ],
-        "L5": lambda: [
-            *(nn.Conv2d(1, 6, 5, padding=2), relu(), pool(), nn.Conv2d(6, 16, 5), relu(), pool()),
-            *(nn.Flatten(), nn.Linear(400, 120), relu(), nn.Linear(120, 84), relu(), nn.Linear(84, 10)),
-        ],
-        "MLP": lambda: [
-            *(nn.Linear(784, 200), relu(), nn.Linear(200, 100), relu(), nn.Linear(100, 60), relu()),
-            *(nn.Linear(60, 30), relu(), nn.Linear(30, 10)),
-        ],
-        "VGG": lambda: [
-            *(nn.Conv2d(3, 32, 3, padding=1), relu(), nn.Conv2d(32, 32, 3, padding=1), relu(), pool()),
-            *(nn.Conv2d(32, 64, 3, padding=1), relu(), nn.Conv2d(64, 64, 3, padding=1), relu(), pool()),
-            *(nn.Conv2d(64, 128, 3, padding=1), relu(), nn.Conv2d(128, 128, 3, padding=1), relu(), pool()),
-            *(nn.Flatten(), nn.Linear(2048, 128), relu(), nn.Linear(128, 10)),
-        ],
-        "LSTM": lambda: [Last(), nn.Linear(64, 10)],
-    }
-    model = nn.Sequential(*written[net.name]())
-    values = netspec.compile(net, "numpy").parameters().values()
-    with torch.no_grad():
-        for parameter, value in zip(model.parameters(), values, strict=True):
-            parameter.copy_(torch.from_numpy(value))
-    return model
-
-
 def with_torch(net: Net, row: Row) -> Work:
     import torch
     from torch.nn import functional as F
 
+    from benchmarks.written import written
+
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    model = torch_model(net)
+    model = written(net)
     inputs, classes = example(net, EXAMPLES if row.what == "epoch" else row.batch)
     x, y = torch.from_numpy(first(inputs)), torch.from_numpy(classes)
 
@@ -278,7 +241,7 @@ def with_keras_numpy(net: Net, row: Row) -> Work:
 def answer(name: str, batch: int) -> None:
     """Time a forward pass for each line read."""
     model, clock = keras_model(name), clock_for(int(os.environ["OMP_NUM_THREADS"]))
-    inputs, _ = example(netspec.parse(NETS[name]), batch)
+    inputs, _ = example(named(name), batch)
     model(inputs)
     print("ready", flush=True)
     for _ in sys.stdin:
@@ -328,7 +291,7 @@ def check(net: Net, row: Row, works: dict[str, Work]) -> None:
 
 def measure(row: Row, threads: int) -> Iterator[str]:
     """The lines of the table that a row makes."""
-    net, clock = replace(netspec.parse(NETS[row.net]), name=row.net), clock_for(threads)
+    net, clock = named(row.net), clock_for(threads)
     works = {"netspec": ours(net, row)}
     for name in row.required:
         make, package = PEERS[name]
