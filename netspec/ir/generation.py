@@ -27,7 +27,7 @@ class Generation:
     places: Mapping[str, Mapping[str, Span]] = field(default_factory=dict, compare=False, repr=False)
     """Where the arguments of a line stand, by its word and theirs."""
     make: Value | None = None
-    """What `make` shows, where several networks are trained."""
+    """What `make` shows: of several networks, or of the end of one."""
 
     def get(self, name: str) -> Definition | None:
         """The line of a word, or None."""

@@ -1,4 +1,4 @@
-"""Several networks that are trained by turns: what `let`, `update` and `make` say, as data.
+"""What `let`, `update` and `make` say of several networks that are trained by turns, and `make` of one, as data.
 
 A value is what a network reads or gives: a field of the data, noise, a network applied to a value.  Names that `let`
 gave have been replaced by what they stand for, so that equal values are one value: what is written twice alike is
@@ -74,13 +74,24 @@ class Stop:
         return f"stop {self.of}"
 
 
-Value: TypeAlias = Field | Noise | Use | Stop
+@frozen
+class From:
+    """What a network gives at its end where one of its results is something else."""
+
+    result: str
+    of: Noise
+
+    def __str__(self) -> str:
+        return f"{self.result}={self.of.kind}"
+
+
+Value: TypeAlias = Field | Noise | Use | Stop | From
 
 
 def inside(value: Value) -> Iterator[Value]:
     """A value and those that it is made of, outermost first."""
     yield value
-    while isinstance(value, Use | Stop):
+    while isinstance(value, Use | Stop | From):
         value = value.of
         yield value
 
@@ -139,9 +150,14 @@ def numbered(updates: Sequence[Update], make: Value | None) -> tuple[tuple[Updat
     places = {old: new for new, old in enumerate(order)}
 
     def moved(value: Value) -> Value:
-        if isinstance(value, Use | Stop):
-            return replace(value, of=moved(value.of))
-        return replace(value, place=places[value.place]) if isinstance(value, Noise) else value
+        if isinstance(value, Noise):
+            return noise(value)
+        if isinstance(value, From):
+            return replace(value, of=noise(value.of))
+        return value if isinstance(value, Field) else replace(value, of=moved(value.of))
+
+    def noise(old: Noise) -> Noise:
+        return replace(old, place=places[old.place])
 
     def term(old: Term) -> Term:
         target = (

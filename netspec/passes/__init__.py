@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.collector import collector_paused
 from netspec.diagnostics import Diagnostic, Diagnostics, SpecError, in_order
@@ -26,6 +26,9 @@ from netspec.passes.telling import with_suggestions
 from netspec.settings.generate import Feed
 from netspec.source import Source
 from netspec.syntax.parser import parse
+
+if TYPE_CHECKING:
+    from netspec.ir.document import Draft
 
 
 def analyse(
@@ -104,7 +107,12 @@ def _run(context: Context) -> Net | None:
         net = replace(net, training=training)
     if not diagnostics and bound.generation:
         given = {name: result for result, name in bound.given.items()}
-        net = _generating(context, net, with_names(context, bound.generation, net, given))
+        generation = with_names(context, bound.generation, net, given)
+        if bound.make is not None:
+            from netspec.passes.making import shown
+
+            generation = replace(generation, make=shown(context, net, bound.make, given))
+        net = _generating(context, net, generation)
     if not diagnostics and bound.budgets:
         from netspec.passes.budget import check_budgets
 
@@ -122,6 +130,15 @@ def _generating(context: Context, net: Net, generation: Generation) -> Net:
 
         check_stepped(context, net, feed)
     return replace(net, generation=generation)
+
+
+def _with_networks(context: Context, net: Net, draft: Draft) -> Net:
+    """The network of a document with its updates and with what it makes."""
+    if draft.networks or draft.updates or not draft.make:
+        return with_updates(context, net, draft.updates, draft.make)
+    from netspec.passes.making import of_document
+
+    return replace(net, generation=Generation({}, make=of_document(context, net, draft.make)))
 
 
 def _name(source: Source) -> str:
@@ -148,7 +165,7 @@ def from_document(document: dict[str, Any], limits: Limits = DEFAULT) -> Net:
             message = f"`{layer.name}` gives {layer.shape}, and the document says {stated}"
             context.diagnostics.report("N201", message, layer.origin.statement)
     if not context.diagnostics:
-        net = with_updates(context, net, draft.updates, draft.make)
+        net = _with_networks(context, net, draft)
     if draft.generation and not context.diagnostics:
         made = net.generation.make if net.generation else None
         given = replace(draft.generation, make=made)

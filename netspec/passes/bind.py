@@ -58,6 +58,8 @@ class Bound:
     generate_span: Span | None = None
     networks: tuple[Network, ...] = ()
     """The networks of a file that has no layers of its own."""
+    make: tree.Command | None = None
+    """The line `make` of a file that has."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:

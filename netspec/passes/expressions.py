@@ -151,25 +151,16 @@ class Expressions:
             self.context.report_limit(layers, self.context.span(line))
         return layers <= self.context.limits.layers
 
-    def make(self, lines: Sequence[tree.Command]) -> Value | None:
+    def make(self, line: tree.Command) -> Value | None:
         """What `make` shows: the value of its line."""
-        if len(lines) > 1:
-            labels = (
-                Label(self.context.span(lines[1]), "again"),
-                Label(self.context.span(lines[0]), "first"),
-            )
-            self.context.diagnostics.report("N402", "`make` is said twice", *labels)
-        for line in lines[:1]:
-            match line.items:
-                case (tree.Call() | tree.Name() as value,):
-                    found = self.value(value)
-                    if found and not isinstance(found.value, Use):
-                        self.report(
-                            "N411", "`make` applies a network, as in `make generator(normal 100)`", value
-                        )
-                        return None
-                    return found.value if found else None
-            self.report("N411", "`make` takes one expression, as in `make generator(normal 100)`", line)
+        match line.items:
+            case (tree.Call() | tree.Name() as value,):
+                found = self.value(value)
+                if found and not isinstance(found.value, Use):
+                    self.report("N411", "`make` applies a network, as in `make generator(normal 100)`", value)
+                    return None
+                return found.value if found else None
+        self.report("N411", "`make` takes one expression, as in `make generator(normal 100)`", line)
         return None
 
     def check_read(self, lines: Sequence[tree.Let | tree.Update]) -> None:

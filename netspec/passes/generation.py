@@ -30,7 +30,7 @@ def bind_generation(context: Context, body: Sequence[tree.Statement]) -> Generat
             break
         match statement:
             case tree.Unread() | tree.Command(head=tree.Name(text="make"), body=None):
-                continue  # `make` is about networks, and bound by `passes.networks`
+                continue  # bound by `passes.networks` or `passes.making`
             case tree.Command(head=head, body=None):
                 span = context.span(statement)
                 if head.text in spans:

@@ -77,8 +77,10 @@ def bind_networks(
 ) -> None:
     """Lay out the networks of a file that has no layers of its own, and bind what is said of them."""
     lines, networks = Lines.of(statements), Networks(context, unfold, bound.words)
+    shows = _only(context, lines.makes)
     if bound.graph.names:
         _refuse(context, lines)
+        bound.make = shows
         return
     if lines.first and not any(isinstance(each, tree.Update) for each in lines.steps):
         message = f"`as {short(lines.first.text)}` names the data for an `update`, and there is none"
@@ -92,7 +94,7 @@ def bind_networks(
     )
     for line in lines.steps:
         expressions.line(line)
-    make = expressions.make(lines.makes)
+    make = expressions.make(shows) if shows else None
     expressions.check_read(lines.steps)
     updates, make = numbered(expressions.updates, make)
     bound.networks = networks.all()
@@ -102,10 +104,18 @@ def bind_networks(
         bound.generation = replace(bound.generation or Generation({}), make=make)
 
 
+def _only(context: Context, makes: Sequence[tree.Command]) -> tree.Command | None:
+    """The line `make`, if there is one; reports a second one."""
+    if len(makes) > 1:
+        labels = Label(context.span(makes[1]), "again"), Label(context.span(makes[0]), "first")
+        context.diagnostics.report("N402", "`make` is said twice", *labels)
+    return makes[0] if makes else None
+
+
 def _refuse(context: Context, lines: Lines) -> None:
-    """Report what is said of networks in a file with layers of its own."""
-    for line in (*lines.steps, *lines.makes):
-        word = "make" if isinstance(line, tree.Command) else "let" if isinstance(line, tree.Let) else "update"
+    """Report what is said of networks in a file with layers of its own; `make` is left to `passes.making`."""
+    for line in lines.steps:
+        word = "let" if isinstance(line, tree.Let) else "update"
         message = f"`{word}` is about the networks of a file, and this one has layers that belong to none"
         note = "`network NAME:` before the layers, and these indented below it, makes a network of them"
         context.diagnostics.report("N411", message, context.span(line), notes=(note,))
@@ -341,7 +351,8 @@ def with_updates(context: Context, net: Net, lines: Sequence[str], make: str | N
         context.diagnostics.report("N105", message, context.source.line_span(1))
     for line in steps:
         expressions.line(line)
-    shown = expressions.make(makes)
+    shows = _only(context, makes)
+    shown = expressions.make(shows) if shows else None
     expressions.check_read(steps)
     updates, shown = numbered(expressions.updates, shown)
     if updates:

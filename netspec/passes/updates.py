@@ -4,7 +4,8 @@
 
 is a network with the inputs `image` and `noise1` and two outputs.  Layers keep the names that they have in the file's
 own graph, so that a program of an update works on the parameters of another one by name; a further use of a network is
-a further use of its layers.  The network that `make` shows is made in the same way.
+a further use of its layers.  The network that `make` shows is made in the same way; `make code=normal`, of a network by
+itself, is all of it that lies behind the result `code`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from netspec.ir.layer import Layer, Operation
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.ir.training import Aim, Optimizer, Training
-from netspec.ir.updates import Field, Network, Noise, Stop, Term, Update, Use, Value, inside, values_of
+from netspec.ir.updates import Field, From, Network, Noise, Stop, Term, Update, Use, Value, inside, values_of
 from netspec.ir.values import Reference
 from netspec.layers.input import Input
 from netspec.layers.reshape import Detach
@@ -159,6 +160,8 @@ class _Graph:
                 return self.stop(self.add(inner))
             case Use(network=network, of=inner):
                 return self.use(_network(self.whole, network), self.add(inner))
+            case From(result=result, of=noise):
+                return self.behind(result, self.add(noise))
 
     def shape_of(self, field: Field) -> Shape:
         """What the networks read that are given a field."""
@@ -203,6 +206,25 @@ class _Graph:
             operation = layer.operation if number == 1 else _referring(layer.operation, names)
             self.layers.append(replace(layer, name=name, operation=operation, inputs=inputs, shares=shares))
         return _renamed(network.result, names)
+
+    def behind(self, result: str, given: str) -> str:
+        """The layers between a result and the last output, on what is given in its place."""
+        end = self.whole.outputs[-1].name
+        for layer in between(self.whole, result, end):
+            inputs = tuple(_renamed(name, {result: given}) for name in layer.inputs)
+            operation = _referring(layer.operation, {result: given})
+            self.layers.append(replace(layer, operation=operation, inputs=inputs))
+        return end
+
+
+def between(net: Net, result: str, end: str) -> list[Layer]:
+    """The layers that it takes to come from a result to that of the layer `end`, in order."""
+    needed, layers = {end}, []
+    for layer in reversed(net.layers):
+        if layer.name in needed:
+            layers.append(layer)
+            needed |= {name.partition(".")[0] for name in layer.inputs if name != result}
+    return layers[::-1]
 
 
 def _numbered(name: str, network: str, number: int) -> str:

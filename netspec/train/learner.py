@@ -116,9 +116,9 @@ class Learner:
         self.seed = 0
 
     @classmethod
-    def of(cls, program: Program) -> Learner:
+    def of(cls, program: Program, show: Turn | None = None) -> Learner:
         """A network that is trained by itself."""
-        return cls(program, [Turn(program)])
+        return cls(program, [Turn(program)], show)
 
     def begin(self, options: Options, steps: int = 0) -> None:
         """See `Program.begin`; the seed is that of the noise too."""
@@ -220,7 +220,8 @@ def learner_for(net: Net, works: Net, compiled: Callable[[Net], Program]) -> Lea
     """
     derived, show = updates(net), made(net)
     if not derived or net.training is None:
-        return Learner.of(compiled(works))
+        whole = compiled(works)
+        return Learner.of(whole, _shown(show, compiled, whole))
     if works is not net:
         raise error("N409", "updates cannot be done on examples of different lengths")
     whole = compiled(net)
@@ -234,10 +235,16 @@ def learner_for(net: Net, works: Net, compiled: Callable[[Net], Program]) -> Lea
         whole.borrow(turn.program, each.trained)
     for turn, each in zip(turns, derived, strict=True):
         _borrow(turn.program, whole, set(each.trained))
-    shown = Turn(compiled(show.net), show) if show else None
-    if shown:
-        _borrow(shown.program, whole, set())
-    return Learner(whole, turns, shown)
+    return Learner(whole, turns, _shown(show, compiled, whole))
+
+
+def _shown(show: Derived | None, compiled: Callable[[Net], Program], whole: Program) -> Turn | None:
+    """What `make` shows, with the parameters of what is trained; nothing where processes have a part of them each."""
+    if show is None or "sharded" in whole.circumstances():
+        return None
+    shown = Turn(compiled(show.net), show)
+    _borrow(shown.program, whole, set())
+    return shown
 
 
 def _borrow(program: Program, whole: Program, own: set[str]) -> None:

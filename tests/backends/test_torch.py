@@ -301,6 +301,21 @@ def test_names_that_are_taken_get_an_underscore() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "deviation"), [("", 1.0), (" deviation=0.02", 0.02), (" scaled deviation=3", 3.0)]
+)
+def test_vectors_start_with_the_deviation_that_is_said(words: str, deviation: float) -> None:
+    """In the network and in the module that is exported, which starts by itself."""
+    net = parse(f"input 5 of 900\nembed 40{words}\nflatten\ndense 2")
+    own: dict[str, Any] = {}
+    exec(compile(module_source(net), "words.py", "exec"), own)
+    torch.manual_seed(0)
+    module = own[class_name(net)]()
+    for values in (initial(net)["embed1.weight"], module.embed1.weight.detach().numpy()):
+        assert values.std() == pytest.approx(deviation, rel=0.02)
+        assert abs(values.mean()) < 0.02 * deviation
+
+
+@pytest.mark.parametrize(
     ("name", "expected"),
     [
         ("lecture_cnn", "LectureCnn"),

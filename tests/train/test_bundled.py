@@ -176,7 +176,7 @@ def test_it_learns(
     measured = json.loads(capsys.readouterr().out)["test"]
     assert measured == pytest.approx(end["test"], rel=1e-4, abs=1e-6)
 
-    if "generate:" in (SPECS / f"{name}.net").read_text("utf-8"):
+    if "    feed " in (SPECS / f"{name}.net").read_text("utf-8"):
         given = [folder / small.given] if small.given else []
         assert netspec("generate", weights, *given, "--max", 12, "--json") == 0
         said = json.loads(capsys.readouterr().out)["generated"]
