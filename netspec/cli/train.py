@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar
 
@@ -10,9 +10,7 @@ import click
 
 from netspec import render
 from netspec.cli import options as shared
-from netspec.cli import results
 from netspec.cli.console import say, tell
-from netspec.cli.failures import document
 from netspec.cli.files import STDIN, find_spec, read
 from netspec.cli.state import WORDS
 from netspec.diagnostics import SpecError
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-EVAL: Final = "netspec.eval/1"
-PREDICT: Final = "netspec.predict/1"
 POSITIVE: Final = click.IntRange(min=1)
 CHANGES: Final = {
     "epochs": "train.epochs",
@@ -233,10 +229,10 @@ def _tell_end(done: Finished, lines: JsonLines | None) -> None:
             weights=str(done.weights),
         )
     elif test:
-        say(f"{_figures(test)}\n{_compared(done.baseline)}{done.folder}\n")
+        say(f"{figures_told(test)}\n{compared(done.baseline)}{done.folder}\n")
 
 
-def _compared(baseline: str) -> str:
+def compared(baseline: str) -> str:
     """A line with what the figures are to be compared with, where something is known."""
     return f"to compare with: {baseline}\n" if baseline else ""
 
@@ -275,83 +271,6 @@ def _found(
     return _Found(net, resolve(net, changes), place, folders)
 
 
-@click.command("eval", short_help="Measure a trained network on its test data.")
-@click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--data", metavar="NAME", help='Other data, as in a spec: digits, or  npz "file.npz".')
-@click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME", help="A further figure, as in a spec: bleu."
-)
-@machine
-@shared.json_as(EVAL)
-@shared.reading
-def evaluate(
-    weights: Path,
-    data: str | None,
-    metrics: tuple[str, ...],
-    backend: str | None,
-    device: str,
-    as_json: bool,
-    limits: Limits,
-) -> None:
-    """Test loss and metrics of the weights in FILE (`best.safetensors`) on the data that its spec names."""
-    from netspec.train.measure import evaluate_file
-
-    found = evaluate_file(
-        weights, data=data, metrics=metrics, backend=backend_of(backend), device=device, limits=limits
-    )
-    if found.note:
-        _err(f"warning: {found.note}")
-    if as_json:
-        used = {"used": found.used, "note": found.note, "baseline": found.baseline}
-        say(document(EVAL, file=str(weights), net=found.net.name, data=used, test=found.figures.to_json()))
-        return
-    say(f"{_figures(found.figures)}\n{_compared(found.baseline)}")
-
-
-@click.command(short_help="Apply a trained network to pictures, tables or texts.")
-@click.argument("weights", metavar="FILE", type=click.Path(path_type=Path))
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@results.to("Write what it says: pictures (.png), or numbers (.npy, .npz).")
-@click.option("--beside", is_flag=True, help="In pictures, what was read stands on the left.")
-@machine
-@shared.json_as(PREDICT)
-@shared.reading
-def predict(
-    weights: Path,
-    inputs: Sequence[Path],
-    to: Path | None,
-    beside: bool,
-    backend: str | None,
-    device: str,
-    as_json: bool,
-    limits: Limits,
-) -> None:
-    """What the network in FILE (`best.safetensors`) says of each INPUT: .png, .jpg, .npz, .npy, .csv or .txt.
-
-    \b
-    netspec predict runs/lenet-001/best.safetensors digit.png
-    netspec predict runs/derain-001/best.safetensors rainy.jpg --to clear.png
-    """
-    import numpy as np
-
-    from netspec.train.leave import as_image
-    from netspec.train.predict import predict_files
-
-    found = predict_files(weights, inputs, backend=backend_of(backend), device=device, limits=limits)
-    if to is not None:
-        numbers = [np.asarray(one.values) for one in found]
-        given = [[as_image(one.given)] if beside and one.given is not None else [] for one in found]
-        cells = [[*each, as_image(array)] for each, array in zip(given, numbers, strict=True)]
-        results.write(to, numbers, cells)
-    if as_json:
-        say(document(PREDICT, file=str(weights), predictions=[one.to_json() for one in found]))
-        return
-    count = {str(path): 0 for path in inputs}
-    for one in found:
-        count[one.file] += 1
-    say("".join(f"{one.file}{f'[{one.index}]' * (count[one.file] > 1)}: {one}\n" for one in found))
-
-
 def backend_of(name: str | None) -> str:
     """The backend that is asked for, or the default, which is named where it is the slower one."""
     from netspec.train.run import default_backend
@@ -364,7 +283,7 @@ def backend_of(name: str | None) -> str:
     return chosen
 
 
-def _figures(figures: Any) -> str:
+def figures_told(figures: Any) -> str:
     """`test accuracy 0.9889, loss 0.0352 (10,000 examples)`."""
     named = {**figures.metrics, **figures.named()}  # the metrics first
     return f"test {', '.join(f'{name} {value:.4f}' for name, value in named.items())} ({figures.examples:,} examples)"
