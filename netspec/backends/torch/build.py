@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from netspec.backends.torch.direct import direct
 from netspec.backends.torch.source import class_name, function_of, fused, module_source
 from netspec.ir.net import Net
 
@@ -26,7 +27,7 @@ def build(net: Net) -> nn.Module:
     # the numbers that PyTorch starts with are replaced: its generator is left as it was
     with torch.random.fork_rng(devices=[]):
         module: nn.Module = namespace[class_name(net)]()
-    return module
+    return direct(module)
 
 
 def output_functions(net: Net) -> dict[str, Callable[[Tensor], Tensor]]:
