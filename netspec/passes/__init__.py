@@ -19,7 +19,6 @@ from netspec.passes.check import check_structure, check_training, check_used
 from netspec.passes.context import Context
 from netspec.passes.generation import with_names
 from netspec.passes.infer import infer
-from netspec.passes.networks import with_updates
 from netspec.passes.objective import with_outputs
 from netspec.passes.scope import spliced
 from netspec.passes.telling import with_suggestions
@@ -135,6 +134,8 @@ def _generating(context: Context, net: Net, generation: Generation) -> Net:
 def _with_networks(context: Context, net: Net, draft: Draft) -> Net:
     """The network of a document with its updates and with what it makes."""
     if draft.networks or draft.updates or not draft.make:
+        from netspec.passes.networks import with_updates
+
         return with_updates(context, net, draft.updates, draft.make)
     from netspec.passes.making import of_document
 

@@ -23,7 +23,6 @@ from netspec.passes.generation import bind_generation
 from netspec.passes.infer import Enough, Graph
 from netspec.passes.library import Library
 from netspec.passes.line import is_setting
-from netspec.passes.networks import bind_networks
 from netspec.passes.parameters import parameters
 from netspec.passes.place import Defined, Place, Room
 from netspec.passes.scope import Scope
@@ -90,7 +89,7 @@ class _Bind:
     def run(self) -> Bound:
         with suppress(Enough):
             self.top()
-            bind_networks(self.context, self.unfold, self.bound, self.statements)
+            self.networks()
         self.report_strays()
         self.unfold.unused(self.bound.words)
         self.bound.result = self.place.above
@@ -107,6 +106,13 @@ class _Bind:
             self.after_empty_train = False
             if not self.special(statement, first=index == 0):
                 self.layers(index)
+
+    def networks(self) -> None:
+        """The networks of a file without layers of its own, and what is said of any; most files say nothing."""
+        if not self.bound.graph.names or any(map(_is_of_networks, self.statements)):
+            from netspec.passes.networks import bind_networks
+
+            bind_networks(self.context, self.unfold, self.bound, self.statements)
 
     def layers(self, index: int) -> None:
         """A statement that makes layers."""
@@ -259,6 +265,15 @@ def _all(statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
 
 def _is_network(statement: tree.Statement) -> bool:
     return isinstance(statement, tree.Command) and statement.head.text in ("network", "train", "generate")
+
+
+def _is_of_networks(statement: tree.Statement) -> bool:
+    """A block of settings with a line about networks."""
+    return _is_network(statement) and any(
+        isinstance(line, tree.Let | tree.Update) or line.head.text == "make"
+        for line in statement.body or ()
+        if isinstance(line, tree.Let | tree.Update | tree.Command)
+    )
 
 
 def _given_names(statements: Sequence[tree.Statement]) -> Iterator[str]:
