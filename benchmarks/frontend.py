@@ -4,16 +4,19 @@
 
 Each network is parsed (text to tree), analysed (`netspec.parse`: tree, checks, shapes and counts) and, where a twin is
 written for it, built layer by layer in PyTorch on the meta device, which allocates nothing, with one forward pass for
-the shapes.  Figures are medians of runs in turn, so that the machine's moods hit all alike.
+the shapes, and once more with torchinfo's table (but of the longest; left out, and said so, where that is not
+installed).  Figures are medians of runs in turn, in time of the processor, so that the machine's moods hit all alike.
 """
 
 from __future__ import annotations
 
 import gc
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +35,10 @@ REPEATS = 5
 LINES: Final = (1_000, 10_000)
 SPECS: Final = ("lenet", "networks/resnet50", "networks/resnet152")
 """Specs of `specs/` that are measured too; those of the literature beside the networks by hand of the tests."""
+PER_SECOND: Final = 35_000
+"""Distinct lines that are to be parsed in a second, of `LINES[-1]`."""
+OF_TORCHINFO: Final = 0.2
+"""What analysing may take of the time of torchinfo."""
 LIMITS: Final = Limits().raised(layers=10**6)
 
 Module = Callable[[], nn.Module]
@@ -118,13 +125,27 @@ def _linear(width: int, units: int) -> Module:
     return lambda: nn.Linear(width, units)
 
 
+def built(case: Case) -> tuple[nn.Module, tuple[int, ...]]:
+    """The twin, to be called on the meta device, and the size of what it reads."""
+    side = 224 if case.whole else 16
+    net = case.whole() if case.whole else nn.Sequential(*(make() for make in case.twin))
+    return net.eval(), (1, 3, side, side)
+
+
 def by_hand(case: Case) -> None:
     """Build the twin on the meta device and run one meta image through it."""
-    side = 224 if case.whole else 16
+    with torch.device("meta"), torch.no_grad():
+        net, size = built(case)
+        net(torch.empty(size))
+
+
+def with_torchinfo(case: Case) -> None:
+    """Build the twin on the meta device and have torchinfo write its table."""
+    import torchinfo
+
     with torch.device("meta"):
-        net = (case.whole() if case.whole else nn.Sequential(*(make() for make in case.twin))).eval()
-        with torch.no_grad():
-            net(torch.empty(1, 3, side, side))
+        net, size = built(case)
+        str(torchinfo.summary(net, size, device="meta", verbose=0))
 
 
 def seconds(jobs: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -133,9 +154,9 @@ def seconds(jobs: dict[str, Callable[[], object]]) -> dict[str, float]:
     for _ in range(REPEATS):
         for name, job in jobs.items():
             gc.collect()
-            start = time.perf_counter()
+            start = time.process_time()
             made = job()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(time.process_time() - start)
             del made
     return {name: statistics.median(measured) for name, measured in times.items()}
 
@@ -149,26 +170,32 @@ def measure(case: Case) -> dict[str, float]:
     }
     if case.twin or case.whole:
         jobs["by hand"] = lambda: by_hand(case)
+        if find_spec("torchinfo") and case.lines <= LINES[0]:  # it takes long
+            jobs["torchinfo"] = lambda: with_torchinfo(case)
     found = seconds(jobs)
+    peers = [name for name in found if name not in ("parse", "analyse")]
     for name, median in found.items():
         rates = f"{case.lines / median:9,.0f} lines/s {layers / median:9,.0f} layers/s"
-        ratio = (
-            f"   {median / found['by hand']:5.2f} of by hand"
-            if "by hand" in found and name != "by hand"
-            else ""
-        )
-        print(f"{case.name:<14} {name:<8} {median * 1000:9.1f} ms {rates}{ratio}", flush=True)
+        ratios = "".join(f"   {median / found[peer]:5.2f} of {peer}" for peer in peers if name not in peers)
+        print(f"{case.name:<14} {name:<9} {median * 1000:9.1f} ms {rates}{ratios}", flush=True)
+    if "torchinfo" in found:
+        print(f"{case.name:<14} required: {OF_TORCHINFO} of torchinfo to analyse")
     return found
 
 
 def main() -> None:
-    """Print medians, rates, the ratio to building by hand, and what ten times the lines cost."""
+    """Print medians, rates, the ratios to peers, and what ten times the lines cost."""
+    torch.set_num_threads(1)
+    print(f"one thread, torch {torch.__version__}")
+    if not find_spec("torchinfo"):
+        print('torchinfo is not installed: pip install "netspec[benchmark]"', file=sys.stderr)
     for place in SPECS:
         name = place.rpartition("/")[2]
         published = PUBLISHED.get(name)
         text = (ROOT / "specs" / f"{place}.net").read_text("utf-8")
         measure(Case(name, text, whole=published.build if published else None))
     few, many = (measure(generated(lines)) for lines in LINES)
+    print(f"{LINES[1]:,} lines: {LINES[1] / many['parse']:,.0f} parsed a second, required: {PER_SECOND:,}")
     for name, median in few.items():
         print(f"{LINES[1] // LINES[0]} times the lines: {name} takes {many[name] / median:.1f} times as long")
 

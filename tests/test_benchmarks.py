@@ -1,4 +1,6 @@
-"""What is simpler than a trained network, by its definition, and the commands that print both on small data."""
+"""What is simpler than a trained network, by its definition, and the commands that print both on small data; the graphs
+that `torch.compile` makes, and networks by hand.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 import netspec
-from benchmarks import baselines
+from benchmarks import baselines, interpreter, torch_module
 from netspec.cli import main
 from netspec.data import Dataset, Loaded
 from netspec.init import initial
@@ -204,3 +207,33 @@ def test_captions_are_right_as_a_whole_or_not_at_all(folder: Path) -> None:
     texts[int(ended.argmax())] = [3, STOP]
     changed = right(texts)
     assert changed.sum() == ended.sum() - 1
+
+
+# --- graphs and networks by hand
+
+ROOT = Path(__file__).resolve().parents[1]
+NETWORKS = "lecture_cnn char_gpt caption gan vae rnn_temperature sentiment_cnn networks/resnet18".split()
+"""Convolutions, attention, recurrence, several inputs and networks, noise: `benchmarks.torch_module graphs` has all."""
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_compiles_to_one_graph(name: str) -> None:
+    found = torch_module.graphs_of(netspec.load(ROOT / "specs" / f"{name}.net"))
+    assert found == dict.fromkeys(("predicting", "training"), torch_module.Traced(1, ()))
+
+
+def test_a_break_is_seen() -> None:
+    def broken(x: torch.Tensor) -> torch.Tensor:
+        x = x + 1
+        torch._dynamo.graph_break()
+        return x + 1
+
+    found = torch_module.traced(broken, [torch.zeros(2)], training=False)
+    assert found.graphs == 2 and len(found.breaks) == 1
+
+
+@pytest.mark.parametrize("name", interpreter.NETS)
+def test_by_hand_is_the_same_network(name: str) -> None:
+    net = interpreter.named(name)
+    for row in torch_module.ROWS:
+        torch_module.compare(torch_module.eager_works(net, torch_module.Row(row.what, 2, row.required)))
