@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from netspec.data.dataset import Dataset, Loaded, Request
+from netspec.data.files import text_of, unreadable
 from netspec.data.fitting import fit, fit_targets
 from netspec.data.labels import check_count
 from netspec.data.lazy import Array
 from netspec.data.made import check_room, random_of
+from netspec.data.preprocessing import Letters
+from netspec.data.texts import numbered
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
 from netspec.settings.made import Dna
 
 LETTERS: Final = "ACGT"
+PREPARED: Final = Letters(LETTERS)
 CLASSES: Final = ("other", "promoter")
 MOTIFS: Final = ("TTGACA", "TATAAT")
 """The motifs at 35 and at 10 letters before the gene."""
@@ -24,6 +29,8 @@ APART: Final = tuple(range(15, 20))
 """Letters between the motifs of a promoter."""
 NOT_APART: Final = (*range(5, 12), *range(23, 30))
 """Those between the motifs of what is none."""
+_WIDTH: Final = 24
+"""Bytes that a letter takes on its way into the network: its place, and a number for each letter of the alphabet."""
 LEAST: Final = _LONG + NOT_APART[-1] + _LONG
 """Letters that every example has room for."""
 
@@ -33,9 +40,10 @@ def load(reader: Dna, request: Request) -> Loaded:
     check_count("dna", CLASSES, request.target)
     (shape,) = request.only("dna", "letters", target="label")
     length = _length(reader, shape)
-    check_room(reader.written(), reader.count + reader.test, 24 * length, request)
+    check_room(reader.written(), reader.count + reader.test, _WIDTH * length, request)
     train = _part(reader, request, length, "train", reader.count)
-    return Loaded(train, _part(reader, request, length, "test", reader.test), classes=CLASSES)
+    test = _part(reader, request, length, "test", reader.test)
+    return Loaded(train, test, classes=CLASSES, preprocessing=PREPARED)
 
 
 def _length(reader: Dna, shape: Shape) -> int:
@@ -63,11 +71,37 @@ def _length(reader: Dna, shape: Shape) -> int:
 def _part(reader: Dna, request: Request, length: int, part: str, count: int) -> Dataset:
     random, (shape,) = random_of("dna", part, reader.seed), request.inputs
     letters, labels = drawn(random, count, length, reader.mutation)
-    inputs = letters if shape.of else np.eye(len(LETTERS), dtype=np.float32)[letters]
     wanted = request.target
     answers = wanted is not None and wanted.of is None
     targets = fit_targets(labels.astype(np.float32) if answers else labels, wanted, CLASSES)
-    return Dataset(fit(inputs, shape), targets)
+    return Dataset(fit(PREPARED.written(letters, shape), shape), targets)
+
+
+def new_letters(path: Path, prepared: Letters, shape: Shape, most_bytes: int) -> Array:
+    """A file with an example a line, in large letters or small ones; raises N702 and N404."""
+    places = {letter: place for place, letter in enumerate(prepared.alphabet)}
+    text = text_of(path, most_bytes)
+    if len(text) * _WIDTH > most_bytes:
+        message = (
+            f"its letters take {len(text) * _WIDTH:,} bytes in the network, and {most_bytes:,} are the limit"
+        )
+        raise unreadable(path, message)
+    lines = [(number, line.strip()) for number, line in numbered(text) if line.strip()]
+    for number, line in lines:
+        strange = next((letter for letter in line if letter.upper() not in places), None)
+        if strange is not None:
+            known = f"{', '.join(prepared.alphabet[:-1])} and {prepared.alphabet[-1]}"
+            raise unreadable(path, f"line {number} has `{strange}`, and the letters are {known}")
+    if not lines:
+        raise unreadable(path, "there are no letters in it")
+    lengths = {len(line): number for number, line in reversed(lines)}
+    steps = shape.dims[0] if isinstance(shape.dims[0], int) else len(lines[0][1])
+    for length, number in lengths.items():
+        if length != steps:
+            wanted = f"the network reads {steps}" if shape.is_known else f"those above it {steps}"
+            raise error("N404", f"{path}: line {number} has {length} letters, and {wanted}")
+    found = np.array([[places[letter] for letter in line.upper()] for _, line in lines])
+    return prepared.written(found, shape)
 
 
 def drawn(random: np.random.Generator, count: int, length: int, mutation: float) -> tuple[Array, Array]:

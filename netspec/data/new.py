@@ -15,11 +15,12 @@ import numpy as np
 
 from netspec.data import pictures
 from netspec.data.arrays import Member, file_of, members_of
+from netspec.data.dna import new_letters
 from netspec.data.files import MOST_BYTES
 from netspec.data.fitted import Preprocessing
 from netspec.data.fitting import fit
 from netspec.data.lazy import Array
-from netspec.data.preprocessing import Columns, Numbers, Windows
+from netspec.data.preprocessing import Columns, Letters, Numbers, Windows
 from netspec.data.series import last_window
 from netspec.data.table import cells_of, encode, read_table
 from netspec.data.texts import new_texts
@@ -45,10 +46,10 @@ def read_new(
 ) -> Array:
     """The examples in a file, (n, *dims as the spec writes them), of the type that the input has.
 
-    A picture is one example, in the size and with the channels of the input. `.npz` holds an array `x`, `.npy` is one:
-    n examples, or a single one of the input's own shape. Of a table each row is an example, of a series its last
-    window, of a file of texts each line, of a text to be gone on with each window. A text may have any name, and be
-    packed. Raises `SpecError` N705.
+    A picture is one example, in the size and with the channels of the input. `.npz` holds an array `x`, `.npy` is
+    one: n examples, or a single one of the input's own shape. Of a table each row is an example, of a series its last
+    window, of a file of texts or of letters each line, of a text to be gone on with each window. A text may have any
+    name, and be packed. Raises `SpecError` N705.
     """
     if not path.is_file():
         raise _refused(path, "it is a folder" if path.is_dir() else "there is no such file")
@@ -159,6 +160,8 @@ def _table(path: Path, wanted: _Wanted) -> Array:
     prepared = wanted.preprocessing
     if isinstance(prepared, Tokens):
         return new_texts(path, prepared, wanted.shape, wanted.most_bytes)
+    if isinstance(prepared, Letters):
+        return new_letters(path, prepared, wanted.shape, wanted.most_bytes)
     if isinstance(prepared, Windows):
         return last_window(path, prepared, wanted.shape, wanted.most_bytes)
     if not isinstance(prepared, Columns):

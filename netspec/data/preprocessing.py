@@ -1,7 +1,7 @@
 """What makes numbers of a file: fitted once on the training part, kept with the weights, used on new files.
 
-`Preprocessing` is the columns of a table, the scale of numbers, the vocabulary of texts or the windows of a series,
-or, where several fields of the data are prepared, such a one for each. All of it is plain data that travels as JSON in
+`Preprocessing` is the columns of a table, the scale of numbers, an alphabet, the vocabulary of texts or the windows of
+a series, or, where several fields of the data are prepared, such a one for each. All of it is plain data that travels as JSON in
 the header of a weight file, where it is not trusted: what is read back is checked to the last number. How a new file is
 read with one is the matter of `netspec.data.new`.
 """
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from netspec.data.fitted import Preprocessing
 from netspec.data.vocabulary import Subwords, Vocabulary
+from netspec.ir.shape import Shape
 from netspec.settings.values import Delimiter
 
 _CONSTANT: Final = 1e-12
@@ -170,6 +171,27 @@ class Numbers(Preprocessing):
         return cls(scale, means, found)
 
 
+# --- letters
+
+
+@dataclass(frozen=True, slots=True)
+class Letters(Preprocessing):
+    """The place of each letter in an alphabet of large ones."""
+
+    said: ClassVar[str] = "letters"
+
+    alphabet: str
+    kind: Literal["letters"] = "letters"
+
+    def __post_init__(self) -> None:
+        if not self.alphabet.isalpha() or len(set(self.alphabet.upper())) < len(self.alphabet):
+            raise ValueError("an alphabet is of letters, each of them once")
+
+    def written(self, places: NDArray[np.int64], shape: Shape) -> NDArray[Any]:
+        """Examples (n, steps) as an input has them: `T of 4` the places, `Tx4` a 1 for each letter."""
+        return places if shape.of is not None else np.eye(len(self.alphabet), dtype=np.float32)[places]
+
+
 # --- series
 
 
@@ -235,7 +257,9 @@ def preprocessing_from(document: Any) -> Preprocessing:
     from pydantic import Discriminator, TypeAdapter
 
     if not isinstance(document, dict) or document.get("kind") != "fields":
-        known = Annotated[Columns | Numbers | Vocabulary | Subwords | Windows, Discriminator("kind")]
+        known = Annotated[
+            Columns | Letters | Numbers | Vocabulary | Subwords | Windows, Discriminator("kind")
+        ]
         found: Preprocessing = TypeAdapter(known).validate_python(document)
         return found
     inside = document.get("fields")

@@ -7,7 +7,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from netspec.data import Loaded, load
-from netspec.data.dna import LETTERS
+from netspec.data.dna import LETTERS, PREPARED
+from netspec.data.new import read_new
+from netspec.data.preprocessing import preprocessing_from
+from netspec.diagnostics import SpecError
 from netspec.ir.shape import Shape, Symbol
 from netspec.settings.made import Dna
 
@@ -83,3 +86,37 @@ def test_counting_words_hardly_tells_them_apart() -> None:
     found = LogisticRegression(max_iter=1000).fit(counts(loaded, "train"), np.ravel(loaded.train.targets))
     share = found.score(counts(loaded, "test"), np.ravel(loaded.test.targets))
     assert 0.55 < share < 0.66
+
+
+@pytest.mark.parametrize("shape", [Shape((60, 4)), NUMBERS, Shape((Symbol("T"), 4))], ids=str)
+def test_a_file_of_letters_is_read_as_those_that_were_drawn(tmp_path: Path, shape: Shape) -> None:
+    loaded = read(shape, length=60)
+    drawn = np.asarray(loaded.train.inputs)[:3]
+    places = drawn if shape.of else drawn.argmax(-1)
+    lines = ["".join(LETTERS[number] for number in row) for row in places]
+    (tmp_path / "new.txt").write_text(f"{lines[0]}\n\n{lines[1].lower()}\n  {lines[2]}\n")
+    fitted = preprocessing_from(loaded.preprocessing.to_json())
+    found = read_new(tmp_path / "new.txt", shape, fitted)
+    np.testing.assert_array_equal(found, drawn)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ACGT\nACXT\n", "line 2 has `X`, and the letters are A, C, G and T"),
+        ("ACGT\n\nACG\n", "line 3 has 3 letters, and the network reads 4"),
+        ("\n \n", "there are no letters in it"),
+        ("ACGT" * 11, "its letters take 1,056 bytes in the network, and 1,000 are the limit"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "new.txt").write_text(text)
+    with pytest.raises(SpecError, match="N705") as refused:
+        read_new(tmp_path / "new.txt", Shape((4, 4)), PREPARED, 1000)
+    assert message in refused.value.diagnostics[0].message
+
+
+@pytest.mark.parametrize("alphabet", ["", "ACGA", "AC-T", "aA"])
+def test_what_is_no_alphabet_is_refused(alphabet: str) -> None:
+    with pytest.raises(ValueError, match="alphabet"):
+        preprocessing_from({"kind": "letters", "alphabet": alphabet})
