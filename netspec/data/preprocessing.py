@@ -1,9 +1,9 @@
 """What makes numbers of a file: fitted once on the training part, kept with the weights, used on new files.
 
 `Preprocessing` is the columns of a table, the scale of numbers, an alphabet, the vocabulary of texts or the windows of
-a series, or, where several fields of the data are prepared, such a one for each. All of it is plain data that travels as JSON in
-the header of a weight file, where it is not trusted: what is read back is checked to the last number. How a new file is
-read with one is the matter of `netspec.data.new`.
+a series, or, where several fields of the data are prepared, such a one for each. All of it is plain data that travels
+as JSON in the header of a weight file, where it is not trusted: what is read back is checked to the last number. How a
+new file is read with one is the matter of `netspec.data.new`.
 """
 
 from __future__ import annotations
