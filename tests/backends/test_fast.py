@@ -14,6 +14,7 @@ from netspec.backends.numpy.fast import PATHS
 from netspec.backends.numpy.fast.canvas import phases
 from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.backends.numpy.fast.images import Images
+from netspec.backends.numpy.fast.recurrent import LstmSteps
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.diagnostics import SpecError
 from netspec.testing.cases import Case
@@ -56,6 +57,20 @@ TAKEN: dict[str, tuple[str, list[type]]] = {
     ),
     "dense layers": ("input 7; dense 6 relu; dense 5 tanh; dense 4 nobias relu; dense 3", [DenseRelu] * 4),
     "steps of a sequence": ("input 5x4; dense 6 relu; dense 3", [DenseRelu] * 2),
+    "an lstm": ("input 9x4; lstm 5 last; dense 3", [LstmSteps, DenseRelu]),
+    "lstms in a row": ("input 9x4; lstm 5; lstm 6 reverse; dense 3", [LstmSteps, LstmSteps, DenseRelu]),
+    "both directions": (
+        "input 7x3; dense 4; lstm 5 bidirectional; lstm 2 bidirectional reverse last; dense 3",
+        [DenseRelu, LstmSteps, LstmSteps, DenseRelu],
+    ),
+    "a state that goes on": (
+        "input 6x3; lstm 4 bidirectional state as memory; lstm 4 bidirectional last init=memory; dense 3",
+        [LstmSteps, LstmSteps, DenseRelu],
+    ),
+    "a state alone": (
+        "input 6x3; dense 3 as words; lstm 4 state as memory; lstm 4 init=memory last; dense 3",
+        [DenseRelu, LstmSteps, LstmSteps, DenseRelu],
+    ),
     "tied weights": ("input 6; dense 4 relu as code; dense 6 tied=code", [DenseRelu] * 2),
 }
 LEFT = {

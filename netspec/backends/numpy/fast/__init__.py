@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.backends.numpy.fast.images import Images
+from netspec.backends.numpy.fast.recurrent import LstmSteps
 from netspec.backends.numpy.kernel import Site
 
 
@@ -27,7 +28,7 @@ class Path(Protocol):
         """How many of these layers, each of which is read by the next alone, it takes from the first on."""
 
 
-PATHS: Final[tuple[Path, ...]] = (Images, DenseRelu)
+PATHS: Final[tuple[Path, ...]] = (Images, DenseRelu, LstmSteps)
 LONGEST: Final = 64
 """Layers in a row that a path is asked about."""
 

@@ -1,0 +1,279 @@
+"""An LSTM with one small GEMM a gate and step, of what a step reads all at once: state, input and a one for the bias.
+
+The gates stand in the order o, i, f, g, each a matrix (N, units) of its own, and the cell that a step reads stands after
+them, so that neighbours are multiplied in one call.  With sigmoid(z) = (1 + tanh(z / 2)) / 2 one tanh serves all gates:
+the weights of o, i and f are halved beforehand, what is kept of these gates is a = 1 + tanh(z / 2), twice their value,
+and of the state twice as much again, which half of its weights makes good:
+
+    a_o, a_i, a_f = 1 + tanh(z), g = tanh(z), cell_t = (a_f * cell + a_i * g) / 2, 2 h_t = a_o * tanh(cell_t).
+
+Gradients are those of these quantities.  All that does not need what comes back through time is worked out beforehand,
+of several steps in one call, and takes the gates' place; the weights' gradient follows from all steps at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+
+from netspec.backends.numpy.kernel import Array, Site
+from netspec.layers.recurrent import Lstm
+
+SMALL: Final = 1_000_000
+"""Products of a GEMM that OpenBLAS takes as it is, where it packs a larger one first."""
+MOST_EXAMPLES: Final = 64
+"""Examples at a time, where their GEMMs are small: few enough for a processor's cache."""
+MOST_NUMBERS: Final = 1 << 17
+"""Numbers of a buffer that are worked on at a time, for the same reason."""
+
+
+class LstmSteps:
+    """The kernel of an LSTM, also of two that read both ways; sequences (N, T, features) without lengths of their own."""
+
+    def __init__(self, sites: Sequence[Site[Any]], wants_gradient: bool) -> None:
+        site = sites[0]
+        self.operation: Lstm = site.operation
+        self.wants_gradient = wants_gradient
+        self.units = self.operation.units
+        n, self.steps, _ = site.input_shape()
+        suffixes = ("", "_reverse")[: self.operation.directions]
+        self.readings = [Reading(site, suffix) for suffix in suffixes]
+        # the second direction reads the other way round, whichever that is
+        self.orders = [slice(None, None, -1 if back else 1) for back in (self.operation.reverse, not self.operation.reverse)]
+        self.y, self.state = site.empty(*site.output_shape()), site.empty(n, *self.operation.state.known)
+        self.dx, self.dstart = np.empty(site.input_shape(), site.dtype), np.empty_like(self.state)
+
+    @classmethod
+    def length(cls, sites: Sequence[Site[Any]]) -> int:
+        """An LSTM whose examples are all of one length."""
+        operation = sites[0].operation
+        return int(isinstance(operation, Lstm) and operation.lengths is None)
+
+    def forward(self, x: Array, *start: Array, training: bool) -> tuple[Array, Array]:
+        for index, reading in enumerate(self.readings):
+            given = self._memories(start[0], index) if start else None
+            states = self._columns(self.y, index)
+            y = states[:, None] if self.operation.last else states[:, self.orders[index]]
+            reading.forward(x[:, self.orders[index]], given, y, self._memories(self.state, index), training)
+        return self.y, self.state
+
+    def backward(self, dy: Array | None, dstate: Array | None) -> Array | tuple[Array | None, ...] | None:
+        for index, reading in enumerate(self.readings):
+            order = self.orders[index]
+            given = None
+            if dy is not None:
+                dstates = self._columns(dy, index)
+                given = dstates[:, None] if self.operation.last else dstates[:, order]
+            dfinal = None if dstate is None else self._memories(dstate, index)
+            reading.backward(given, dfinal, self._memories(self.dstart, index))
+            if self.wants_gradient:
+                reading.to_input(self.dx[:, order], add=index > 0)
+        dx = self.dx if self.wants_gradient else None
+        return dx if self.operation.init is None else (dx, self.dstart)
+
+    def _memories(self, state: Array, index: int) -> tuple[Array, Array]:
+        """State and cell of one direction in a whole state (N, memories * directions * units)."""
+        count = len(self.readings)
+        return self._columns(state, index), self._columns(state, index + count)
+
+    def _columns(self, array: Array, index: int) -> Array:
+        return array[..., index * self.units : (index + 1) * self.units]
+
+
+class Reading:
+    """One direction: its weights as the steps use them, and the examples in chunks."""
+
+    def __init__(self, site: Site[Lstm], suffix: str) -> None:
+        names = [f"{name}_l0{suffix}" for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        self.parameters = [site.parameters[name] for name in names]
+        self.gradients = [site.gradients[name] for name in names]
+        n, steps, features = site.input_shape()
+        units = site.operation.units
+        self.units, rows = units, units + features + 1
+        self.scale = site.empty(4, 1, rows)
+        """What weights are multiplied by: those of o, i and f by a half, and those of the state."""
+        self.scale.fill(1)
+        self.scale[:3] /= 2
+        self.scale[:, :, :units] /= 2
+        self.back = site.empty(4, units, rows)
+        """The weights of each gate, (units, units + features + 1)."""
+        self.weight = site.empty(4, rows, units)
+        self.dweight = site.empty(4, units, rows)
+        most = SMALL // (units * rows)
+        number = -(-n // min(most, MOST_EXAMPLES)) if most >= MOST_EXAMPLES // 2 else 1
+        ends = [n * index // number for index in range(number + 1)]
+        self.slices = [slice(*each) for each in pairwise(ends)]
+        self.chunks = [Chunk(self, site, steps, each.stop - each.start) for each in self.slices]
+
+    def load(self) -> None:
+        """Take the weights as they are now."""
+        weight, state_weight, bias, state_bias = (_cut(each) for each in self.parameters)
+        units = self.units
+        for index, gate in enumerate((3, 0, 1, 2)):
+            self.back[index, :, :units] = state_weight[gate]
+            self.back[index, :, units:-1] = weight[gate]
+            np.add(bias[gate], state_bias[gate], out=self.back[index, :, -1])
+        self.back *= self.scale
+        np.copyto(self.weight, self.back.swapaxes(1, 2))
+
+    def forward(self, x: Array, start: tuple[Array, Array] | None, y: Array, state: tuple[Array, Array], training: bool) -> None:
+        """Fill `y`, the states after all steps or after the last alone, and state and cell after the last."""
+        self.load()
+        for chunk, where in zip(self.chunks, self.slices, strict=True):
+            given = None if start is None else (start[0][where], start[1][where])
+            chunk.forward(x[where], given, training)
+            np.multiply(chunk.states[-y.shape[1] :].swapaxes(0, 1), 0.5, out=y[where])
+            np.multiply(chunk.states[-1], 0.5, out=state[0][where])
+            np.copyto(state[1][where], chunk.last_cell)
+
+    def backward(self, dy: Array | None, dfinal: tuple[Array, Array] | None, dstart: tuple[Array, Array]) -> None:
+        """Fill the parameters' gradients and those of the starting state and cell."""
+        self.dweight.fill(0)
+        for chunk, where in zip(self.chunks, self.slices, strict=True):
+            given = None if dfinal is None else (dfinal[0][where], dfinal[1][where])
+            chunk.backward(None if dy is None else dy[where], given)
+            np.multiply(chunk.through_product(0), 2, out=dstart[0][where])
+            np.copyto(dstart[1][where], chunk.gates[4, 0])
+            chunk.add_to(self.dweight)
+        self.dweight *= self.scale
+        dweight, dstate_weight, dbias, dstate_bias = (_cut(each) for each in self.gradients)
+        units = self.units
+        for index, gate in enumerate((3, 0, 1, 2)):
+            dstate_weight[gate] = self.dweight[index, :, :units]
+            dweight[gate] = self.dweight[index, :, units:-1]
+            dbias[gate] = dstate_bias[gate] = self.dweight[index, :, -1]
+
+    def to_input(self, dx: Array, add: bool) -> None:
+        """The gradient of the input, or add it up."""
+        for chunk, where in zip(self.chunks, self.slices, strict=True):
+            found = chunk.to_input().swapaxes(0, 1)
+            if add:
+                dx[where] += found
+            else:
+                np.copyto(dx[where], found)
+
+
+def _cut(parameter: Array) -> Array:
+    """A parameter gate by gate, a view."""
+    return parameter.reshape(4, -1, *parameter.shape[1:])
+
+
+class Chunk:
+    """Some examples through all steps."""
+
+    def __init__(self, reading: Reading, site: Site[Lstm], steps: int, examples: int) -> None:
+        self.reading, self.site, self.steps, self.examples = reading, site, steps, examples
+        units = self.units = reading.units
+        self.read = site.zeros(steps + 1, examples, reading.weight.shape[1])
+        """What each step reads: twice the state, the input, a one."""
+        self.read[:, :, -1] = 1
+        self.inputs, self.states = self.read[:-1, :, units:-1], self.read[1:, :, :units]
+        self.products = site.empty(2, examples, units)
+        self.half, self.one = np.array(0.5, site.dtype), np.array(1, site.dtype)
+        self.kept: dict[bool, tuple[Array, Array, list[tuple[Array, ...]]]] = {}
+
+    def buffers(self, training: bool) -> tuple[Array, Array, list[tuple[Array, ...]]]:
+        """Gates with cells, tanh of the new cells, and the views of each step: all steps are kept in training alone."""
+        if training not in self.kept:
+            slots = self.steps + 1 if training else 2
+            units, site = self.units, self.site
+            gates = site.zeros(5, slots, self.examples, units)
+            tanh_cells = site.empty(self.steps if training else 1, self.examples, units)
+            views = [
+                (
+                    self.read[t],
+                    gates[:4, t % slots],
+                    gates[:3, t % slots],
+                    gates[1:3, t % slots],
+                    gates[3:, t % slots],
+                    gates[4, (t + 1) % slots],
+                    tanh_cells[t % len(tanh_cells)],
+                    gates[0, t % slots],
+                    self.read[t + 1, :, :units],
+                )
+                for t in range(self.steps)
+            ]
+            self.kept[training] = gates, tanh_cells, views
+        return self.kept[training]
+
+    def forward(self, x: Array, start: tuple[Array, Array] | None, training: bool) -> None:
+        """Fill `states` and `last_cell` for x (N, T, features) in reading order."""
+        self.gates, self.tanh_cells, views = self.buffers(training)
+        np.copyto(self.inputs, x.swapaxes(0, 1))
+        state, cell = (0, 0) if start is None else start
+        np.multiply(state, 2, out=self.read[0, :, : self.units])
+        self.gates[4, 0] = cell
+        weight, products, half, one = self.reading.weight, self.products, self.half, self.one
+        from_forget, from_input = products[1], products[0]
+        for read, gates, open_, both, factors, new, tanh_cell, out_gate, state in views:
+            np.matmul(read, weight, out=gates)
+            np.tanh(gates, out=gates)
+            np.add(open_, one, out=open_)
+            np.multiply(both, factors, out=products)
+            np.add(from_forget, from_input, out=from_input)
+            np.multiply(from_input, half, out=new)
+            np.tanh(new, out=tanh_cell)
+            np.multiply(out_gate, tanh_cell, out=state)
+        self.last_cell = self.gates[4, self.steps % self.gates.shape[1]]
+
+    def derive(self) -> None:
+        """Put derivatives in the places of gates, cells and tanh of cells: what gradients have only to be multiplied by."""
+        count = max(1, MOST_NUMBERS // (self.examples * self.units))
+        for first in range(0, self.steps, count):
+            stretch = slice(first, min(first + count, self.steps))
+            sigmoids, g, cell = self.gates[:3, stretch], self.gates[3, stretch], self.gates[4, stretch]
+            a_o, a_i, a_f = sigmoids
+            tanh_cell = self.tanh_cells[stretch]
+            slopes = (2 - sigmoids) * sigmoids
+            slopes[0] *= tanh_cell
+            slopes[1:] *= self.gates[3:, stretch]
+            through = np.square(tanh_cell)
+            np.subtract(1, through, out=through)
+            np.multiply(through, a_o, out=tanh_cell)
+            np.square(g, out=g)
+            np.subtract(1, g, out=g)
+            g *= a_i
+            np.copyto(cell, a_f)
+            np.copyto(sigmoids, slopes)
+
+    def backward(self, dy: Array | None, dfinal: tuple[Array, Array] | None) -> None:
+        """Turn the derivatives into gradients of all gates before their functions."""
+        self.derive()
+        gates, units = self.gates, self.units
+        shape = self.examples, units
+        dstates = self.site.zeros(self.steps, *shape)
+        if dy is not None:
+            np.multiply(dy.swapaxes(0, 1), 0.5, out=dstates[-dy.shape[1] :])
+        first = self.steps - (0 if dy is None else dy.shape[1])
+        gates[4, self.steps] = 0
+        if dfinal is not None:
+            dstates[-1] += dfinal[0] / 2
+            gates[4, self.steps] = dfinal[1]
+        for t in reversed(range(self.steps)):
+            dstate = dstates[t]
+            if t < self.steps - 1:
+                dstate += self.through_product(t + 1)
+            gates[0, t] *= dstate
+            dcell = np.multiply(dstate, self.tanh_cells[t], out=self.products[0])
+            np.add(dcell, gates[4, t + 1], out=dcell)
+            np.multiply(dcell, self.half, out=dcell)
+            np.multiply(gates[1:, t], dcell, out=gates[1:, t])
+
+    def through_product(self, t: int) -> Array:
+        """The gradient of twice the state before a step."""
+        found = self.gates[:4, t] @ self.reading.back[:, :, : self.units]
+        return np.add.reduce(found, axis=0)
+
+    def add_to(self, dweight: Array) -> None:
+        """Add the gradient of the weights."""
+        for index in range(4):
+            d = self.gates[index, :-1].reshape(-1, self.units)
+            dweight[index] += d.T @ self.read[:-1].reshape(len(d), -1)
+
+    def to_input(self) -> Array:
+        """The gradient of the input, (T, N, features)."""
+        found = self.gates[:4, :-1] @ self.reading.back[:, None, :, self.units : -1]
+        return np.add.reduce(found, axis=0)
