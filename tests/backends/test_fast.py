@@ -59,6 +59,10 @@ TAKEN: dict[str, tuple[str, list[type]]] = {
     "steps of a sequence": ("input 5x4; dense 6 relu; dense 3", [DenseRelu] * 2),
     "an lstm": ("input 9x4; lstm 5 last; dense 3", [LstmSteps, DenseRelu]),
     "lstms in a row": ("input 9x4; lstm 5; lstm 6 reverse; dense 3", [LstmSteps, LstmSteps, DenseRelu]),
+    "an lstm with weights too large for small products": (
+        "input 3x4; lstm 180 last; dense 3",
+        [LstmSteps, DenseRelu],
+    ),
     "both directions": (
         "input 7x3; dense 4; lstm 5 bidirectional; lstm 2 bidirectional reverse last; dense 3",
         [DenseRelu, LstmSteps, LstmSteps, DenseRelu],
@@ -76,6 +80,7 @@ TAKEN: dict[str, tuple[str, list[type]]] = {
 LEFT = {
     "dilation": "input 9x9x2; conv 3 3x3 dilation2 relu",
     "groups": "input 9x9x4; conv 4 3x3 groups=2 relu",
+    "lengths": "input counts of 6; input words 5x4; lstm 3 lengths=counts",
 }
 
 

@@ -1,9 +1,9 @@
 """An LSTM with one small GEMM a gate and step, of what a step reads all at once: state, input and a one for the bias.
 
-The gates stand in the order o, i, f, g, each a matrix (N, units) of its own, and the cell that a step reads stands after
-them, so that neighbours are multiplied in one call.  With sigmoid(z) = (1 + tanh(z / 2)) / 2 one tanh serves all gates:
-the weights of o, i and f are halved beforehand, what is kept of these gates is a = 1 + tanh(z / 2), twice their value,
-and of the state twice as much again, which half of its weights makes good:
+The gates stand in the order o, i, f, g, each a matrix (N, units) of its own, and after them the cell that a step reads,
+so that neighbours are multiplied in one call.  With sigmoid(z) = (1 + tanh(z / 2)) / 2 one tanh serves all gates, where
+the weights of o, i and f are halved beforehand.  Of these gates twice the value is kept, and of the state too, which
+weights halved once more make good:
 
     a_o, a_i, a_f = 1 + tanh(z), g = tanh(z), cell_t = (a_f * cell + a_i * g) / 2, 2 h_t = a_o * tanh(cell_t).
 
@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Site
 from netspec.layers.recurrent import Lstm
+
+Pair: TypeAlias = tuple[Array, Array]
 
 SMALL: Final = 1_000_000
 """Products of a GEMM that OpenBLAS takes as it is, where it packs a larger one first."""
@@ -31,7 +33,7 @@ MOST_NUMBERS: Final = 1 << 17
 
 
 class LstmSteps:
-    """The kernel of an LSTM, also of two that read both ways; sequences (N, T, features) without lengths of their own."""
+    """The kernel of an LSTM, also of two that read both ways, for sequences (N, T, features) of one length."""
 
     def __init__(self, sites: Sequence[Site[Any]], wants_gradient: bool) -> None:
         site = sites[0]
@@ -42,7 +44,10 @@ class LstmSteps:
         suffixes = ("", "_reverse")[: self.operation.directions]
         self.readings = [Reading(site, suffix) for suffix in suffixes]
         # the second direction reads the other way round, whichever that is
-        self.orders = [slice(None, None, -1 if back else 1) for back in (self.operation.reverse, not self.operation.reverse)]
+        self.orders = [
+            slice(None, None, -1 if back else 1)
+            for back in (self.operation.reverse, not self.operation.reverse)
+        ]
         self.y, self.state = site.empty(*site.output_shape()), site.empty(n, *self.operation.state.known)
         self.dx, self.dstart = np.empty(site.input_shape(), site.dtype), np.empty_like(self.state)
 
@@ -119,7 +124,7 @@ class Reading:
         self.back *= self.scale
         np.copyto(self.weight, self.back.swapaxes(1, 2))
 
-    def forward(self, x: Array, start: tuple[Array, Array] | None, y: Array, state: tuple[Array, Array], training: bool) -> None:
+    def forward(self, x: Array, start: Pair | None, y: Array, state: Pair, training: bool) -> None:
         """Fill `y`, the states after all steps or after the last alone, and state and cell after the last."""
         self.load()
         for chunk, where in zip(self.chunks, self.slices, strict=True):
@@ -129,14 +134,14 @@ class Reading:
             np.multiply(chunk.states[-1], 0.5, out=state[0][where])
             np.copyto(state[1][where], chunk.last_cell)
 
-    def backward(self, dy: Array | None, dfinal: tuple[Array, Array] | None, dstart: tuple[Array, Array]) -> None:
+    def backward(self, dy: Array | None, dfinal: Pair | None, dstart: Pair) -> None:
         """Fill the parameters' gradients and those of the starting state and cell."""
         self.dweight.fill(0)
         for chunk, where in zip(self.chunks, self.slices, strict=True):
             given = None if dfinal is None else (dfinal[0][where], dfinal[1][where])
             chunk.backward(None if dy is None else dy[where], given)
             np.multiply(chunk.through_product(0), 2, out=dstart[0][where])
-            np.copyto(dstart[1][where], chunk.gates[4, 0])
+            np.copyto(dstart[1][where], chunk.gates[0, 4])
             chunk.add_to(self.dweight)
         self.dweight *= self.scale
         dweight, dstate_weight, dbias, dstate_bias = (_cut(each) for each in self.gradients)
@@ -171,109 +176,106 @@ class Chunk:
         """What each step reads: twice the state, the input, a one."""
         self.read[:, :, -1] = 1
         self.inputs, self.states = self.read[:-1, :, units:-1], self.read[1:, :, :units]
-        self.products = site.empty(2, examples, units)
-        self.half, self.one = np.array(0.5, site.dtype), np.array(1, site.dtype)
-        self.kept: dict[bool, tuple[Array, Array, list[tuple[Array, ...]]]] = {}
+        self.products, self.through = site.empty(2, examples, units), site.empty(4, examples, units)
+        self.half, self.one, self.two = (np.array(number, site.dtype) for number in (0.5, 1, 2))
+        self.buffers: dict[bool, Buffers] = {}
+        """In training the gates of all steps are kept."""
 
-    def buffers(self, training: bool) -> tuple[Array, Array, list[tuple[Array, ...]]]:
-        """Gates with cells, tanh of the new cells, and the views of each step: all steps are kept in training alone."""
-        if training not in self.kept:
-            slots = self.steps + 1 if training else 2
-            units, site = self.units, self.site
-            gates = site.zeros(5, slots, self.examples, units)
-            tanh_cells = site.empty(self.steps if training else 1, self.examples, units)
-            views = [
-                (
-                    self.read[t],
-                    gates[:4, t % slots],
-                    gates[:3, t % slots],
-                    gates[1:3, t % slots],
-                    gates[3:, t % slots],
-                    gates[4, (t + 1) % slots],
-                    tanh_cells[t % len(tanh_cells)],
-                    gates[0, t % slots],
-                    self.read[t + 1, :, :units],
-                )
-                for t in range(self.steps)
-            ]
-            self.kept[training] = gates, tanh_cells, views
-        return self.kept[training]
-
-    def forward(self, x: Array, start: tuple[Array, Array] | None, training: bool) -> None:
+    def forward(self, x: Array, start: Pair | None, training: bool) -> None:
         """Fill `states` and `last_cell` for x (N, T, features) in reading order."""
-        self.gates, self.tanh_cells, views = self.buffers(training)
+        if training not in self.buffers:
+            self.buffers[training] = Buffers(self, training)
+        buffers = self.buffers[training]
+        self.gates, self.tanh_cells = buffers.gates, buffers.tanh_cells
         np.copyto(self.inputs, x.swapaxes(0, 1))
         state, cell = (0, 0) if start is None else start
         np.multiply(state, 2, out=self.read[0, :, : self.units])
-        self.gates[4, 0] = cell
-        weight, products, half, one = self.reading.weight, self.products, self.half, self.one
-        from_forget, from_input = products[1], products[0]
-        for read, gates, open_, both, factors, new, tanh_cell, out_gate, state in views:
-            np.matmul(read, weight, out=gates)
-            np.tanh(gates, out=gates)
-            np.add(open_, one, out=open_)
-            np.multiply(both, factors, out=products)
-            np.add(from_forget, from_input, out=from_input)
-            np.multiply(from_input, half, out=new)
-            np.tanh(new, out=tanh_cell)
-            np.multiply(out_gate, tanh_cell, out=state)
-        self.last_cell = self.gates[4, self.steps % self.gates.shape[1]]
+        self.gates[0, 4] = cell
+        matmul, tanh, add, multiply = np.matmul, np.tanh, np.add, np.multiply
+        weight, half, one, products = self.reading.weight, self.half, self.one, self.products
+        from_input, from_cell = products
+        for read, gates, sigmoids, pair, factors, new, tanh_cell, out_gate, state in buffers.steps:
+            matmul(read, weight, gates)
+            tanh(gates, gates)
+            add(sigmoids, one, sigmoids)
+            multiply(pair, factors, products)
+            add(from_input, from_cell, from_input)
+            multiply(from_input, half, new)
+            tanh(new, tanh_cell)
+            multiply(out_gate, tanh_cell, state)
+        self.last_cell = self.gates[self.steps % len(self.gates), 4]
 
     def derive(self) -> None:
-        """Put derivatives in the places of gates, cells and tanh of cells: what gradients have only to be multiplied by."""
-        count = max(1, MOST_NUMBERS // (self.examples * self.units))
+        """Put derivatives in the places of gates, cells and tanh of cells, which gradients have only to scale."""
+        count = max(1, MOST_NUMBERS // (5 * self.examples * self.units))
+        slopes = self.site.empty(count, 3, self.examples, self.units)
         for first in range(0, self.steps, count):
             stretch = slice(first, min(first + count, self.steps))
-            sigmoids, g, cell = self.gates[:3, stretch], self.gates[3, stretch], self.gates[4, stretch]
-            a_o, a_i, a_f = sigmoids
-            tanh_cell = self.tanh_cells[stretch]
-            slopes = (2 - sigmoids) * sigmoids
-            slopes[0] *= tanh_cell
-            slopes[1:] *= self.gates[3:, stretch]
-            through = np.square(tanh_cell)
-            np.subtract(1, through, out=through)
-            np.multiply(through, a_o, out=tanh_cell)
-            np.square(g, out=g)
-            np.subtract(1, g, out=g)
-            g *= a_i
-            np.copyto(cell, a_f)
-            np.copyto(sigmoids, slopes)
+            gates, tanh_cell = self.gates[stretch], self.tanh_cells[stretch]
+            sigmoids, g, slope = gates[:, :3], gates[:, 3], slopes[: len(gates)]
+            np.subtract(self.two, sigmoids, out=slope)
+            np.multiply(slope, sigmoids, out=slope)
+            np.multiply(slope[:, 0], tanh_cell, out=slope[:, 0])
+            np.multiply(slope[:, 1:], gates[:, 3:], out=slope[:, 1:])
+            for function in (tanh_cell, g):
+                np.square(function, out=function)
+                np.subtract(self.one, function, out=function)
+            np.multiply(tanh_cell, gates[:, 0], out=tanh_cell)
+            np.multiply(g, gates[:, 1], out=g)
+            np.copyto(gates[:, 4], gates[:, 2])
+            np.copyto(sigmoids, slope)
 
-    def backward(self, dy: Array | None, dfinal: tuple[Array, Array] | None) -> None:
-        """Turn the derivatives into gradients of all gates before their functions."""
+    def backward(self, dy: Array | None, dfinal: Pair | None) -> None:
+        """Turn gates, cells and tanh of cells into the gradients of the gates before their functions, and of cells."""
         self.derive()
-        gates, units = self.gates, self.units
-        shape = self.examples, units
-        dstates = self.site.zeros(self.steps, *shape)
+        dstates = self.site.zeros(self.steps, self.examples, self.units)
         if dy is not None:
-            np.multiply(dy.swapaxes(0, 1), 0.5, out=dstates[-dy.shape[1] :])
-        first = self.steps - (0 if dy is None else dy.shape[1])
-        gates[4, self.steps] = 0
+            np.multiply(dy.swapaxes(0, 1), self.half, out=dstates[-dy.shape[1] :])
+        self.gates[self.steps, 4] = 0
         if dfinal is not None:
             dstates[-1] += dfinal[0] / 2
-            gates[4, self.steps] = dfinal[1]
+            self.gates[self.steps, 4] = dfinal[1]
+        dcell = self.products[0]
         for t in reversed(range(self.steps)):
-            dstate = dstates[t]
+            gates, dstate = self.gates[t], dstates[t]
             if t < self.steps - 1:
-                dstate += self.through_product(t + 1)
-            gates[0, t] *= dstate
-            dcell = np.multiply(dstate, self.tanh_cells[t], out=self.products[0])
-            np.add(dcell, gates[4, t + 1], out=dcell)
+                np.add(dstate, self.through_product(t + 1), out=dstate)
+            np.multiply(gates[0], dstate, out=gates[0])
+            np.multiply(dstate, self.tanh_cells[t], out=dcell)
+            np.add(dcell, self.gates[t + 1, 4], out=dcell)
             np.multiply(dcell, self.half, out=dcell)
-            np.multiply(gates[1:, t], dcell, out=gates[1:, t])
+            np.multiply(gates[1:], dcell, out=gates[1:])
 
     def through_product(self, t: int) -> Array:
         """The gradient of twice the state before a step."""
-        found = self.gates[:4, t] @ self.reading.back[:, :, : self.units]
-        return np.add.reduce(found, axis=0)
+        np.matmul(self.gates[t, :4], self.reading.back[:, :, : self.units], out=self.through)
+        return np.add.reduce(self.through, axis=0)
 
     def add_to(self, dweight: Array) -> None:
         """Add the gradient of the weights."""
-        for index in range(4):
-            d = self.gates[index, :-1].reshape(-1, self.units)
-            dweight[index] += d.T @ self.read[:-1].reshape(len(d), -1)
+        read = self.read[:-1].reshape(-1, self.read.shape[2])
+        for index, part in enumerate(dweight):
+            part += self.gates[:-1, index].reshape(len(read), -1).T @ read
 
     def to_input(self) -> Array:
         """The gradient of the input, (T, N, features)."""
-        found = self.gates[:4, :-1] @ self.reading.back[:, None, :, self.units : -1]
-        return np.add.reduce(found, axis=0)
+        found = self.gates[:-1, :4] @ self.reading.back[:, :, self.units : -1]
+        return np.add.reduce(found, axis=1)
+
+
+class Buffers:
+    """What the steps of a chunk fill: gates with the cell that they read, (slots, 5, N, units), tanh of new cells."""
+
+    def __init__(self, chunk: Chunk, all_steps: bool) -> None:
+        site, units, steps, read = chunk.site, chunk.units, chunk.steps, chunk.read
+        slots = steps + 1 if all_steps else 2
+        self.gates = site.zeros(slots, 5, chunk.examples, units)
+        self.tanh_cells = site.empty(steps if all_steps else 1, chunk.examples, units)
+        self.steps: list[tuple[Array, ...]] = []
+        """The views of each step: what it reads, the gates o, i, f, g, then o, i, f, then i, f and what they are
+        multiplied by, g and the cell, the new cell, its tanh, the gate o, twice the new state."""
+        for t in range(steps):
+            gates, new = self.gates[t % slots], self.gates[(t + 1) % slots, 4]
+            tanh_cell = self.tanh_cells[t % len(self.tanh_cells)]
+            views = gates[:4], gates[:3], gates[1:3], gates[3:], new, tanh_cell, gates[0]
+            self.steps.append((read[t], *views, read[t + 1, :, :units]))
