@@ -14,9 +14,12 @@ from netspec.backends.numpy.fast import PATHS
 from netspec.backends.numpy.fast.canvas import phases
 from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.backends.numpy.fast.images import Images
+from netspec.backends.numpy.fast.loss import ClassCrossentropy
 from netspec.backends.numpy.fast.recurrent import LstmSteps
+from netspec.backends.numpy.loss import CrossentropyRule
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.diagnostics import SpecError
+from netspec.ir.training import LEFT_OUT, Training
 from netspec.testing.cases import Case
 
 FLOAT32 = 2e-5
@@ -25,7 +28,7 @@ REFERENCE = Manner(reference=True)
 
 TAKEN: dict[str, tuple[str, list[type]]] = {
     "the lecture's": (
-        "input 12x12x1; conv 4 5x5 relu; conv 8 4x4 stride2 relu; dense 3",
+        "input 12x12x1; conv 4 5x5 relu; conv 8 4x4 stride2 relu; softmax 3",
         [Images, DenseRelu],
     ),
     "pools": (
@@ -90,7 +93,10 @@ def programs(text: str, dtype: str = "float64") -> tuple[Case, NumpyProgram, Pro
     fast = compile_net(case.net, "numpy", dtype=dtype, parameters=case.start(dtype))
     assert isinstance(fast, NumpyProgram)
     fast.paths = PATHS
-    return case, fast, compile_net(case.net, "numpy", dtype="float64", parameters=case.start("float64"))
+    plain = compile_net(case.net, "numpy", dtype="float64", parameters=case.start("float64"))
+    for program in (fast, plain):
+        program.begin(case.net.training or Training({}))
+    return case, fast, plain
 
 
 def taken(program: NumpyProgram) -> list[type]:
@@ -152,7 +158,25 @@ def test_the_setting_turns_all_of_them_off() -> None:
     inputs = case.inputs(5, "float32")
     np.testing.assert_allclose(fast.predict(inputs), plain.predict(inputs), rtol=1e-4, atol=1e-6)
     assert taken(fast) and not taken(plain)
+    assert type(fast.losses[0]) is ClassCrossentropy and type(plain.losses[0]) is CrossentropyRule
     assert plain.circumstances()["rules"] == "reference" and "rules" not in fast.circumstances()
+
+
+@pytest.mark.parametrize("settings", ["", "\ntrain:\n    loss crossentropy smoothing=0.1"])
+def test_a_loss_of_classes_is_that_of_the_plain_rule(settings: str) -> None:
+    """Places without a class, too, and classes that are far from likely."""
+    _, fast, plain = programs(f"input 5; softmax 4{settings}")
+    output = np.random.default_rng(0).normal(0, 30, (9, 4))
+    assert isinstance(fast.losses[0], ClassCrossentropy) and isinstance(plain, NumpyProgram)
+    for target in (
+        np.arange(9) % 4,
+        np.array([0, LEFT_OUT, 2, 3, 1, LEFT_OUT, 0, 1, 2]),
+        np.full(9, LEFT_OUT),
+    ):
+        value, gradient = fast.losses[0].value_and_gradient(output, target)
+        wanted_value, wanted = plain.losses[0].value_and_gradient(output, target)
+        assert value == pytest.approx(wanted_value, rel=FLOAT64, abs=FLOAT64)
+        np.testing.assert_allclose(gradient, wanted, rtol=FLOAT64, atol=FLOAT64)
 
 
 def test_float64_is_the_oracle() -> None:

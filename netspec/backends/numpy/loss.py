@@ -56,8 +56,6 @@ class CrossentropyRule(LossRule[Crossentropy]):
         axis, smoothing, numbers = class_axis(output), self.loss.smoothing, self.loss.numbers
         if target.dtype.kind == "f":
             return self._of_probabilities(output, target, axis)
-        if output.ndim == 2 and numbers is None and not smoothing and (target != LEFT_OUT).all():
-            return self._of_classes(output, target)
         probabilities = softmax(output, axis, np.empty_like(output))
         inside = np.expand_dims(target != LEFT_OUT, axis)
         chosen, places = np.expand_dims(target, axis) * inside, max(int(inside.sum()), 1)
@@ -75,18 +73,6 @@ class CrossentropyRule(LossRule[Crossentropy]):
             gradient = probabilities * own
         np.put_along_axis(gradient, chosen, np.take_along_axis(gradient, chosen, axis) - own, axis)
         gradient /= places
-        return value, gradient
-
-    def _of_classes(self, output: Array, target: Array) -> tuple[float, Array]:
-        """One class an example, all alike."""
-        rows = np.arange(len(output))
-        shifted = output - output.max(axis=1, keepdims=True)
-        gradient = np.exp(shifted)
-        totals = gradient.sum(axis=1, keepdims=True)
-        value = float((np.log(totals[:, 0]) - shifted[rows, target]).sum()) / max(len(output), 1)
-        gradient /= totals
-        gradient[rows, target] -= 1
-        gradient /= max(len(output), 1)
         return value, gradient
 
     def _of_probabilities(self, output: Array, target: Array, axis: int) -> tuple[float, Array]:

@@ -29,7 +29,7 @@ from netspec.backends import (
 )
 from netspec.backends.augmentation import augmentation_of
 from netspec.backends.numpy.average import Averaged
-from netspec.backends.numpy.fast import PATHS
+from netspec.backends.numpy.fast import PATHS, loss_rule
 from netspec.backends.numpy.kernel import Array, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
@@ -74,7 +74,7 @@ class NumpyProgram:
     def _prepare(self, steps: int = 0) -> None:
         settings = self.settings
         self.aims = aims_of(self.net, settings)
-        self.losses = [rules.find(type(aim.loss))(aim.loss) for aim in self.aims]
+        self.losses = [loss_rule(rules.find(type(aim.loss)), self.paths)(aim.loss) for aim in self.aims]
         self.trained = tuple(aim.result for aim in self.aims)
         self.outputs = tuple(output.name for output in self.net.outputs)
         optimizer = settings.get("optimizer") or Sgd()

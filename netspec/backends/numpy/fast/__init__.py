@@ -14,8 +14,10 @@ from typing import Any, Final, Protocol
 
 from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.backends.numpy.fast.images import Images
+from netspec.backends.numpy.fast.loss import ClassCrossentropy
 from netspec.backends.numpy.fast.recurrent import LstmSteps
 from netspec.backends.numpy.kernel import Site
+from netspec.backends.numpy.loss import CrossentropyRule, LossRule
 
 
 class Path(Protocol):
@@ -29,6 +31,8 @@ class Path(Protocol):
 
 
 PATHS: Final[tuple[Path, ...]] = (Images, DenseRelu, LstmSteps)
+LOSSES: Final[dict[type[LossRule[Any]], type[LossRule[Any]]]] = {CrossentropyRule: ClassCrossentropy}
+"""Faster rules of losses, by the plain ones."""
 LONGEST: Final = 64
 """Layers in a row that a path is asked about."""
 
@@ -39,3 +43,8 @@ def choose(sites: Sequence[Site[Any]], paths: Sequence[Path]) -> tuple[Path | No
         if count := path.length(sites):
             return path, count
     return None, 1
+
+
+def loss_rule(plain: type[LossRule[Any]], paths: Sequence[Path]) -> type[LossRule[Any]]:
+    """What computes a loss whose plain rule is this one: a faster one only beside faster paths."""
+    return LOSSES.get(plain, plain) if paths else plain
