@@ -257,14 +257,12 @@ def for_each(aims: Sequence[Aim], targets: Arrays) -> tuple[Array, ...]:
 
 def channels_first(array: Array) -> Array:
     """A batch as the spec writes it (N, H, W, C) as backends hold it (N, C, H, W), contiguous; others unchanged."""
-    return (
-        np.ascontiguousarray(np.moveaxis(array, -1, -3)) if array.ndim >= 4 else np.ascontiguousarray(array)
-    )
+    return np.ascontiguousarray(array.swapaxes(-1, -2).swapaxes(-2, -3) if array.ndim >= 4 else array)
 
 
 def channels_last(array: Array) -> Array:
     """The inverse of `channels_first`."""
-    return np.moveaxis(array, -3, -1) if array.ndim >= 4 else array
+    return array.swapaxes(-3, -2).swapaxes(-2, -1) if array.ndim >= 4 else array
 
 
 V = TypeVar("V")

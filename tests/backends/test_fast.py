@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import netspec
-from netspec.backends import Program, channels_first, compile_net, on_each
+from netspec.backends import Program, as_tuple, channels_first, compile_net, on_each
 from netspec.backends.manner import Manner
 from netspec.backends.numpy.fast import PATHS
 from netspec.backends.numpy.fast.canvas import phases
@@ -131,6 +131,8 @@ def test_numbers_are_those_of_the_plain_rules(
         found, outputs = fast.evaluate(prepared, targets), plain.evaluate(exact, targets)
         for one, other in zip(np.atleast_1d(found[0]), np.atleast_1d(outputs[0]), strict=True):
             assert one == pytest.approx(other, rel=tolerance)
+        for one, other in zip(as_tuple(found[1]), as_tuple(outputs[1]), strict=True):
+            assert far(one, other) <= tolerance
 
 
 @pytest.mark.parametrize("text", LEFT.values(), ids=LEFT)
@@ -138,6 +140,25 @@ def test_what_no_path_takes_is_left_to_the_plain_rules(text: str) -> None:
     case, fast, _ = programs(text, "float32")
     fast.predict(case.inputs(3, "float32"))
     assert taken(fast) == []
+
+
+def test_one_image_is_predicted_with_the_weights_as_they_are() -> None:
+    """They are placed anew after a step that changes them."""
+    case, fast, plain = programs("input 12x12x3; conv 4 3x3 relu; conv 5 3x3 stride2; pool 2; softmax 3")
+    inputs, targets = case.inputs(1, "float64"), case.targets(1, "float64")
+    for _ in range(2):
+        assert far(fast.predict(inputs), plain.predict(inputs)) <= FLOAT64
+        for program in (fast, plain):
+            program.train_step(channels_first(inputs), targets, 0.5)
+    assert [plan.steps[0].kernel.single is not None for plan in fast.plans.values()] == [True, True]
+
+
+def test_a_large_image_is_predicted_row_by_row() -> None:
+    case, fast, plain = programs("input 64x64x4; conv 2 5x5 relu; conv 2 3x3; dense 3")
+    inputs = case.inputs(1, "float64")
+    assert far(fast.predict(inputs), plain.predict(inputs)) <= FLOAT64
+    (plan,) = fast.plans.values()
+    assert plan.steps[0].kernel.single is None
 
 
 def test_equal_maxima_send_their_gradient_to_the_first() -> None:

@@ -19,10 +19,9 @@ def sigmoid(x: Array, out: Array) -> Array:
 
 def softmax(x: Array, axis: int, out: Array) -> Array:
     """exp(x) over its sum along an axis, shifted by the maximum so that nothing overflows."""
-    np.subtract(x, x.max(axis=axis, keepdims=True), out=out)
+    np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True), out=out)
     np.exp(out, out=out)
-    out /= out.sum(axis=axis, keepdims=True)
-    return out
+    return np.divide(out, np.add.reduce(out, axis=axis, keepdims=True), out=out)
 
 
 @rule(Softmax)

@@ -181,7 +181,7 @@ class Plan:
         """The result for a batch, channels first, or a tuple of several; `values` holds those of all layers."""
         values = self.values = dict(zip(self.sources, inputs, strict=True))
         for step in self.steps:
-            given = (values[name] for name in step.inputs)
+            given = [values[name] for name in step.inputs]
             found = step.kernel.forward(*given, training=training and not step.keeps_state)
             if len(step.results) == 1:
                 values[step.results[0]] = found

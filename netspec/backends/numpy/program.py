@@ -96,9 +96,9 @@ class NumpyProgram:
 
     def plan(self, inputs: tuple[Array, ...], *results: str) -> Plan:
         """The plan for prepared inputs of these shapes, made when first wanted."""
-        shapes = tuple(written_shape(array.shape) for array in inputs)
-        key = (shapes, results)
+        key = (*(array.shape for array in inputs), results)
         if key not in self.plans:
+            shapes = [written_shape(array.shape) for array in inputs]
             if len(self.plans) >= (MOST_PLANS if self.parts.count == 1 else 2 * MOST_PLANS):
                 del self.plans[next(iter(self.plans))]
             kept = {*self.outputs, *self.trained, *(aim.target for aim in self.aims if aim.target)}

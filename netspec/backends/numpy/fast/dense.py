@@ -20,7 +20,7 @@ class DenseRelu:
         self.wants_gradient, self.relu = wants_gradient, len(sites) > 1
         self.weight, self.dweight = site.parameters["weight"], site.gradients["weight"]
         self.bias, self.dbias = (each.get("bias") for each in (site.parameters, site.gradients))
-        self.turned = self.weight.T
+        self.turned, self.zero = self.weight.T, np.array(0, site.dtype)
         self.y, self.dx = site.empty(*site.output_shape()), site.empty(*site.input_shape())
         # all steps of all examples are the rows of one matrix
         self.y_rows = self.y.reshape(-1, self.y.shape[-1])
@@ -28,7 +28,8 @@ class DenseRelu:
         self.positive = np.empty(self.y_rows.shape, bool)
         self.dy = np.empty_like(self.y_rows)
         # one row: BLAS has a routine for it, which `matmul` does not call
-        self.product = np.dot if len(self.y_rows) == 1 and self.dweight.flags.c_contiguous else np.matmul
+        self.product = np.dot if len(self.y_rows) == 1 else np.matmul
+        self.outer = self.product if self.dweight.flags.c_contiguous else np.matmul
 
     @classmethod
     def length(cls, sites: Sequence[Site[Any]]) -> int:
@@ -39,11 +40,11 @@ class DenseRelu:
 
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x.reshape(self.dx_rows.shape)
-        np.matmul(self.x, self.turned, out=self.y_rows)
+        self.product(self.x, self.turned, out=self.y_rows)
         if self.bias is not None:
             np.add(self.y_rows, self.bias, out=self.y_rows)
         if self.relu:
-            np.maximum(self.y_rows, 0, out=self.y_rows)
+            np.maximum(self.y_rows, self.zero, out=self.y_rows)
         return self.y
 
     def backward(self, dy: Array) -> Array | None:
@@ -51,7 +52,7 @@ class DenseRelu:
         if self.relu:
             np.greater(self.y_rows, 0, out=self.positive)
             dy = np.multiply(dy, self.positive, out=self.dy)
-        self.product(dy.T, self.x, out=self.dweight)
+        self.outer(dy.T, self.x, out=self.dweight)
         if self.dbias is not None:
             np.add.reduce(dy, axis=0, out=self.dbias)
         if not self.wants_gradient:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from netspec.backends.numpy.fast.canvas import Canvas, Pairs
+from netspec.backends.numpy.fast.pooled import Pooled
 from netspec.backends.numpy.fast.rows import Rows, RowsOf
+from netspec.backends.numpy.fast.single import Single, Strips
 from netspec.backends.numpy.kernel import Array, Site
 from netspec.layers.activation import Relu
 from netspec.layers.conv import Conv
@@ -63,7 +65,7 @@ class StageOf:
         self.stage = stage
         self.conv: RowsOf = stage.weights.of(images, number)
         self.canvas: Canvas = self.conv.canvas
-        self.pooled = _Pooled(self.conv.y, stage.window) if stage.window else None
+        self.pooled = Pooled(self.conv.y, stage.window) if stage.window else None
         self.result = self.pooled.y if self.pooled else self.conv.y
 
     def to(self, pairs: Pairs) -> None:
@@ -106,40 +108,6 @@ class StageOf:
         self.conv.backward()
 
 
-class _Pooled:
-    """The largest of each window of an image (H, C, W, n), and back to the first of them."""
-
-    def __init__(self, x: Array, window: tuple[int, int]) -> None:
-        self.window = window
-        self.parts = self.cut(x)
-        self.y = np.empty(self.parts[0].shape, x.dtype)
-
-    def cut(self, x: Array) -> list[Array]:
-        """A view for each entry of the window."""
-        (high, wide), (height, _, width, _) = self.window, x.shape
-        rows, columns = height // high * high, width // wide * wide
-        return [x[i:rows:high, :, j:columns:wide] for i in range(high) for j in range(wide)]
-
-    def forward(self) -> None:
-        first, *others = self.parts
-        np.copyto(self.y, first)
-        for part in others:
-            np.maximum(self.y, part, out=self.y)
-
-    def prepare_back(self, dx: Array) -> None:
-        self.dparts = self.cut(dx)
-        self.dy = np.empty_like(self.y)
-        self.hit, self.open = (np.empty(self.y.shape, bool) for _ in range(2))
-
-    def backward(self) -> None:
-        self.open.fill(True)
-        for part, dpart in zip(self.parts, self.dparts, strict=True):
-            np.equal(part, self.y, out=self.hit)
-            self.hit &= self.open
-            self.open ^= self.hit
-            np.multiply(self.dy, self.hit, out=dpart)
-
-
 class Images:
     """The kernel of all stages; it takes and gives arrays as the plain ones do."""
 
@@ -163,6 +131,17 @@ class Images:
         ]
         self.slices = [slice(*each) for each in pairwise(ends)]
         self.is_ready_back = False
+        self.single = self._single() if self.site.batch == 1 else None
+
+    def _single(self) -> Single | None:
+        """What predicts one image, where it is small."""
+        sites = [stage.weights.site for stage in self.stages]
+        if not all(map(Strips.fits, sites)):
+            return None
+        strips = [
+            Strips(site, stage.relu, stage.window) for site, stage in zip(sites, self.stages, strict=True)
+        ]
+        return Single(strips, *(array.transpose(2, 0, 3, 1) for array in (self.x, self.y)))
 
     @classmethod
     def length(cls, sites: Sequence[Site[Any]]) -> int:
@@ -176,6 +155,9 @@ class Images:
 
     def forward(self, x: Array, training: bool) -> Array:
         np.copyto(self.x, x)
+        if self.single and not training:
+            self.single.forward()
+            return self.given
         for stage in self.stages:
             stage.weights.load()
         for chunk in self.chunks:

@@ -1,0 +1,41 @@
+"""The largest of windows that lie side by side, of images (H, C, W, n): all windows at once, an entry at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netspec.backends.numpy.kernel import Array
+
+
+class Pooled:
+    """The largest of each window of an image (H, C, W, n), and back to the first of them."""
+
+    def __init__(self, x: Array, window: tuple[int, int]) -> None:
+        self.window = window
+        self.parts = self.cut(x)
+        self.y = np.empty(self.parts[0].shape, x.dtype)
+
+    def cut(self, x: Array) -> list[Array]:
+        """A view for each entry of the window."""
+        (high, wide), (height, _, width, _) = self.window, x.shape
+        rows, columns = height // high * high, width // wide * wide
+        return [x[i:rows:high, :, j:columns:wide] for i in range(high) for j in range(wide)]
+
+    def forward(self) -> None:
+        first, *others = self.parts
+        np.copyto(self.y, first)
+        for part in others:
+            np.maximum(self.y, part, out=self.y)
+
+    def prepare_back(self, dx: Array) -> None:
+        self.dparts = self.cut(dx)
+        self.dy = np.empty_like(self.y)
+        self.hit, self.open = (np.empty(self.y.shape, bool) for _ in range(2))
+
+    def backward(self) -> None:
+        self.open.fill(True)
+        for part, dpart in zip(self.parts, self.dparts, strict=True):
+            np.equal(part, self.y, out=self.hit)
+            self.hit &= self.open
+            self.open ^= self.hit
+            np.multiply(self.dy, self.hit, out=dpart)
