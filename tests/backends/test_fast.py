@@ -16,6 +16,8 @@ from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.backends.numpy.fast.images import Images
 from netspec.backends.numpy.fast.loss import ClassCrossentropy
 from netspec.backends.numpy.fast.recurrent import LstmSteps
+from netspec.backends.numpy.fast.rows import Rows
+from netspec.backends.numpy.fast.winograd import Winograd
 from netspec.backends.numpy.loss import CrossentropyRule
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.diagnostics import SpecError
@@ -80,6 +82,12 @@ TAKEN: dict[str, tuple[str, list[type]]] = {
     ),
     "tied weights": ("input 6; dense 4 relu as code; dense 6 tied=code", [DenseRelu] * 2),
 }
+WINOGRAD = {
+    "relu and pooling": "input 8x16x16; conv 16 3x3 relu; pool 2; dense 3",
+    "valid, one after another": "input 12x20x16; conv 16 3x3 valid relu; conv 24 3x3 valid nobias; dense 3",
+    "uneven padding": "input 6x17x20; conv 16 3x3 pad=1,3,0,1; dense 3",
+    "after something that is trained": "input 8x32x4; conv 18 3x3 stride=1x2 relu; conv 16 3x3 relu; dense 3",
+}
 LEFT = {
     "dilation": "input 9x9x2; conv 3 3x3 dilation2 relu",
     "groups": "input 9x9x4; conv 4 3x3 groups=2 relu",
@@ -133,6 +141,50 @@ def test_numbers_are_those_of_the_plain_rules(
             assert one == pytest.approx(other, rel=tolerance)
         for one, other in zip(as_tuple(found[1]), as_tuple(outputs[1]), strict=True):
             assert far(one, other) <= tolerance
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("float64", 1e-11)])
+@pytest.mark.parametrize("batch", [16, 37, 70])
+@pytest.mark.parametrize("text", WINOGRAD.values(), ids=WINOGRAD)
+def test_winograd_numbers_are_those_of_the_plain_rules(
+    text: str, batch: int, dtype: str, tolerance: float
+) -> None:
+    """The second time too, and the same at prediction; in float32 without kinks, over which rounding may carry."""
+    smooth = text.replace(" relu", "").replace(" pool 2;", "")
+    case, fast, plain = programs(smooth if dtype == "float32" else text, dtype)
+    for _ in range(2):
+        inputs, targets = case.inputs(batch, dtype), case.targets(batch, dtype)
+        prepared = on_each(channels_first, inputs)
+        exact = on_each(lambda x: x.astype(np.float64), prepared)
+        loss, gradients = fast.loss_and_gradients(prepared, targets)
+        wanted_loss, wanted = plain.loss_and_gradients(exact, targets)
+        assert loss == pytest.approx(wanted_loss, rel=tolerance)
+        for name, gradient in gradients.items():
+            assert far(gradient, wanted[name]) <= tolerance, name
+        assert (
+            far(fast.predict(inputs), plain.predict(on_each(lambda x: x.astype(np.float64), inputs)))
+            <= tolerance
+        )
+    *_, plan = fast.plans.values()
+    assert any(isinstance(stage.weights, Winograd) for stage in plan.steps[0].kernel.stages)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 8x16x15; conv 16 3x3",
+        "input 8x16x16; conv 15 3x3",
+        "input 8x16x16; conv 16 3x5",
+        "input 8x16x16; conv 16 3x3 stride2",
+        "input 9x16x16; conv 16 3x3",
+        "input 8x4x16; conv 16 3x3",
+    ],
+)
+def test_winograd_is_for_whole_tiles_of_many_channels(text: str) -> None:
+    case, fast, _ = programs(f"{text}; dense 3")
+    fast.predict(case.inputs(37, "float64"))
+    (plan,) = fast.plans.values()
+    assert [type(stage.weights) for stage in plan.steps[0].kernel.stages] == [Rows]
 
 
 @pytest.mark.parametrize("text", LEFT.values(), ids=LEFT)

@@ -16,6 +16,7 @@ from netspec.backends.numpy.fast.canvas import Canvas, Pairs
 from netspec.backends.numpy.fast.pooled import Pooled
 from netspec.backends.numpy.fast.rows import Rows, RowsOf
 from netspec.backends.numpy.fast.single import Single, Strips
+from netspec.backends.numpy.fast.winograd import Winograd, WinogradOf
 from netspec.backends.numpy.kernel import Array, Site
 from netspec.layers.activation import Relu
 from netspec.layers.conv import Conv
@@ -36,7 +37,7 @@ class Stage:
 
     def __init__(self, sites: Sequence[Site[Any]]) -> None:
         first, *others = sites
-        self.weights = Rows(first)
+        self.weights: Rows | Winograd = Winograd(first) if Winograd.fits(first) else Rows(first)
         self.relu = any(isinstance(site.operation, Relu) for site in others)
         pools = [site for site in others if isinstance(site.operation, Pool)]
         self.window = pools[0].operation.window.kernel if pools else None
@@ -63,7 +64,7 @@ class StageOf:
 
     def __init__(self, stage: Stage, images: int, number: int) -> None:
         self.stage = stage
-        self.conv: RowsOf = stage.weights.of(images, number)
+        self.conv: RowsOf | WinogradOf = stage.weights.of(images, number)
         self.canvas: Canvas = self.conv.canvas
         self.pooled = Pooled(self.conv.y, stage.window) if stage.window else None
         self.result = self.pooled.y if self.pooled else self.conv.y
@@ -72,9 +73,9 @@ class StageOf:
         """Say where the result goes, part by part."""
         self.pairs = pairs
 
-    def forward(self) -> None:
+    def forward(self, training: bool) -> None:
         """From what is drawn on the canvas to where the result goes."""
-        self.conv.forward()
+        self.conv.forward(training)
         if self.pooled:
             self.pooled.forward()
         for part, place in self.pairs:
@@ -161,7 +162,7 @@ class Images:
         for stage in self.stages:
             stage.weights.load()
         for chunk in self.chunks:
-            chunk.forward()
+            chunk.forward(training)
         return self.given
 
     def prepare_back(self) -> None:
@@ -199,12 +200,12 @@ class Chunk:
             stage.to(following.canvas.views(following.canvas.array, stage.result))
         last.to([(last.result, y)])
 
-    def forward(self) -> None:
+    def forward(self, training: bool) -> None:
         """From the images to the results."""
         for part, place in self.pairs:
             np.copyto(place, part)
         for stage in self.stages:
-            stage.forward()
+            stage.forward(training)
 
     def prepare_back(self, dy: Array, dx: Array | None) -> None:
         """Make room for gradients; that of the images goes to `dx`, unless none is wanted."""

@@ -20,6 +20,8 @@ from netspec.layers.conv import Conv
 
 MOST_IMAGES: Final = 32
 """Images at a time: enough for long inner loops, few enough for a processor's cache."""
+SMALL_TURNED: Final = 1200
+"""Entries of a product with a transposed matrix that OpenBLAS takes as it is, where it packs a larger one first."""
 
 
 class Rows:
@@ -127,7 +129,7 @@ class RowsOf:
         self.y = site.empty(height, rows.outputs, width, images)
         self.product = self.y.reshape(height, rows.outputs, -1)
 
-    def forward(self) -> None:
+    def forward(self, training: bool) -> None:
         """Fill `y`."""
         np.copyto(self.lowered, self.shifted)
         np.matmul(self.rows.flat, self.windows, out=self.product)
@@ -140,7 +142,10 @@ class RowsOf:
         padded = site.zeros(height + 2 * (high - 1), outputs, width * images)
         inside = padded[high - 1 : high - 1 + height]
         self.dy, self.dproduct = inside.reshape(self.y.shape), inside
-        self.dmatrix = rows.dmatrices[self.number]
+        # a kernel's row at a time, where OpenBLAS takes the products as they are then
+        cuts = high if high * rows.columns * outputs > SMALL_TURNED >= rows.columns * outputs else 1
+        self.seen = self.windows.reshape(height, cuts, -1, width * images).swapaxes(2, 3)
+        self.dmatrix = rows.dmatrices[self.number].reshape(height, outputs, cuts, -1).swapaxes(1, 2)
         self.wants_image = wants_image
         if wants_image:
             self.dcanvas = np.empty_like(self.canvas.array)
@@ -152,7 +157,7 @@ class RowsOf:
 
     def backward(self) -> None:
         """Fill the chunk's part of the weights' gradient, and `dcanvas`."""
-        np.matmul(self.dproduct, self.windows.swapaxes(1, 2), out=self.dmatrix)
+        np.matmul(self.dproduct[:, None], self.seen, out=self.dmatrix)
         if not self.wants_image:
             return
         turned = self.rows.turned
