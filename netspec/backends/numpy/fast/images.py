@@ -37,10 +37,12 @@ class Stage:
 
     def __init__(self, sites: Sequence[Site[Any]]) -> None:
         first, *others = sites
-        self.weights: Rows | Winograd = Winograd(first) if Winograd.fits(first) else Rows(first)
         self.relu = any(isinstance(site.operation, Relu) for site in others)
         pools = [site for site in others if isinstance(site.operation, Pool)]
         self.window = pools[0].operation.window.kernel if pools else None
+        kind = Winograd if Winograd.fits(first) else Rows
+        # what is pooled is compared with the largest once more
+        self.weights: Rows | Winograd = kind(first, keeps_y=bool(pools))
         self.output = (pools or sites)[0].output_shape()
 
     @classmethod
@@ -88,9 +90,10 @@ class StageOf:
         """Make room for gradients."""
         self.conv.prepare_back(wants_image)
         if self.pooled:
-            self.pooled.prepare_back(self.conv.dy)
+            self.pooled.prepare_back(self.conv.dy, self.stage.weights.shared)
         self.dresult = self.pooled.dy if self.pooled else self.conv.dy
-        self.positive = [np.empty(part.shape, bool) for part, _ in self.pairs]
+        shared = self.stage.weights.shared
+        self.positive = [shared.mask(f"positive {i}", *part.shape) for i, (part, _) in enumerate(self.pairs)]
 
     def back_from(self, pairs: Pairs) -> None:
         """Say where the gradient of the result comes from."""

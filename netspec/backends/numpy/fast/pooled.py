@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from netspec.backends.numpy.fast.shared import Shared
 from netspec.backends.numpy.kernel import Array
 
 
@@ -27,10 +28,10 @@ class Pooled:
         for part in others:
             np.maximum(self.y, part, out=self.y)
 
-    def prepare_back(self, dx: Array) -> None:
+    def prepare_back(self, dx: Array, shared: Shared) -> None:
         self.dparts = self.cut(dx)
-        self.dy = np.empty_like(self.y)
-        self.hit, self.open = (np.empty(self.y.shape, bool) for _ in range(2))
+        self.dy = shared.array("dpooled", *self.y.shape)
+        self.hit, self.open = (shared.mask(name, *self.y.shape) for name in ("hit", "open"))
 
     def backward(self) -> None:
         self.open.fill(True)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from netspec.backends.numpy.fast.canvas import Canvas
+from netspec.backends.numpy.fast.shared import Shared
 from netspec.backends.numpy.kernel import Array, Site
 from netspec.layers.conv import Conv
 
@@ -29,8 +30,8 @@ class Rows:
 
     most_images = MOST_IMAGES
 
-    def __init__(self, site: Site[Conv]) -> None:
-        self.site = site
+    def __init__(self, site: Site[Conv], keeps_y: bool) -> None:
+        self.site, self.keeps_y, self.shared = site, keeps_y, Shared(site.dtype)
         _, channels, *self.image = site.input_shape()
         _, outputs, *self.output = site.output_shape()
         self.channels, self.outputs = channels, outputs
@@ -126,7 +127,8 @@ class RowsOf:
         )
         self.lowered = lowered[:, :-1].reshape(self.shifted.shape)
         self.windows = _windows(lowered, height, high)
-        self.y = site.empty(height, rows.outputs, width, images)
+        size = height, rows.outputs, width, images
+        self.y = site.empty(*size) if rows.keeps_y else rows.shared.array("y", *size)
         self.product = self.y.reshape(height, rows.outputs, -1)
 
     def forward(self, training: bool) -> None:
@@ -136,10 +138,10 @@ class RowsOf:
 
     def prepare_back(self, wants_image: bool) -> None:
         """Make room for gradients; that of the canvas only where it is wanted."""
-        rows, site = self.rows, self.rows.site
+        rows, shared = self.rows, self.rows.shared
         height, outputs, width, images = self.y.shape
         high, wide = rows.kernel
-        padded = site.zeros(height + 2 * (high - 1), outputs, width * images)
+        padded = shared.array("dy", height + 2 * (high - 1), outputs, width * images)
         inside = padded[high - 1 : high - 1 + height]
         self.dy, self.dproduct = inside.reshape(self.y.shape), inside
         # a kernel's row at a time, where OpenBLAS takes the products as they are then
@@ -148,9 +150,9 @@ class RowsOf:
         self.dmatrix = rows.dmatrices[self.number].reshape(height, outputs, cuts, -1).swapaxes(1, 2)
         self.wants_image = wants_image
         if wants_image:
-            self.dcanvas = np.empty_like(self.canvas.array)
+            self.dcanvas = shared.array("dcanvas", *self.canvas.array.shape)
             self.dwindows = _windows(padded, height + high - 1, high)
-            self.dlowered = site.empty(height + high - 1, wide * rows.taps, width * images)
+            self.dlowered = shared.array("dlowered", height + high - 1, wide * rows.taps, width * images)
             parts = self.dlowered.reshape(len(self.dlowered), wide, rows.taps, width, images)
             drawn = self.dcanvas.reshape(len(self.dlowered), rows.taps, -1, images)
             self.shifts = [(drawn[:, :, j : j + width], parts[:, j]) for j in range(wide)]

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from netspec.backends.numpy.fast.canvas import Canvas
 from netspec.backends.numpy.fast.rows import MOST_IMAGES
+from netspec.backends.numpy.fast.shared import Shared
 from netspec.backends.numpy.kernel import Array, Site
 from netspec.layers.conv import Conv
 
@@ -47,8 +48,8 @@ class Winograd:
 
     most_images = MOST_IMAGES
 
-    def __init__(self, site: Site[Conv]) -> None:
-        self.site = site
+    def __init__(self, site: Site[Conv], keeps_y: bool) -> None:
+        self.site, self.keeps_y, self.shared = site, keeps_y, Shared(site.dtype)
         _, self.channels, *self.image = site.input_shape()
         _, self.outputs, *self.output = site.output_shape()
         self.tiles = self.output[0] // TILE, self.output[1] // TILE
@@ -103,18 +104,19 @@ class WinogradOf:
     """The convolution of one chunk: from what is drawn on `canvas` to `y` (H, O, W, n), and back from `dy`."""
 
     def __init__(self, weights: Winograd, images: int) -> None:
-        self.weights, site = weights, weights.site
+        self.weights, site, shared = weights, weights.site, weights.shared
         (high, wide), (height, width) = weights.tiles, weights.output
         top, _, left, _ = site.padding()
         shape = (weights.image[0], weights.channels, weights.image[1], images)
         self.canvas = Canvas(shape, (height + 2, width + 2), (1, 1), (top, left), site.dtype)
-        self.y = site.empty(height, weights.outputs, width, images)
+        size = height, weights.outputs, width, images
+        self.y = site.empty(*size) if weights.keeps_y else shared.array("y", *size)
         self.rows = high
         self.inputs = weights.channels, wide, images
         self.outputs = weights.outputs, wide, images
-        self.tiles = site.empty(36, *self.inputs)
-        self.products = site.empty(36, *self.outputs)
-        self.results = site.empty(16, *self.outputs)
+        self.tiles = shared.array("tiles", 36, *self.inputs)
+        self.products = shared.array("products", 36, *self.outputs)
+        self.results = shared.array("results", 16, *self.outputs)
         self.seen: dict[bool, Array] = {}
         """The transformed tiles: in training those of all rows are kept."""
 
@@ -134,10 +136,10 @@ class WinogradOf:
 
     def prepare_back(self, wants_image: bool) -> None:
         """Make room for gradients; that of the canvas only where it is wanted."""
-        self.wants_image = wants_image
-        self.dy = np.empty_like(self.y)
+        self.wants_image, shared = wants_image, self.weights.shared
+        self.dy = shared.array("dy", *self.y.shape)
         if wants_image:
-            self.dcanvas = np.empty_like(self.canvas.array)
+            self.dcanvas = shared.array("dcanvas", *self.canvas.array.shape)
 
     def backward(self) -> None:
         """Add the chunk's part of the weights' gradient, and fill `dcanvas`."""
