@@ -17,6 +17,7 @@ from netspec.backends.numpy.fast.images import Images
 from netspec.backends.numpy.fast.loss import ClassCrossentropy
 from netspec.backends.numpy.fast.recurrent import LstmSteps
 from netspec.backends.numpy.fast.rows import Rows
+from netspec.backends.numpy.fast.softmax import OneSoftmax
 from netspec.backends.numpy.fast.winograd import Winograd
 from netspec.backends.numpy.loss import CrossentropyRule
 from netspec.backends.numpy.program import NumpyProgram
@@ -30,7 +31,7 @@ REFERENCE = Manner(reference=True)
 
 TAKEN: dict[str, tuple[str, list[type]]] = {
     "the lecture's": (
-        "input 12x12x1; conv 4 5x5 relu; conv 8 4x4 stride2 relu; softmax 3",
+        "input 12x12x1; conv 4 5x5 relu; conv 8 4x4 stride2 relu; dense 3",
         [Images, DenseRelu],
     ),
     "pools": (
@@ -194,6 +195,17 @@ def test_what_no_path_takes_is_left_to_the_plain_rules(text: str) -> None:
     assert taken(fast) == []
 
 
+def test_the_softmax_of_one_vector_is_that_of_the_plain_rule() -> None:
+    """What a loss does not take in sends a gradient back."""
+    case, fast, plain = programs("input 5; softmax 4; dense 3")
+    inputs, targets = case.inputs(1, "float64"), case.targets(1, "float64")
+    assert far(fast.predict(inputs), plain.predict(inputs)) <= FLOAT64
+    assert taken(fast) == [DenseRelu, OneSoftmax, DenseRelu]
+    wanted = plain.loss_and_gradients(inputs, targets)[1]
+    for name, gradient in fast.loss_and_gradients(inputs, targets)[1].items():
+        assert far(gradient, wanted[name]) <= FLOAT64, name
+
+
 def test_one_image_is_predicted_with_the_weights_as_they_are() -> None:
     """They are placed anew after a step that changes them."""
     case, fast, plain = programs("input 12x12x3; conv 4 3x3 relu; conv 5 3x3 stride2; pool 2; softmax 3")
@@ -224,7 +236,7 @@ def test_equal_maxima_send_their_gradient_to_the_first() -> None:
 
 
 def test_the_setting_turns_all_of_them_off() -> None:
-    net = netspec.parse(TAKEN["the lecture's"][0])
+    net = netspec.parse("input 12x12x1; conv 4 5x5 relu; dense 8 relu; softmax 3")
     case = Case("fast", net)
     fast, plain = (compile_net(net, "numpy", manner=manner) for manner in (Manner(), REFERENCE))
     assert isinstance(fast, NumpyProgram) and isinstance(plain, NumpyProgram)

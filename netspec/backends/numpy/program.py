@@ -58,6 +58,8 @@ class NumpyProgram:
             if layer.inputs:
                 rules.find(type(layer.operation))  # so that a missing one is told now
         self.net = net
+        self.whole = [layer.shape.of is not None for layer in net.inputs]
+        """Which inputs are whole numbers: words, classes."""
         self.device = "cpu"
         self.group: Group = Alone()
         self.store = Store(net, dtype)
@@ -122,9 +124,9 @@ class NumpyProgram:
 
     def _in(self, inputs: Arrays) -> tuple[Array, ...]:
         """Inputs in the program's own type; integers (words, classes) stay integers."""
+        given = zip(self.whole, as_tuple(inputs), strict=True)
         return tuple(
-            array if layer.shape.of is not None else array.astype(self.store.dtype, copy=False)
-            for layer, array in zip(self.net.inputs, as_tuple(inputs), strict=True)
+            [array if whole else array.astype(self.store.dtype, copy=False) for whole, array in given]
         )
 
     def _loss(

@@ -16,6 +16,7 @@ from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.backends.numpy.fast.images import Images
 from netspec.backends.numpy.fast.loss import ClassCrossentropy
 from netspec.backends.numpy.fast.recurrent import LstmSteps
+from netspec.backends.numpy.fast.softmax import OneSoftmax
 from netspec.backends.numpy.kernel import Site
 from netspec.backends.numpy.loss import CrossentropyRule, LossRule
 
@@ -30,7 +31,7 @@ class Path(Protocol):
         """How many of these layers, each of which is read by the next alone, it takes from the first on."""
 
 
-PATHS: Final[tuple[Path, ...]] = (Images, DenseRelu, LstmSteps)
+PATHS: Final[tuple[Path, ...]] = (Images, DenseRelu, LstmSteps, OneSoftmax)
 LOSSES: Final[dict[type[LossRule[Any]], type[LossRule[Any]]]] = {CrossentropyRule: ClassCrossentropy}
 """Faster rules of losses, by the plain ones."""
 LONGEST: Final = 64

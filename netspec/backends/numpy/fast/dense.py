@@ -20,6 +20,8 @@ class DenseRelu:
         self.wants_gradient, self.relu = wants_gradient, len(sites) > 1
         self.weight, self.dweight = site.parameters["weight"], site.gradients["weight"]
         self.bias, self.dbias = (each.get("bias") for each in (site.parameters, site.gradients))
+        # in the shape of one result: an addition without an axis more takes less
+        self.row = None if self.bias is None else self.bias[None]
         self.turned, self.zero = self.weight.T, np.array(0, site.dtype)
         self.y, self.dx = site.empty(*site.output_shape()), site.empty(*site.input_shape())
         # all steps of all examples are the rows of one matrix
@@ -41,8 +43,8 @@ class DenseRelu:
     def forward(self, x: Array, training: bool) -> Array:
         self.x = x.reshape(self.dx_rows.shape)
         self.product(self.x, self.turned, out=self.y_rows)
-        if self.bias is not None:
-            np.add(self.y_rows, self.bias, out=self.y_rows)
+        if self.row is not None:
+            np.add(self.y_rows, self.row, out=self.y_rows)
         if self.relu:
             np.maximum(self.y_rows, self.zero, out=self.y_rows)
         return self.y

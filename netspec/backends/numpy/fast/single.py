@@ -53,7 +53,6 @@ class Strips:
             (run * by_row, channels * by_row, by_row, t * channels * by_row + outputs * by_column, by_column),
         )
         self.bias = self.matrix[-1].reshape(count, outputs)
-        self.loaded: list[bytes] = []
         self.product = site.empty(len(columns), count * outputs)
         y = self.product.reshape(high, 1, wide, outputs)
         self.pooled = Pooled(y, window) if window else None
@@ -69,18 +68,13 @@ class Strips:
         self.pairs = pairs
 
     def load(self) -> None:
-        """Take the weights as they are now; to see that they are the same takes less than to place them."""
-        now = [each.tobytes() for each in self.site.parameters.values()]
-        if now == self.loaded:
-            return
-        self.loaded = now
+        """Take the weights as they are now."""
         self.weights[...] = self.site.parameters["weight"].transpose(2, 3, 1, 0)[:, :, :, None]
         if self.site.operation.bias:
             self.bias[...] = self.site.parameters["bias"]
 
     def forward(self) -> None:
         """From what is drawn on the canvas to where the result goes."""
-        self.load()
         np.copyto(self.lowered, self.shifted)
         np.matmul(self.columns, self.matrix, out=self.product)
         if self.pooled:
@@ -102,9 +96,17 @@ class Single:
         for stage, following in pairwise(stages):
             stage.to(following.canvas.views(following.canvas.array, stage.result))
         last.to([(last.result, y)])
+        self.parameters = [each for stage in stages for each in stage.site.parameters.values()]
+        self.loaded: list[bytes] = []
 
     def forward(self) -> None:
         """From the image to the results."""
+        # to see that the weights are the same takes less than to place them
+        now = [each.tobytes() for each in self.parameters]
+        if now != self.loaded:
+            self.loaded = now
+            for stage in self.stages:
+                stage.load()
         for part, place in self.pairs:
             np.copyto(place, part)
         for stage in self.stages:
