@@ -7,8 +7,8 @@ weights halved once more make good:
 
     a_o, a_i, a_f = 1 + tanh(z), g = tanh(z), cell_t = (a_f * cell + a_i * g) / 2, 2 h_t = a_o * tanh(cell_t).
 
-Gradients are those of these quantities.  All that does not need what comes back through time is worked out beforehand,
-of several steps in one call, and takes the gates' place; the weights' gradient follows from all steps at once.
+Gradients are those of these quantities.  Some steps at a time, all that does not need what comes back through time is
+worked out beforehand in one call and takes the gates' place, and the weights' gradient afterwards in another.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ SMALL: Final = 1_000_000
 """Products of a GEMM that OpenBLAS takes as it is, where it packs a larger one first."""
 MOST_EXAMPLES: Final = 64
 """Examples at a time, where their GEMMs are small: few enough for a processor's cache."""
-MOST_NUMBERS: Final = 1 << 17
-"""Numbers of a buffer that are worked on at a time, for the same reason."""
 
 
 class LstmSteps:
@@ -139,10 +137,9 @@ class Reading:
         self.dweight.fill(0)
         for chunk, where in zip(self.chunks, self.slices, strict=True):
             given = None if dfinal is None else (dfinal[0][where], dfinal[1][where])
-            chunk.backward(None if dy is None else dy[where], given)
+            chunk.backward(None if dy is None else dy[where], given, self.dweight)
             np.multiply(chunk.through_product(0), 2, out=dstart[0][where])
             np.copyto(dstart[1][where], chunk.gates[0, 4])
-            chunk.add_to(self.dweight)
         self.dweight *= self.scale
         dweight, dstate_weight, dbias, dstate_bias = (_cut(each) for each in self.gradients)
         units = self.units
@@ -177,6 +174,10 @@ class Chunk:
         self.read[:, :, -1] = 1
         self.inputs, self.states = self.read[:-1, :, units:-1], self.read[1:, :, :units]
         self.products, self.through = site.empty(2, examples, units), site.empty(4, examples, units)
+        self.stretch = min(max(1, SMALL // (examples * units * self.read.shape[2])), steps)
+        """Steps that gradients are worked out of at a time, while they are in the cache."""
+        self.slopes = site.empty(self.stretch, 3, examples, units)
+        self.dweight = np.empty_like(reading.dweight)
         self.half, self.one, self.two = (np.array(number, site.dtype) for number in (0.5, 1, 2))
         self.buffers: dict[bool, Buffers] = {}
         """In training the gates of all steps are kept."""
@@ -205,29 +206,24 @@ class Chunk:
             multiply(out_gate, tanh_cell, state)
         self.last_cell = self.gates[self.steps % len(self.gates), 4]
 
-    def derive(self) -> None:
+    def derive(self, stretch: slice) -> None:
         """Put derivatives in the places of gates, cells and tanh of cells, which gradients have only to scale."""
-        count = max(1, MOST_NUMBERS // (5 * self.examples * self.units))
-        slopes = self.site.empty(count, 3, self.examples, self.units)
-        for first in range(0, self.steps, count):
-            stretch = slice(first, min(first + count, self.steps))
-            gates, tanh_cell = self.gates[stretch], self.tanh_cells[stretch]
-            sigmoids, g, slope = gates[:, :3], gates[:, 3], slopes[: len(gates)]
-            np.subtract(self.two, sigmoids, out=slope)
-            np.multiply(slope, sigmoids, out=slope)
-            np.multiply(slope[:, 0], tanh_cell, out=slope[:, 0])
-            np.multiply(slope[:, 1:], gates[:, 3:], out=slope[:, 1:])
-            for function in (tanh_cell, g):
-                np.square(function, out=function)
-                np.subtract(self.one, function, out=function)
-            np.multiply(tanh_cell, gates[:, 0], out=tanh_cell)
-            np.multiply(g, gates[:, 1], out=g)
-            np.copyto(gates[:, 4], gates[:, 2])
-            np.copyto(sigmoids, slope)
+        gates, tanh_cell = self.gates[stretch], self.tanh_cells[stretch]
+        sigmoids, g, slope = gates[:, :3], gates[:, 3], self.slopes[: len(gates)]
+        np.subtract(self.two, sigmoids, out=slope)
+        np.multiply(slope, sigmoids, out=slope)
+        np.multiply(slope[:, 0], tanh_cell, out=slope[:, 0])
+        np.multiply(slope[:, 1:], gates[:, 3:], out=slope[:, 1:])
+        for function in (tanh_cell, g):
+            np.square(function, out=function)
+            np.subtract(self.one, function, out=function)
+        np.multiply(tanh_cell, gates[:, 0], out=tanh_cell)
+        np.multiply(g, gates[:, 1], out=g)
+        np.copyto(gates[:, 4], gates[:, 2])
+        np.copyto(sigmoids, slope)
 
-    def backward(self, dy: Array | None, dfinal: Pair | None) -> None:
-        """Turn gates, cells and tanh of cells into the gradients of the gates before their functions, and of cells."""
-        self.derive()
+    def backward(self, dy: Array | None, dfinal: Pair | None, dweight: Array) -> None:
+        """Turn gates and cells into the gradients of gates before their functions and of cells; add the weights'."""
         dstates = self.site.zeros(self.steps, self.examples, self.units)
         if dy is not None:
             np.multiply(dy.swapaxes(0, 1), self.half, out=dstates[-dy.shape[1] :])
@@ -235,27 +231,34 @@ class Chunk:
         if dfinal is not None:
             dstates[-1] += dfinal[0] / 2
             self.gates[self.steps, 4] = dfinal[1]
-        dcell = self.products[0]
-        for t in reversed(range(self.steps)):
-            gates, dstate = self.gates[t], dstates[t]
-            if t < self.steps - 1:
-                np.add(dstate, self.through_product(t + 1), out=dstate)
-            np.multiply(gates[0], dstate, out=gates[0])
-            np.multiply(dstate, self.tanh_cells[t], out=dcell)
-            np.add(dcell, self.gates[t + 1, 4], out=dcell)
-            np.multiply(dcell, self.half, out=dcell)
-            np.multiply(gates[1:], dcell, out=gates[1:])
+        for last in range(self.steps, 0, -self.stretch):
+            stretch = slice(max(last - self.stretch, 0), last)
+            self.derive(stretch)
+            for t in reversed(range(stretch.start, stretch.stop)):
+                if t < self.steps - 1:
+                    np.add(dstates[t], self.through_product(t + 1), out=dstates[t])
+                self.step_back(t, dstates[t])
+            self.add_to(dweight, stretch)
+
+    def step_back(self, t: int, dstate: Array) -> None:
+        """Scale the derivatives of a step by the gradient of twice the state after it."""
+        gates, dcell = self.gates[t], self.products[0]
+        np.multiply(gates[0], dstate, out=gates[0])
+        np.multiply(dstate, self.tanh_cells[t], out=dcell)
+        np.add(dcell, self.gates[t + 1, 4], out=dcell)
+        np.multiply(dcell, self.half, out=dcell)
+        np.multiply(gates[1:], dcell, out=gates[1:])
 
     def through_product(self, t: int) -> Array:
         """The gradient of twice the state before a step."""
         np.matmul(self.gates[t, :4], self.reading.back[:, :, : self.units], out=self.through)
         return np.add.reduce(self.through, axis=0)
 
-    def add_to(self, dweight: Array) -> None:
-        """Add the gradient of the weights."""
-        read = self.read[:-1].reshape(-1, self.read.shape[2])
-        for index, part in enumerate(dweight):
-            part += self.gates[:-1, index].reshape(len(read), -1).T @ read
+    def add_to(self, dweight: Array, stretch: slice) -> None:
+        """Add some steps' part of the gradient of the weights."""
+        read = self.read[stretch].reshape(-1, self.read.shape[2])
+        gates = self.gates[stretch, :4].swapaxes(0, 1).reshape(4, len(read), -1)
+        np.add(dweight, np.matmul(gates.swapaxes(1, 2), read, out=self.dweight), out=dweight)
 
     def to_input(self) -> Array:
         """The gradient of the input, (T, N, features)."""
