@@ -336,7 +336,7 @@ FAULTS: dict[str, tuple[str, str, str, Plant]] = {
         "numpy",
         "conv 4 5x5 on 28x28x1",
         "repeatable",
-        member(NumpyProgram, "_predict", faults.without_copy),
+        member(NumpyProgram, "_predict", faults.into_one_array),
     ),
     "square weights loaded the other way round": (
         "numpy",

@@ -28,6 +28,8 @@ the results that one pixel has (more than one where the image grows)."""
 
 AlongTime: TypeAlias = Literal["each", "past", "whole"]
 """What a step of a result depends on: the same step of the inputs, that and those before it, or all steps."""
+ReadBack: TypeAlias = Literal["input", "output"]
+"""What a backward pass may read: all inputs of a layer, or its output."""
 
 
 @frozen
@@ -156,6 +158,10 @@ class Operation(Definition):
     """It draws random numbers while training."""
     passes_gradient: ClassVar[bool] = True
     """What it reads is trained through it."""
+    is_view: ClassVar[bool] = False
+    """Its output is its input's numbers, or some of them, in another form: it takes no room of its own."""
+    hands_back: ClassVar[bool] = False
+    """The gradient of its output is, as it is, that of each input of the same shape."""
     implies_loss: ClassVar[str] = "mse"
     """The loss of a network that ends in this layer, unless one is set."""
     reads_nothing: ClassVar[bool] = False
@@ -198,6 +204,14 @@ class Operation(Definition):
 
     def multiply_adds(self, inputs: Shapes) -> Dim:
         """Multiply-adds of one example's forward pass, the products of weights and inputs only."""
+        return 0
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        """What the backward pass reads of it; what it makes for itself instead counts as that of the same size."""
+        return ("input", "output")
+
+    def keeps(self, inputs: Shapes) -> Dim:
+        """Numbers of one example that the backward pass reads beside these."""
         return 0
 
     def uncounted(self, inputs: Shapes, convention: str) -> int:

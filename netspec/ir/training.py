@@ -98,6 +98,10 @@ class Optimizer(Definition):
 
     rate: float
 
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        """Numbers that it keeps from step to step for a parameter of this shape."""
+        return 0
+
 
 class Schedule(Definition):
     """How the step size changes while training; a pure function of the step and of what the epochs came to."""

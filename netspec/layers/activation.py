@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netspec.ir.catalog import find
 from netspec.ir.definition import argument, flag, word
-from netspec.ir.layer import Constant, Example, Operation, Param, Shapes
+from netspec.ir.layer import Constant, Example, Operation, Param, ReadBack, Shapes
 from netspec.ir.values import Choice, Real
 
 
@@ -25,6 +25,9 @@ class Relu(Activation):
     formula: ClassVar[str] = "y = max(x, 0)"
     examples: ClassVar[tuple[Example, ...]] = _example("relu")
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("output",)
+
 
 @word("relu6")
 class Relu6(Activation):
@@ -33,6 +36,9 @@ class Relu6(Activation):
     formula: ClassVar[str] = "y = min(max(x, 0), 6)"
     examples: ClassVar[tuple[Example, ...]] = _example("relu6")
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
+
 
 @word("tanh")
 class Tanh(Activation):
@@ -40,6 +46,9 @@ class Tanh(Activation):
 
     formula: ClassVar[str] = "y = tanh(x)"
     examples: ClassVar[tuple[Example, ...]] = _example("tanh")
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("output",)
 
 
 @word("gelu")
@@ -127,6 +136,9 @@ class LeakyRelu(Activation):
     formula: ClassVar[str] = "y = x where x > 0, else slope * x"
     examples: ClassVar[tuple[Example, ...]] = (*_example("leaky_relu"), *_example("leaky_relu 0.2"))
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
+
 
 @word("hardsigmoid")
 class Hardsigmoid(Activation):
@@ -158,6 +170,9 @@ class Prelu(Operation):
         Example("4x3x2", "prelu", "4x3x2"),
         Example("5", "prelu", "5"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         channels = 1 if self.shared else inputs[0].features

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, Shapes, Uniform
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, ReadBack, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape, described_kind
 from netspec.ir.stepping import Stepping
 from netspec.ir.values import Reference, Whole
@@ -61,6 +61,13 @@ class Attention(Operation):
 
     projects: ClassVar[tuple[str, ...]] = ("query", "key", "value", "out")
     """Its dense layers."""
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
+
+    def keeps(self, inputs: Shapes) -> Dim:
+        steps, others = inputs[0].dims[0], self.memory(inputs).dims[0]
+        return (steps + others) * sum(self.widths) + self.heads * steps * others
 
     @property
     def sizes(self) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netspec.ir.asking import at_least
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Change, Example, Operation, Param, Problem, Shapes, Step, Uniform
+from netspec.ir.layer import Change, Example, Operation, Param, Problem, ReadBack, Shapes, Step, Uniform
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Padding, Pair, Sides
 from netspec.ir.values import Choice, Whole
@@ -65,6 +65,9 @@ class Conv(Operation):
         Example("5x5x2", "conv 3 3x3 stride=2x1 pad=1,2,0,1", "3x4x3"),
     )
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
+
     @property
     def window(self) -> Window:
         """The kernel as a window."""
@@ -116,6 +119,9 @@ class Depthwise(Operation):
         Example("6x6x3", "depthwise 3x3", "6x6x3"),
         Example("7x7x2", "depthwise 3 stride2 nobias", "4x4x2"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
 
     def _conv(self, inputs: Shapes) -> Conv:
         channels = inputs[0].features
@@ -170,6 +176,9 @@ class Upconv(Operation):
         Example("3x3x1", "upconv 2 1x1 stride2", "6x6x2"),
         Example("4x4x2", "upconv 2 3x3 dilation2", "4x4x2"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
 
     @property
     def window(self) -> Window:
@@ -247,6 +256,9 @@ class Upsample(Operation):
         Example("3x4x2", "upsample 2", "6x8x2"),
         Example("3x2x2", "upsample 2x3 bilinear", "6x6x2"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
 
     def step(self, inputs: Shapes) -> Step:
         return (1, 1, self.factor[0]), (1, 1, self.factor[1])

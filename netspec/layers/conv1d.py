@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from netspec.ir.asking import at_least
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, Shapes, Uniform
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, ReadBack, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Ends
 from netspec.ir.stepping import Stepping
@@ -56,6 +56,9 @@ class Conv1d(Operation):
         Example("9x2", "conv1d 3 3 causal stride2 lengths=counts", "5x3", NUMBERED),
         Example("7x4", "conv1d 2 4 stride3 pad=0,2 groups=2 lengths=counts", "2x2", NUMBERED),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
 
     @property
     def reach(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Change, Example, Operation, Param, Shapes, Uniform
+from netspec.ir.layer import Change, Example, Operation, Param, ReadBack, Shapes, Uniform
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.values import Reference, Whole
 from netspec.layers.adapters import to_sequence
@@ -39,6 +39,9 @@ class Dense(Operation):
         Example("6", "dense 4 as code; dense 6 tied=code", "6"),
         Example("6", "dense 4 as code; dense 6 tied=code nobias", "6"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
 
     def result(self, inputs: Shapes) -> Shape:
         return Shape((*inputs[0].dims[:-1], self.units))

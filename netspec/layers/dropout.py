@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, word
-from netspec.ir.layer import Example, Operation
+from netspec.ir.layer import Example, Operation, ReadBack, Shapes
+from netspec.ir.shape import Dim
 from netspec.ir.values import Real
 
 
@@ -19,6 +20,12 @@ class Dropout(Operation):
     formula: ClassVar[str] = "training: y = x / (1 - p) with probability 1 - p, else 0; prediction: y = x"
     examples: ClassVar[tuple[Example, ...]] = (Example("6x4", "dropout 0.5", "6x4"),)
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
+
+    def keeps(self, inputs: Shapes) -> Dim:
+        return inputs[0].size
+
 
 @word("noise")
 class Noise(Operation):
@@ -26,6 +33,10 @@ class Noise(Operation):
 
     deviation: float = argument(Real(0, example=0.1), "standard deviation of the noise")
 
+    hands_back: ClassVar[bool] = True
     random: ClassVar[bool] = True
     formula: ClassVar[str] = "training: y = x + deviation * normal; prediction: y = x"
     examples: ClassVar[tuple[Example, ...]] = (Example("6x4", "noise 0.1", "6x4"),)
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Example, Normal, Operation, Param, Shapes
+from netspec.ir.layer import Example, Normal, Operation, Param, ReadBack, Shapes
 from netspec.ir.shape import Shape
 from netspec.ir.values import Real, Whole
 
@@ -34,6 +34,9 @@ class Embed(Operation):
         Example("5 of 6", "embed 3 scaled", "5x3"),
         Example("5 of 6", "embed 3 deviation=0.02", "5x3"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
 
     def result(self, inputs: Shapes) -> Shape:
         return Shape((*inputs[0].dims, self.features))

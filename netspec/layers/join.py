@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from netspec.ir.asking import agree
 from netspec.ir.definition import argument, shared, word
-from netspec.ir.layer import Example, Operation, Problem, Shapes
+from netspec.ir.layer import Example, Operation, Problem, ReadBack, Shapes
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.values import References
 
@@ -106,6 +106,7 @@ class Add(Spreading):
     A vector as long as the channels of an image (or the features of a sequence) is added at every pixel (step).
     """
 
+    hands_back: ClassVar[bool] = True
     verb: ClassVar[str] = "added"
     formula: ClassVar[str] = "y = a + b + ...; all shapes equal, but that a vector of the channels spreads"
     examples: ClassVar[tuple[Example, ...]] = (
@@ -115,6 +116,9 @@ class Add(Spreading):
         Example("4x3x2", "add shift", "4x3x2", (("shift", "2"),)),
         Example("4", "add steps", "5x4", (("steps", "5x4"),)),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
 
 
 @word("mul")
@@ -135,6 +139,9 @@ class Mul(Spreading):
         Example("3x4x5x2", "mul gates", "3x4x5x2", _GATES),
     )
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
+
 
 @word("mean")
 class Mean(Join):
@@ -146,6 +153,9 @@ class Mean(Join):
         Example("4x3x2", "mean other", "4x3x2", (("other", "4x3x2"),)),
         Example("6", "mean other", "6", (("other", "6"),)),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
 
     def result(self, inputs: Shapes) -> Shape:
         self.check_number(inputs)
@@ -167,6 +177,9 @@ class Concat(Join):
         Example("6", "concat other", "9", (("other", "3"),)),
         Example("2x4x3x2", "concat other", "2x4x3x3", (("other", "2x4x3x1"),)),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
 
     def result(self, inputs: Shapes) -> Shape:
         self.check_number(inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import AlongTime, Constant, Example, Operation, Param, Shapes
+from netspec.ir.layer import AlongTime, Constant, Example, Operation, Param, ReadBack, Shapes
 from netspec.ir.shape import Shape
 from netspec.ir.values import Real, Whole
 from netspec.layers.division import indivisible
@@ -39,6 +39,9 @@ class Batchnorm(Operation):
         Example("5x2x3x2", "batchnorm momentum=0.3 noaffine lengths=counts", "5x2x3x2", NUMBERED),
     )
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
+
     def result(self, inputs: Shapes) -> Shape:
         check_lengths(self, self.lengths, inputs)
         return inputs[0]
@@ -70,6 +73,9 @@ class Layernorm(Operation):
         Example("5x4", "layernorm noaffine", "5x4"),
     )
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
+
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         return _scale_and_shift((inputs[0].features,)) if self.affine else ()
 
@@ -92,6 +98,9 @@ class Groupnorm(Operation):
         Example("6", "groupnorm 3 noaffine", "6"),
         Example("2x3x4x6", "groupnorm 3", "2x3x4x6"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
 
     def along_time(self) -> AlongTime:
         return "whole"
@@ -123,6 +132,9 @@ class Rmsnorm(Operation):
         Example("3x2x4", "rmsnorm", "3x2x4"),
         Example("5x4", "rmsnorm noaffine", "5x4"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input",)
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         return _scale_and_shift((inputs[0].features,))[:1] if self.affine else ()

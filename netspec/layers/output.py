@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, shared, word
-from netspec.ir.layer import Example, Operation
+from netspec.ir.layer import Example, Operation, ReadBack
 from netspec.ir.values import Whole
 from netspec.layers.dense import Dense
 
@@ -17,6 +17,9 @@ class Probability(Operation):
     units: int | None = argument(Whole(1), "number of outputs of the dense layer before it", default=None)
 
     flattens: ClassVar[bool] = False
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("output",)
 
     def parts(self) -> tuple[Operation, ...]:
         return (self,) if self.units is None else (Dense(self.units), type(self)(None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import AlongTime, Change, Example, Operation, Problem, Shapes, Step
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Problem, ReadBack, Shapes, Step
 from netspec.ir.shape import Shape
 from netspec.ir.sizes import Padding, Pair, Sides
 from netspec.ir.values import Choice
@@ -45,6 +45,9 @@ class Pool(Operation):
         Example("6x7x2", "pool avg 3 stride2 same counted", "3x4x2"),
         Example("5x5x2", "pool avg 3 stride2 pad=1,0,0,1 ceil counted", "3x3x2"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input", "output") if self.kind == "max" else ()
 
     @property
     def window(self) -> Window:
@@ -106,6 +109,9 @@ class Global(Operation):
         Example("5x4", "global lengths=counts", "4", NUMBERED),
         Example("5x4", "global max lengths=counts", "4", NUMBERED),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ("input", "output") if self.kind == "max" else ()
 
     def along_time(self) -> AlongTime:
         return "whole"

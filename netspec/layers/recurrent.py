@@ -48,6 +48,9 @@ class Recurrent(Operation):
         "parameters = gates * units * (features + units + 2) for each direction"
     )
 
+    def keeps(self, inputs: Shapes) -> Dim:
+        return inputs[0].dims[0] * self.directions * self.units * (self.gates + self.memories)
+
     @property
     def directions(self) -> int:
         """2 where it reads both ways."""

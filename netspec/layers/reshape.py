@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from netspec.ir.asking import agree, at_least
 from netspec.ir.definition import argument, option, word
-from netspec.ir.layer import AlongTime, Change, Example, Operation, Problem, Shapes
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Problem, ReadBack, Shapes
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Dims, Pair, Sides
 from netspec.ir.values import Choice, Real, Whole
@@ -18,11 +18,15 @@ from netspec.layers.adapters import to_image
 class Flatten(Operation):
     """Makes a vector of everything, images channel by channel (C, H, W), as PyTorch, Caffe and ONNX do."""
 
+    is_view: ClassVar[bool] = True
     formula: ClassVar[str] = "output = product of the dimensions"
     examples: ClassVar[tuple[Example, ...]] = (
         Example("4x3x2", "flatten", "24"),
         Example("5x3", "flatten", "15"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
 
     def along_time(self) -> AlongTime:
         return "whole"
@@ -40,11 +44,15 @@ class Reshape(Operation):
 
     dims: tuple[Dim, ...] = argument(Dims(), "the new shape")
 
+    is_view: ClassVar[bool] = True
     formula: ClassVar[str] = "output = the shape as written; its product must be the input's"
     examples: ClassVar[tuple[Example, ...]] = (
         Example("24", "reshape 4x3x2", "4x3x2"),
         Example("4x4x2", "reshape 4x8", "4x8"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
 
     def along_time(self) -> AlongTime:
         return "whole"
@@ -81,12 +89,16 @@ class Crop(Operation):
 
     size: tuple[int, int] = argument(Pair(example="24x24"), "height and width that are kept")
 
+    is_view: ClassVar[bool] = True
     takes: ClassVar[tuple[str, ...]] = ("image",)
     formula: ClassVar[str] = "output = size x channels; first row kept = floor((height - size) / 2)"
     examples: ClassVar[tuple[Example, ...]] = (
         Example("7x6x2", "crop 4x4", "4x4x2"),
         Example("5x5x1", "crop 5x2", "5x2x1"),
     )
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
 
     def start(self, image: Shape) -> tuple[Dim, Dim]:
         """The first row and the first column that are kept."""
@@ -141,6 +153,9 @@ class Pad(Operation):
         Example("4x3x2", "pad 1 top=4 left=0 right=3 circular", "9x6x2"),
     )
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
+
     @property
     def sides(self) -> Sides:
         """Rows and columns at top, bottom, left and right."""
@@ -185,6 +200,9 @@ class RepeatVector(Operation):
     formula: ClassVar[str] = "output = steps x input"
     examples: ClassVar[tuple[Example, ...]] = (Example("4", "repeat_vector 3", "3x4"),)
 
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
+
     def result(self, inputs: Shapes) -> Shape:
         return Shape((self.steps, *inputs[0].dims))
 
@@ -193,12 +211,20 @@ class RepeatVector(Operation):
 class Identity(Operation):
     """Hands its input on."""
 
+    is_view: ClassVar[bool] = True
     examples: ClassVar[tuple[Example, ...]] = (Example("5", "identity", "5"),)
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()
 
 
 @word("detach")
 class Detach(Operation):
     """Hands its input on, and no gradient back: what stands before it is not trained through it."""
 
+    is_view: ClassVar[bool] = True
     passes_gradient: ClassVar[bool] = False
     examples: ClassVar[tuple[Example, ...]] = (Example("5", "detach", "5"),)
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()

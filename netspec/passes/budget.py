@@ -9,8 +9,9 @@ from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir.net import Net
 from netspec.ir.shape import Dim
 from netspec.passes.context import Context
-from netspec.passes.count import memory_of, multiply_adds_of
+from netspec.passes.count import multiply_adds_of
 from netspec.passes.evaluate import NotConstant, compare, evaluate
+from netspec.passes.memory import memory_of
 from netspec.passes.reach import receptive_field
 from netspec.passes.scope import Replacement, Scope
 from netspec.syntax import tree

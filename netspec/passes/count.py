@@ -1,20 +1,9 @@
 """Count: what every statement of a network makes and costs.
 
 Every number comes from the layers' definitions.  Where a size is a symbol, multiply-adds are an expression of
-it (None where that is too long), and the memory that depends on it is None.
+it (None where that is too long).
 Multiply-adds are those of one example's forward pass, products of weights and inputs only: the convention of
 He et al. (2015) and of torchvision, half of what is counted as "FLOPs" where a multiplication and an addition are two.
-
-Memory is in bytes of float32 numbers, and covers what the network itself forces one to hold:
-
-- *parameters*: all parameters and states (running means).  Training adds their gradients, as large again, and what
-  the optimiser keeps (nothing for `sgd`, twice the parameters for `adam`).
-- *predicting*, for one example: the largest sum of a core layer's inputs and its output, since everything else can be
-  let go of.  A relu or a flatten counts as a layer of its own, although a backend may need no room for it.
-- *training*, for one example: the outputs of all core layers, which the backward pass reads, and the largest pair of
-  gradients (of a layer's output and of its inputs) alive at one time.
-
-Not counted: scratch space such as the columns of a convolution, and the framework itself.
 
 A table is a tree: a use of a block is a row that holds the block's rows, the turns of a `repeat` are one row.
 """
@@ -31,10 +20,9 @@ from netspec.frozen import frozen, record
 from netspec.ir.layer import Frame, Layer, Origin
 from netspec.ir.net import Net
 from netspec.ir.shape import Dim, Shape
+from netspec.passes.memory import Memory, memory_of
 from netspec.passes.objective import aims_of
 
-BYTES: Final = 4
-"""Bytes of one number in float32."""
 CONVENTIONS: Final = ("torch", "keras", "paper")
 """Ways of counting parameters, which differ in the biases of recurrent layers."""
 
@@ -70,15 +58,6 @@ class Row:
         for row in self.rows:
             yield from row.all_layers()
         yield from self.layers
-
-
-@frozen
-class Memory:
-    """Bytes in float32, as the module's docstring defines them; None where a symbol decides."""
-
-    parameters: int
-    predicting: int | None
-    training: int | None
 
 
 @frozen
@@ -356,25 +335,6 @@ def multiply_adds_of(net: Net) -> Dim | None:
     return added(rows.products(layer) for layer in net.layers)
 
 
-def memory_of(net: Net) -> Memory:
-    """The memory that a network takes, as the module's docstring defines it."""
-    outputs = [_entries(layer.shape) for layer in net.layers]
-    around = [
-        total([own, *map(_entries, net.shapes_into(layer))])
-        for layer, own in zip(net.layers, outputs, strict=True)
-    ]
-    held = sum(param.size for param in net.parameters.values())
-    known = [each for each in around if each is not None]
-    kept = total(outputs)
-    if kept is None or not known:
-        return Memory(held * BYTES, None, None)
-    return Memory(held * BYTES, max(known) * BYTES, (kept + max(known)) * BYTES)
-
-
-def _entries(shape: Shape) -> int | None:
-    return size if isinstance(size := shape.size, int) else None
-
-
 def added(numbers: Iterable[Dim | None]) -> Dim | None:
     """The sum, None where it is too long an expression."""
     found: Dim = 0
@@ -385,13 +345,3 @@ def added(numbers: Iterable[Dim | None]) -> Dim | None:
             found = found + number
         return found
     return None
-
-
-def total(numbers: Iterable[int | None]) -> int | None:
-    """The sum, None where one of the numbers is not known."""
-    found = 0
-    for number in numbers:
-        if number is None:
-            return None
-        found += number
-    return found

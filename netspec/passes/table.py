@@ -31,6 +31,10 @@ def as_data(table: Table) -> dict[str, Any]:
             "parameters": table.memory.parameters,
             "predicting": table.memory.predicting,
             "training": table.memory.training,
+            "gradients": table.memory.gradients,
+            "optimizer": table.memory.optimizer,
+            "batch": table.memory.batch,
+            "step": table.memory.step,
         },
     }
 
@@ -184,16 +188,25 @@ def _memory_cells(table: Table) -> list[tuple[str, str, str]]:
     memory = table.memory
     all_trained = table.trained == table.parameters
     gradients = "their gradients" if all_trained else "the gradients of those that are trained"
-    return [
+    more = "more" if memory.optimizer is None else f"{memory.optimizer:,}" if memory.optimizer else "nothing"
+    rows = [
         (
             "parameters",
             shortened(memory.parameters),
-            f"as much again for {gradients}, more for the optimizer",
+            f"as much again for {gradients}, {more} for the optimizer",
         ),
         (
             "one example, predicting",
             shortened(memory.predicting),
-            "the largest input and output of one layer",
+            "the most that is still to be read at one time",
         ),
-        ("one example, training", shortened(memory.training), "all outputs kept, and the largest gradients"),
+        (
+            "one example, training",
+            shortened(memory.training),
+            "the same with what the backward pass reads, and gradients",
+        ),
     ]
+    if memory.batch is None:
+        return rows
+    step = f"a step, {memory.batch:,} at a time"
+    return [*rows, (step, shortened(memory.step), "the peak: all of these, for so many examples")]

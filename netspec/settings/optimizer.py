@@ -8,6 +8,8 @@ PyTorch's `weight_decay` is `regularize` here, for every optimiser alike, and it
 
 from __future__ import annotations
 
+from math import prod
+
 from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.training import Optimizer
 from netspec.ir.values import Real
@@ -31,6 +33,9 @@ class Momentum(Optimizer):
     rate: float = argument(RATE, "step size", default=0.01)
     momentum: float = option(DECAY, "how much of the last step is kept", default=0.9)
 
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return prod(shape)
+
 
 @word("nesterov")
 class Nesterov(Optimizer):
@@ -42,6 +47,9 @@ class Nesterov(Optimizer):
     rate: float = argument(RATE, "step size", default=0.01)
     momentum: float = option(DECAY, "how much of the last step is kept", default=0.9)
 
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return prod(shape)
+
 
 @word("adagrad")
 class Adagrad(Optimizer):
@@ -49,6 +57,9 @@ class Adagrad(Optimizer):
 
     rate: float = argument(RATE, "step size", default=0.01)
     eps: float = option(SMALL, "keeps the quotient finite", default=1e-10)
+
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return prod(shape)
 
 
 @word("rmsprop")
@@ -67,6 +78,9 @@ class Rmsprop(Optimizer):
         "centered", "divide by the deviation of the gradients, not their size", default=False
     )
 
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return (1 + self.centered + (self.momentum > 0)) * prod(shape)
+
 
 @word("adadelta")
 class Adadelta(Optimizer):
@@ -78,6 +92,9 @@ class Adadelta(Optimizer):
     rate: float = argument(RATE, "step size", default=1.0)
     rho: float = option(DECAY, "memory of the squares", default=0.9)
     eps: float = option(SMALL, "keeps the quotient finite, and begins the first step", default=1e-6)
+
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return 2 * prod(shape)
 
 
 @word("adam")
@@ -93,6 +110,9 @@ class Adam(Optimizer):
     beta2: float = option(DECAY, "memory of the squared gradients", default=0.999)
     eps: float = option(SMALL, "keeps the quotient finite", default=1e-8)
     amsgrad: bool = flag("amsgrad", "divide by the largest mean of squares so far", default=False)
+
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return (2 + self.amsgrad) * prod(shape)
 
 
 @word("adamw")
@@ -110,6 +130,9 @@ class Adamw(Optimizer):
     eps: float = option(SMALL, "keeps the quotient finite", default=1e-8)
     amsgrad: bool = flag("amsgrad", "divide by the largest mean of squares so far", default=False)
 
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return (2 + self.amsgrad) * prod(shape)
+
 
 @word("adamax")
 class Adamax(Optimizer):
@@ -122,6 +145,9 @@ class Adamax(Optimizer):
     beta1: float = option(DECAY, "memory of the gradients", default=0.9)
     beta2: float = option(DECAY, "memory of the largest gradient", default=0.999)
     eps: float = option(SMALL, "keeps the quotient finite", default=1e-8)
+
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return 2 * prod(shape)
 
 
 @word("nadam")
@@ -138,6 +164,9 @@ class Nadam(Optimizer):
     eps: float = option(SMALL, "keeps the quotient finite", default=1e-8)
     momentum_decay: float = option(Real(0), "how fast the momentum grows to beta1", default=0.004)
 
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return 2 * prod(shape)
+
 
 @word("radam")
 class Radam(Optimizer):
@@ -151,6 +180,9 @@ class Radam(Optimizer):
     beta1: float = option(DECAY, "memory of the gradients", default=0.9)
     beta2: float = option(DECAY, "memory of the squared gradients", default=0.999)
     eps: float = option(SMALL, "keeps the quotient finite", default=1e-8)
+
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return 2 * prod(shape)
 
 
 @word("asgd")
@@ -180,6 +212,9 @@ class Rprop(Optimizer):
     least: float = option(Real(0), "smallest step", default=1e-6)
     most: float = option(Real(0, open_low=True), "largest step", default=50.0)
 
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return 2 * prod(shape)
+
 
 @word("adafactor")
 class Adafactor(Optimizer):
@@ -197,3 +232,6 @@ class Adafactor(Optimizer):
     )
     eps2: float = option(SMALL, "smallest size of a parameter", default=1e-3)
     d: float = option(Real(1), "largest root mean square of u", default=1.0)
+
+    def remembers(self, shape: tuple[int, ...]) -> int:
+        return sum(prod(shape) // side for side in shape[-2:]) if len(shape) > 1 else prod(shape)

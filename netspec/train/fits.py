@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from netspec.ir.net import Net
-from netspec.passes.count import memory_of
+from netspec.passes.memory import memory_of
 
 COPIES: Final = 4
 """Numbers for each parameter: itself, its gradient, and two that the optimiser remembers, as Adam does."""

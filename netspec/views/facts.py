@@ -11,7 +11,7 @@ from pathlib import PurePath
 from netspec.ir.layer import Layer, Origin, Param
 from netspec.ir.net import Net
 from netspec.ir.shape import Dim, Shape
-from netspec.passes.count import BYTES
+from netspec.passes.memory import BYTES
 from netspec.passes.reach import Field
 from netspec.passes.shapes import history
 from netspec.passes.table import as_json

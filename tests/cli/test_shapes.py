@@ -97,9 +97,12 @@ def test_numbers_of_lenet() -> None:
     assert table.parameters == 61_706
     assert table.multiply_adds == 117_600 + 240_000 + 48_000 + 10_080 + 840
     assert table.memory.parameters == 4 * 61_706
-    assert table.memory.predicting == 4 * 2 * 28 * 28 * 6  # the first relu
-    outputs = [784, 2 * 4704, 1176, 2 * 1600, 400, 400, 2 * 120, 2 * 84, 2 * 10]
-    assert table.memory.training == 4 * (sum(outputs) + 2 * 4704)
+    assert table.memory.predicting == 4 * (784 + 2 * 4704)  # the input and the first relu
+    # the first relu goes back: the input, its output, two gradients; and the scores at the end, which stay
+    assert table.memory.training == 4 * (784 + 3 * 4704 + 10)
+    assert table.memory.gradients == 4 * 61_706 and table.memory.optimizer == 2 * 4 * 61_706
+    assert table.memory.batch == 100
+    assert table.memory.step == 4 * 4 * 61_706 + 100 * (table.memory.training or 0)
 
 
 def test_json(run: Run) -> None:
@@ -124,7 +127,15 @@ def test_json(run: Run) -> None:
     keys = ["line", "layer", "name", "output", "parameters", "multiply_adds", "notes"]
     assert all(list(row) == keys for row in net["rows"])
     assert net["rows"][2]["notes"] == ["pad 1,2,1,2 (top,bottom,left,right)"]
-    assert list(net["memory"]) == ["parameters", "predicting", "training"]
+    assert list(net["memory"]) == [
+        "parameters",
+        "predicting",
+        "training",
+        "gradients",
+        "optimizer",
+        "batch",
+        "step",
+    ]
 
 
 def test_colour_only_where_it_is_wanted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,7 +117,7 @@ def test_a_planted_fault_is_found(word: str, monkeypatch: pytest.MonkeyPatch) ->
     def faulty(self: PoolKernel) -> None:
         prepare(self)
         if self.largest:
-            self.padded.fill(100)
+            self.around = 100
         else:
             self.share = np.full_like(self.share, self.share.min())
 

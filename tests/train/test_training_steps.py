@@ -11,7 +11,7 @@ from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError
 from netspec.ir import catalog
 from netspec.ir.training import Training
-from netspec.passes.count import memory_of
+from netspec.passes.memory import memory_of
 from netspec.settings.plain import Accumulate, Batch
 from netspec.train import fits
 from netspec.train.events import Observer, Row, Step

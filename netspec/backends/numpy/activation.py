@@ -202,22 +202,24 @@ class FunctionKernel(Kernel[Activation]):
 
     def prepare(self) -> None:
         self.function, self.slope = self.functions()
-        self.y = self.site.empty(*self.site.output_shape())
-        self.dx = self.site.empty(*self.y.shape)
 
     def functions(self) -> tuple[Function, Slope]:
         """The function and its derivative."""
         return TABLE[type(self.operation)]
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.x = x
-        self.function(x, self.y)
-        return self.y
+        y = self.site.empty(*x.shape)
+        self.function(x, y)
+        # what the derivative does not look at need not live
+        read = self.operation.reads_back()
+        self.kept = x if "input" in read else y, y if "output" in read else x
+        return y
 
     def backward(self, dy: Array) -> Array:
-        self.slope(self.x, self.y, self.dx)
-        self.dx *= dy
-        return self.dx
+        (x, y), dx = self.kept, self.site.empty(*dy.shape)
+        self.slope(x, y, dx)
+        dx *= dy
+        return dx
 
 
 @rule(Gelu)
@@ -259,24 +261,21 @@ class EluKernel(FunctionKernel):
 class PreluKernel(Kernel[Prelu]):
     """x where positive, else weight * x."""
 
-    def prepare(self) -> None:
-        self.y = self.site.empty(*self.site.output_shape())
-        self.dx = self.site.empty(*self.y.shape)
-        self.negative = self.site.empty(*self.y.shape)
-
     def forward(self, x: Array, training: bool) -> Array:
-        self.slope = self.site.parameters["weight"].reshape(self.site.broadcast)
-        np.minimum(x, 0, out=self.negative)
-        np.multiply(self.negative, self.slope, out=self.y)
-        self.x = x
-        return np.add(self.y, np.maximum(x, 0), out=self.y)
+        self.kept = x
+        y: Array = np.minimum(x, 0)
+        y *= self.site.parameters["weight"].reshape(self.site.broadcast)
+        y += np.maximum(x, 0)
+        return y
 
     def backward(self, dy: Array) -> Array:
-        weight = self.site.gradients["weight"]
+        x, weight = self.kept, self.site.gradients["weight"]
+        slope = self.site.parameters["weight"].reshape(self.site.broadcast)
         axes = None if self.operation.shared else self.site.other_axes
-        np.copyto(weight, np.sum(np.multiply(dy, self.negative, out=self.dx), axis=axes))
-        np.multiply(dy, np.where(self.x > 0, self.dx.dtype.type(1), self.slope), out=self.dx)
-        return self.dx
+        dx: Array = np.minimum(x, 0)
+        dx *= dy
+        np.copyto(weight, np.sum(dx, axis=axes))
+        return np.multiply(dy, np.where(x > 0, dx.dtype.type(1), slope), out=dx)
 
 
 @rule(LeakyRelu)
@@ -284,37 +283,29 @@ class LeakyReluKernel(Kernel[LeakyRelu]):
     """x where positive, else slope * x."""
 
     def prepare(self) -> None:
-        self.y = self.site.empty(*self.site.output_shape())
-        self.dx = self.site.empty(*self.y.shape)
-        self.positive = np.empty(self.y.shape, bool)
         self.slope = self.operation.slope
         self.outer = np.maximum if self.slope <= 1 else np.minimum
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.x = x
-        np.multiply(x, self.slope, out=self.y)
-        return self.outer(x, self.y, out=self.y)
+        self.kept = x
+        y: Array = np.multiply(x, self.slope)
+        return self.outer(x, y, out=y)
 
     def backward(self, dy: Array) -> Array:
-        np.greater(self.x, 0, out=self.positive)
-        np.multiply(self.positive, self.dx.dtype.type(1 - self.slope), out=self.dx)
-        self.dx += self.slope
-        self.dx *= dy
-        return self.dx
+        dx: Array = np.multiply(self.kept > 0, self.site.dtype.type(1 - self.slope))
+        dx += self.slope
+        dx *= dy
+        return dx
 
 
 @rule(Relu)
 class ReluKernel(Kernel[Relu]):
     """max(x, 0)."""
 
-    def prepare(self) -> None:
-        self.y = self.site.empty(*self.site.output_shape())
-        self.positive = np.empty(self.y.shape, bool)
-        self.dx = self.site.empty(*self.y.shape)
-
     def forward(self, x: Array, training: bool) -> Array:
-        return np.maximum(x, 0, out=self.y)
+        y: Array = np.maximum(x, 0)
+        self.kept = y
+        return y
 
     def backward(self, dy: Array) -> Array:
-        np.greater(self.y, 0, out=self.positive)
-        return np.multiply(dy, self.positive, out=self.dx)
+        return np.multiply(dy, self.kept > 0)

@@ -1,9 +1,11 @@
-"""Convolutions: the windows copied to columns, then one GEMM an image and group (a single batched call).
+"""Convolutions: the windows of some rows copied to columns, then one GEMM an image and group (a single batched call).
 
 The transposed convolution is the same machine run backwards.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 
@@ -11,11 +13,15 @@ from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.backends.numpy.windows import Pair, scatter_add, windows
 from netspec.layers.conv import Conv, Depthwise, Upconv, Upsample
 
+MOST: Final = 1 << 19
+"""Numbers in the columns of a block: enough for a GEMM to pay, few enough for a processor's cache."""
+
 
 class Correlation:
-    """The bias-free convolution of images (N, C, H, W) with kernels, and its adjoints.
+    """The bias-free convolution of images (N, C, H, W) with kernels, and its adjoints, a block at a time.
 
-    Columns (N, G, C/G * kh * kw, OH * OW) are the windows of the padded image.
+    A block is some rows of the output of some images.  Its columns (n, G, C/G * kh * kw, rows * OW) are the windows
+    of the padded rows that it sees: about `MOST` numbers, so that memory does not grow with the image.
     """
 
     def __init__(
@@ -27,43 +33,95 @@ class Correlation:
         groups: int,
         dtype: np.dtype[np.generic],
     ) -> None:
-        n, c, h, w = image
-        _, o, oh, ow = output
-        top, bottom, left, right = padding
+        self.image, self.window, self.padding, self.dtype = image, window, padding, dtype
+        n, c, _, _ = image
+        _, o, self.height, self.width = output
         (kh, kw), self.stride, self.dilation = window
-        self.padded = np.zeros((n, c, h + top + bottom, w + left + right), dtype)
-        self.dpadded = np.empty(self.padded.shape, dtype)
-        self.inside = (..., slice(top, top + h), slice(left, left + w))
-        self.view = windows(self.padded, *window, (oh, ow))
         rows = c // groups * kh * kw
-        self.columns = np.empty(self.view.shape, dtype)
-        self.matrix = self.columns.reshape(n, groups, rows, oh * ow)
-        self.dcolumns = np.empty(self.view.shape, dtype)
-        self.dmatrix = self.dcolumns.reshape(self.matrix.shape)
-        self.products = (n, groups, o // groups, oh * ow)
+        self.matrix = (groups, rows, -1)
+        self.products = (n, groups, o // groups, self.height * self.width)
         self.weight = (groups, o // groups, rows)
-        self.dweights = np.empty((n, *self.weight), dtype)
+        self.pointwise = (kh, kw) == self.stride == (1, 1) and not any(padding)
+        """Its columns are the image itself."""
+        self.blocks = self._blocks(groups * rows * self.width)
 
-    def load(self, image: Array) -> None:
-        """Fill the columns."""
-        self.padded[self.inside] = image
-        np.copyto(self.columns, self.view)
+    def _blocks(self, row: int) -> list[tuple[slice, slice]]:
+        """The images and the rows of each block, where a row of an output has so many numbers in its columns."""
+        images = self.image[0]
+        rows = min(max(MOST // row, 1), self.height)
+        together = min(max(MOST // (row * rows), 1), images)
+        return [
+            (slice(image, min(image + together, images)), slice(top, min(top + rows, self.height)))
+            for image in range(0, images, together)
+            for top in range(0, self.height, rows)
+        ]
 
-    def forward(self, weight: Array, out: Array) -> None:
-        """The convolution of the image that is loaded."""
-        np.matmul(weight.reshape(self.weight), self.matrix, out=out.reshape(self.products))
+    def strip(self, rows: slice) -> tuple[slice, slice]:
+        """The rows of the image that some rows of the output see, and their places in a strip of all that they see."""
+        (kh, _), (stride, _), (dilation, _) = self.window
+        first = rows.start * stride - self.padding[0]
+        last = (rows.stop - 1) * stride - self.padding[0] + (kh - 1) * dilation + 1
+        start, stop = max(first, 0), min(last, self.image[2])
+        stop = max(stop, start)
+        return slice(start, stop), slice(start - first, stop - first)
 
-    def to_weight(self, dy: Array, out: Array) -> None:
-        """The gradient of the weight: the products of `dy` with the image that is loaded."""
-        np.matmul(dy.reshape(self.products), self.matrix.swapaxes(2, 3), out=self.dweights)
-        np.sum(self.dweights, axis=0, out=out.reshape(self.weight))
+    def strip_shape(self, images: slice, rows: slice) -> tuple[int, ...]:
+        """The shape of the padded strip for some rows of the output."""
+        (kh, _), (stride, _), (dilation, _) = self.window
+        height = (rows.stop - rows.start - 1) * stride + (kh - 1) * dilation + 1
+        _, _, left, right = self.padding
+        return (images.stop - images.start, self.image[1], height, left + self.image[3] + right)
+
+    def columns(self, image: Array, images: slice, rows: slice) -> Array:
+        """The columns of a block."""
+        own, places = self.strip(rows)
+        strip = image[images, :, own]
+        if any(self.padding):
+            padded = np.zeros(self.strip_shape(images, rows), self.dtype)
+            left = self.padding[2]
+            padded[:, :, places, left : left + image.shape[3]] = strip
+            strip = padded
+        view = windows(strip, *self.window, (rows.stop - rows.start, self.width))
+        return view.reshape(len(view), *self.matrix)
+
+    def pixels(self, output: Array, images: slice, rows: slice) -> Array:
+        """A block of an output (N, O, OH, OW) as matrices (n, G, O/G, rows * OW)."""
+        places = slice(rows.start * self.width, rows.stop * self.width)
+        return output.reshape(self.products)[images, ..., places]
+
+    def forward(self, image: Array, weight: Array, out: Array) -> None:
+        """Fill `out`, which is contiguous."""
+        matrix = weight.reshape(self.weight)
+        for block in self.blocks:
+            np.matmul(matrix, self.columns(image, *block), out=self.pixels(out, *block))
+
+    def to_weight(self, image: Array, dy: Array, out: Array) -> None:
+        """The gradient of the weight: the products of `dy` with the image."""
+        total, first = out.reshape(self.weight), True
+        for block in self.blocks:
+            columns = self.columns(image, *block).swapaxes(2, 3)
+            for given, seen in zip(self.pixels(dy, *block), columns, strict=True):
+                if first:
+                    np.matmul(given, seen, out=total)
+                else:
+                    total += np.matmul(given, seen)
+                first = False
 
     def to_image(self, dy: Array, weight: Array) -> Array:
         """The gradient of the image: each output spread over its window."""
-        np.matmul(weight.reshape(self.weight).swapaxes(1, 2), dy.reshape(self.products), out=self.dmatrix)
-        self.dpadded.fill(0)
-        scatter_add(self.dpadded, self.dcolumns, self.stride, self.dilation)
-        return self.dpadded[self.inside]
+        matrix = weight.reshape(self.weight).swapaxes(1, 2)
+        if self.pointwise:
+            return np.matmul(matrix, dy.reshape(self.products)).reshape(self.image)
+        dx = np.zeros(self.image, self.dtype)
+        left, kernel = self.padding[2], self.window[0]
+        for images, rows in self.blocks:
+            spread = np.matmul(matrix, self.pixels(dy, images, rows))
+            form = (len(spread), self.image[1], *kernel, rows.stop - rows.start, self.width)
+            strip = np.zeros(self.strip_shape(images, rows), self.dtype)
+            scatter_add(strip, spread.reshape(form), self.stride, self.dilation)
+            own, places = self.strip(rows)
+            dx[images, :, own] += strip[:, :, places, left : left + self.image[3]]
+        return dx
 
 
 def _window(operation: Conv | Depthwise | Upconv) -> tuple[Pair, Pair, Pair]:
@@ -80,20 +138,20 @@ class ConvKernel(Kernel[Conv | Depthwise]):
         groups = operation.groups if isinstance(operation, Conv) else image[1]
         padding = site.padding()
         self.correlation = Correlation(image, output, _window(operation), padding, groups, site.dtype)
-        self.y = site.empty(*output)
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.correlation.load(x)
-        self.correlation.forward(self.site.parameters["weight"], self.y)
+        self.kept = x
+        y = self.site.empty(*self.site.output_shape())
+        self.correlation.forward(x, self.site.parameters["weight"], y)
         if self.operation.bias:
-            self.y += self.site.parameters["bias"][:, None, None]
-        return self.y
+            y += self.site.parameters["bias"][:, None, None]
+        return y
 
-    def backward(self, dy: Array) -> Array:
-        self.correlation.to_weight(dy, self.site.gradients["weight"])
+    def backward(self, dy: Array) -> Array | None:
+        self.correlation.to_weight(self.kept, dy, self.site.gradients["weight"])
         if self.operation.bias:
             np.sum(dy, axis=(0, 2, 3), out=self.site.gradients["bias"])
-        return self.correlation.to_image(dy, self.site.parameters["weight"])
+        return self.correlation.to_image(dy, self.site.parameters["weight"]) if self.site.sends else None
 
 
 @rule(Upconv)
@@ -118,23 +176,21 @@ class UpconvKernel(Kernel[Upconv]):
         self.correlation = Correlation(
             output, image, _window(operation), padding, operation.groups, site.dtype
         )
-        self.y = site.empty(*output)
-        self.dx = site.empty(*image)
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.x = x
-        np.copyto(self.y, self.correlation.to_image(x, self.site.parameters["weight"]))
+        self.kept = x
+        y = self.correlation.to_image(x, self.site.parameters["weight"])
         if self.operation.bias:
-            self.y += self.site.parameters["bias"][:, None, None]
-        return self.y
+            y += self.site.parameters["bias"][:, None, None]
+        return y
 
     def backward(self, dy: Array) -> Array:
-        self.correlation.load(dy)
-        self.correlation.to_weight(np.ascontiguousarray(self.x), self.site.gradients["weight"])
+        self.correlation.to_weight(dy, self.kept, self.site.gradients["weight"])
         if self.operation.bias:
             np.sum(dy, axis=(0, 2, 3), out=self.site.gradients["bias"])
-        self.correlation.forward(self.site.parameters["weight"], self.dx)
-        return self.dx
+        dx = self.site.empty(*self.site.input_shape())
+        self.correlation.forward(dy, self.site.parameters["weight"], dx)
+        return dx
 
 
 @rule(Upsample)
@@ -148,17 +204,12 @@ class UpsampleKernel(Kernel[Upsample]):
             interpolation(size, factor, self.operation.mode).astype(site.dtype)
             for size, factor in zip(image[2:], self.operation.factor, strict=True)
         )
-        self.wide = site.empty(*image[:3], len(self.columns))
-        self.y = site.empty(*site.output_shape())
-        self.dx = site.empty(*image)
 
     def forward(self, x: Array, training: bool) -> Array:
-        np.matmul(x, self.columns.T, out=self.wide)
-        return np.matmul(self.rows, self.wide, out=self.y)
+        return np.matmul(self.rows, np.matmul(x, self.columns.T))
 
     def backward(self, dy: Array) -> Array:
-        np.matmul(self.rows.T, dy, out=self.wide)
-        return np.matmul(self.wide, self.columns, out=self.dx)
+        return np.matmul(np.matmul(self.rows.T, dy), self.columns)
 
 
 def interpolation(size: int, factor: int, mode: str) -> Array:

@@ -29,26 +29,26 @@ class Conv1dKernel(Kernel[Conv1d]):
             steps = max(room, (results - 1) * operation.stride + operation.reach)
             before, after = 0, 0
         window = (1, operation.kernel), (1, operation.stride), (1, operation.dilation)
-        self.y = site.empty(n, kernels, 1, results)
-        self.dy = site.empty(*self.y.shape)
+        self.output = (n, kernels, 1, results)
         self.correlation = Correlation(
             (n, features, 1, steps),
-            self.y.shape,
+            self.output,
             window,
             (0, 0, before, after),
             operation.groups,
             site.dtype,
         )
-        self.laid_out = site.zeros(n, steps, features)
+        self.room = (n, steps, features)
         self.rows = np.arange(n)[:, None]
 
     def forward(self, x: Array, *lengths: Array, training: bool) -> Array:
         self.dlengths = [np.zeros(each.shape, x.dtype) for each in lengths]
-        self.correlation.load((self.lay_out(x, lengths[0]) if lengths else x).swapaxes(1, 2)[:, :, None])
-        self.correlation.forward(self.site.parameters["weight"], self.y)
+        self.kept = (self.lay_out(x, lengths[0]) if lengths else x).swapaxes(1, 2)[:, :, None]
+        y = self.site.empty(*self.output)
+        self.correlation.forward(self.kept, self.site.parameters["weight"], y)
         if self.operation.bias:
-            self.y += self.site.parameters["bias"][:, None, None]
-        return self.y[:, :, 0].swapaxes(1, 2)
+            y += self.site.parameters["bias"][:, None, None]
+        return y[:, :, 0].swapaxes(1, 2)
 
     def lay_out(self, x: Array, lengths: Array) -> Array:
         """Each example behind its own padding, zeros after its end."""
@@ -56,16 +56,16 @@ class Conv1dKernel(Kernel[Conv1d]):
         before = [self.operation.ends(Shape((int(end), x.shape[2])))[0] for end in ends]
         self.places = np.array(before)[:, None] + np.arange(self.steps)
         self.mask = there(ends, self.steps)
-        self.laid_out.fill(0)
-        self.laid_out[self.rows, self.places] = masked(x, self.mask)
-        return self.laid_out
+        laid_out = self.site.zeros(*self.room)
+        laid_out[self.rows, self.places] = masked(x, self.mask)
+        return laid_out
 
     def backward(self, dy: Array) -> Array | tuple[Array, ...]:
-        self.dy[:, :, 0] = dy.swapaxes(1, 2)
-        self.correlation.to_weight(self.dy, self.site.gradients["weight"])
+        images = np.ascontiguousarray(dy.swapaxes(1, 2))[:, :, None]
+        self.correlation.to_weight(self.kept, images, self.site.gradients["weight"])
         if self.operation.bias:
             np.sum(dy, axis=(0, 1), out=self.site.gradients["bias"])
-        dx = self.correlation.to_image(self.dy, self.site.parameters["weight"])[:, :, 0].swapaxes(1, 2)
+        dx = self.correlation.to_image(images, self.site.parameters["weight"])[:, :, 0].swapaxes(1, 2)
         if not self.dlengths:
             return dx
         return (masked(dx[self.rows, self.places], self.mask), *self.dlengths)

@@ -13,40 +13,36 @@ class DropoutKernel(Kernel[Dropout]):
     """x times a mask of 0 and 1 / (1 - p)."""
 
     def prepare(self) -> None:
-        shape = self.site.input_shape()
-        self.draws = np.empty(shape)
-        self.kept = np.empty(shape, bool)
-        self.mask, self.y, self.dx = (self.site.empty(*shape) for _ in range(3))
+        self.scale = self.site.dtype.type(1 / (1 - self.operation.probability))
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.training = training
         if not training:
             return x
-        keep = 1 - self.operation.probability
-        self.site.random.random(out=self.draws)
-        np.less(self.draws, keep, out=self.kept)
-        np.multiply(self.kept, self.mask.dtype.type(1 / keep), out=self.mask)
-        return np.multiply(x, self.mask, out=self.y)
+        self.kept = self.site.random.random(x.shape) < 1 - self.operation.probability
+        return self.masked(x)
 
     def backward(self, dy: Array) -> Array:
-        return np.multiply(dy, self.mask, out=self.dx) if self.training else dy
+        return dy if self.kept is None else self.masked(dy)
+
+    def masked(self, x: Array) -> Array:
+        """What the mask leaves of an array, made larger."""
+        y: Array = np.multiply(x, self.scale)
+        y *= self.kept
+        return y
 
 
 @rule(Noise)
 class NoiseKernel(Kernel[Noise]):
     """x plus normal noise; the gradient passes."""
 
-    def prepare(self) -> None:
-        self.draws = np.empty(self.site.input_shape())
-        self.y = self.site.empty(*self.draws.shape)
-
     def forward(self, x: Array, training: bool) -> Array:
         if not training:
             return x
-        self.site.random.standard_normal(out=self.draws)
-        np.multiply(self.draws, self.operation.deviation, out=self.y, casting="same_kind")
-        self.y += x
-        return self.y
+        y = self.site.empty(*x.shape)
+        draws = self.site.random.standard_normal(x.shape)
+        np.multiply(draws, self.operation.deviation, out=y, casting="same_kind")
+        y += x
+        return y
 
     def backward(self, dy: Array) -> Array:
         return dy

@@ -20,21 +20,19 @@ class EmbedKernel(Kernel[Embed]):
         found = [*Shape(tuple(range(rank))).channels_first, rank]
         wanted = Shape(tuple(range(rank + 1))).channels_first
         self.order = (0, *(found.index(axis) + 1 for axis in wanted))
-        self.y = site.empty(*site.input_shape(), site.operation.features)
-        self.dx = site.zeros(*site.input_shape())  # integers have no gradient
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.x = x
-        np.take(self.site.parameters["weight"], x, axis=0, out=self.y)
+        self.kept = x
+        y: Array = np.take(self.site.parameters["weight"], x, axis=0)
         if self.operation.scaled:
-            self.y *= self.operation.features**0.5
-        return self.y.transpose(self.order)
+            y *= self.operation.features**0.5
+        return y.transpose(self.order)
 
     def backward(self, dy: Array) -> Array:
         gradient = self.site.gradients["weight"]
         rows = dy.transpose(np.argsort(self.order)).reshape(-1, gradient.shape[1])
         # sorted by word and summed in runs, which is several times faster than np.add.at
-        words = self.x.reshape(-1)
+        words = self.kept.reshape(-1)
         order = np.argsort(words, kind="stable")
         words = words[order]
         starts = np.flatnonzero(np.diff(words, prepend=-1))
@@ -42,4 +40,4 @@ class EmbedKernel(Kernel[Embed]):
         gradient[words[starts]] = np.add.reduceat(rows[order], starts, axis=0)
         if self.operation.scaled:
             gradient *= self.operation.features**0.5
-        return self.dx
+        return self.site.zeros(*self.kept.shape)  # integers have no gradient

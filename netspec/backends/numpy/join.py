@@ -13,7 +13,6 @@ class EntryKernel(Kernel[Join]):
 
     def prepare(self) -> None:
         site = self.site
-        self.y = site.empty(*site.output_shape())
         rank = len(site.output.dims)
         channel = rank - 2 if rank > 2 else rank
         spread = tuple(-1 if axis == channel else 1 for axis in range(1, rank + 1))
@@ -40,12 +39,12 @@ class AddKernel(EntryKernel):
 
     def forward(self, *inputs: Array, training: bool) -> Array:
         first, second, *rest = self.spread(inputs)
-        np.add(first, second, out=self.y)
+        y: Array = np.add(first, second)
         for x in rest:
-            self.y += x
+            y += x
         if self.count > 1:
-            self.y /= self.count
-        return self.y
+            y /= self.count
+        return y
 
     def backward(self, dy: Array) -> tuple[Array, ...]:
         share = dy / self.count if self.count > 1 else dy
@@ -57,21 +56,21 @@ class MulKernel(EntryKernel):
     """y = a b ...; the gradient of each is that of y times the others."""
 
     def forward(self, *inputs: Array, training: bool) -> Array:
-        self.inputs = self.spread(inputs)
-        return self._product(self.inputs, self.y)
+        self.kept = self.spread(inputs)
+        return self._product(self.kept)
 
     @staticmethod
-    def _product(factors: list[Array], out: Array) -> Array:
-        np.multiply(factors[0], factors[1], out=out)
+    def _product(factors: list[Array]) -> Array:
+        y: Array = np.multiply(factors[0], factors[1])
         for x in factors[2:]:
-            out *= x
-        return out
+            y *= x
+        return y
 
     def backward(self, dy: Array) -> tuple[Array, ...]:
         found = []
-        for index in range(len(self.inputs)):
-            others = [x for number, x in enumerate(self.inputs) if number != index]
-            found.append(self.gathered(self._product([dy, *others], np.empty_like(self.y)), index))
+        for index in range(len(self.kept)):
+            others = [x for number, x in enumerate(self.kept) if number != index]
+            found.append(self.gathered(self._product([dy, *others]), index))
         return tuple(found)
 
 
@@ -80,13 +79,12 @@ class ConcatKernel(Kernel[Concat]):
     """Along the channels."""
 
     def prepare(self) -> None:
-        self.y = self.site.empty(*self.site.output_shape())
         self.axis = self.site.channel_axis
         sizes = [shape.known[-1] for shape in self.site.inputs]
         self.cuts = [int(cut) for cut in np.cumsum(sizes)[:-1]]
 
     def forward(self, *inputs: Array, training: bool) -> Array:
-        return np.concatenate(inputs, axis=self.axis, out=self.y)
+        return np.concatenate(inputs, axis=self.axis)
 
     def backward(self, dy: Array) -> tuple[Array, ...]:
         return tuple(np.ascontiguousarray(part) for part in np.split(dy, self.cuts, axis=self.axis))

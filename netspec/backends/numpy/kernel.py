@@ -31,13 +31,17 @@ class Site(Generic[O]):
     parameters: dict[str, Array]
     gradients: dict[str, Array]
     random: np.random.Generator
+    learns: bool = True
+    """A backward pass follows: what it reads is kept."""
+    sends: bool = True
+    """The gradient of what it reads is wanted."""
 
     def empty(self, *shape: int) -> Array:
-        """A buffer for the life of the plan."""
+        """Room for numbers, for as long as somebody holds it."""
         return np.empty(shape, self.dtype)
 
     def zeros(self, *shape: int) -> Array:
-        """A buffer of zeros for the life of the plan."""
+        """The same, filled with zeros."""
         return np.zeros(shape, self.dtype)
 
     def input_shape(self, index: int = 0) -> tuple[int, ...]:
@@ -72,11 +76,16 @@ class Site(Generic[O]):
 
 
 class Kernel(Generic[O]):
-    """The rule of a layer.  Arrays that it returns are its own buffers, good until its next call.
+    """The rule of a layer.  Arrays that it returns are good until its next call, and may be its own buffers.
 
-    `forward` must keep what `backward` needs; `backward` follows the `forward` that it belongs to, once.
+    `forward` puts what `backward` needs into `kept`, which the plan empties when nobody will read it any more; a
+    large array is made where it is filled and let go of, so that it lives no longer than `passes.lifetimes` says.
+    `backward` follows the `forward` that it belongs to, once.
     A kernel may return what it is given (or a view of it), from `backward` too; it must not write into it.
     """
+
+    kept: Any = None
+    """What of the last `forward` the `backward` reads, however the rule likes to hold it."""
 
     def __init__(self, site: Site[O]) -> None:
         self.site = site
@@ -84,7 +93,7 @@ class Kernel(Generic[O]):
         self.prepare()
 
     def prepare(self) -> None:
-        """Make buffers and views: called once, when the plan is made."""
+        """Work out what is the same for every batch: called once, when the plan is made."""
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """The output for the inputs, in training mode or not (`training`); with its further results, a tuple."""

@@ -25,46 +25,52 @@ class Normalising(Kernel[Batchnorm | Layernorm]):
         self.shape = self.site.input_shape()
         self.channel = self.site.channel_axis
         self.others, self.broadcast = self.site.other_axes, self.site.broadcast
-        self.normal, self.y, self.dx, self.product = (self.site.empty(*self.shape) for _ in range(4))
 
-    def scaled(self) -> Array:
-        """The normalised numbers after scale and shift."""
-        if not self.operation.affine:
-            return self.normal
-        np.multiply(self.normal, self.site.parameters["weight"].reshape(self.broadcast), out=self.y)
-        self.y += self.site.parameters["bias"].reshape(self.broadcast)
-        return self.y
+    def scaled(self, normal: Array) -> Array:
+        """The normalised numbers after scale and shift, in their place."""
+        if self.operation.affine:
+            normal *= self.site.parameters["weight"].reshape(self.broadcast)
+            normal += self.site.parameters["bias"].reshape(self.broadcast)
+        return normal
+
+    def normal(self, x: Array, mean: Array, deviation: Array) -> Array:
+        """The normalised numbers; what they are made of is kept, so that they can be made again."""
+        self.kept = x, mean, deviation
+        normal: Array = np.subtract(x, mean)
+        normal /= deviation
+        return normal
 
     def average(self, array: Array) -> Array:
         """The mean of each group."""
         return np.asarray(array.mean(axis=self.axes, keepdims=True))
 
     def backward(self, dy: Array) -> Any:
+        normal, dx = self.normal(*self.kept), self.site.empty(*self.shape)
         if self.operation.affine:
-            np.multiply(dy, self.normal, out=self.product)
-            np.sum(self.product, axis=self.others, out=self.site.gradients["weight"])
+            np.multiply(dy, normal, out=dx)
+            np.sum(dx, axis=self.others, out=self.site.gradients["weight"])
             np.sum(dy, axis=self.others, out=self.site.gradients["bias"])
-            dy = np.multiply(dy, self.site.parameters["weight"].reshape(self.broadcast), out=self.dx)
-        return self.through(dy)
+            dy = np.multiply(dy, self.site.parameters["weight"].reshape(self.broadcast), out=dx)
+        return self.through(dy, normal, dx)
 
-    def through(self, dy: Array) -> Array:
-        """The gradient of the input, from that of the normalised numbers."""
-        np.multiply(dy, self.normal, out=self.product)
-        inner = self.average(self.product)
-        np.subtract(dy, self.average(dy), out=self.dx)
-        self.dx -= np.multiply(self.normal, inner, out=self.product)
-        self.dx /= self.deviation
-        return self.dx
+    def through(self, dy: Array, normal: Array, dx: Array) -> Array:
+        """Fill the gradient of the input, from that of the normalised numbers, which may be the same array."""
+        inner = self.average(dy * normal)
+        np.subtract(dy, self.average(dy), out=dx)
+        normal *= inner
+        dx -= normal
+        dx /= self.kept[2]
+        return dx
 
-    def normalise(self, x: Array) -> tuple[Array, Array]:
-        """Fill `normal` and keep the deviation; the mean and the biased variance."""
+    def moments(self, x: Array) -> tuple[Array, Array]:
+        """The mean and the biased variance of each group."""
         mean = self.average(x)
-        np.subtract(x, mean, out=self.normal)
-        np.square(self.normal, out=self.product)
-        variance = self.average(self.product)
-        self.deviation = np.sqrt(variance + self.operation.eps)
-        self.normal /= self.deviation
-        return mean, variance
+        centred = np.subtract(x, mean)
+        return mean, self.average(np.square(centred, out=centred))
+
+    def deviation(self, variance: Array) -> Array:
+        """What numbers of this variance are divided by."""
+        return np.asarray(np.sqrt(variance + self.operation.eps))
 
 
 @rule(Batchnorm)
@@ -88,34 +94,32 @@ class BatchnormKernel(Normalising):
             self.mask = there(ends, x.shape[1])
             self.count = int(ends.sum()) * (prod(self.shape[2:]) // self.shape[self.channel])
         if training:
-            mean, variance = self.normalise(x)
+            mean, variance = self.moments(x)
             unbiased = variance.ravel() * (self.count / max(self.count - 1, 1))
             state["running_mean"] += momentum * (mean.ravel() - state["running_mean"])
             state["running_var"] += momentum * (unbiased - state["running_var"])
         else:
-            self.deviation = np.sqrt(state["running_var"] + self.operation.eps).reshape(self.broadcast)
-            np.subtract(x, state["running_mean"].reshape(self.broadcast), out=self.normal)
-            self.normal /= self.deviation
-        return self.kept(self.scaled())
+            mean, variance = (state[name].reshape(self.broadcast) for name in ("running_mean", "running_var"))
+        return self.within(self.scaled(self.normal(x, mean, self.deviation(variance))))
 
-    def kept(self, array: Array) -> Array:
+    def within(self, array: Array) -> Array:
         """The steps that are there, the others 0."""
         return array if self.mask is None else masked(array, self.mask)
 
     def average(self, array: Array) -> Array:
         if self.mask is None:
             return super().average(array)
-        return np.asarray(self.kept(array).sum(axis=self.axes, keepdims=True) / self.count)
+        return np.asarray(self.within(array).sum(axis=self.axes, keepdims=True) / self.count)
 
     def backward(self, dy: Array) -> Any:
-        dx = super().backward(self.kept(dy))
-        return (self.kept(dx), *self.dlengths) if self.dlengths else dx
+        dx = super().backward(self.within(dy))
+        return (self.within(dx), *self.dlengths) if self.dlengths else dx
 
-    def through(self, dy: Array) -> Array:
+    def through(self, dy: Array, normal: Array, dx: Array) -> Array:
         if self.is_training:
-            return super().through(dy)
+            return super().through(dy, normal, dx)
         # of a frozen layer, whose mean and deviation do not depend on the input
-        return np.divide(dy, self.deviation, out=self.dx)
+        return np.divide(dy, self.kept[2], out=dx)
 
 
 @rule(Layernorm)
@@ -127,8 +131,8 @@ class LayernormKernel(Normalising):
         self.axes = (self.channel,)
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.normalise(x)
-        return self.scaled()
+        mean, variance = self.moments(x)
+        return self.scaled(self.normal(x, mean, self.deviation(variance)))
 
 
 @rule(Groupnorm)
@@ -149,8 +153,9 @@ class GroupnormKernel(Kernel[Groupnorm]):
         centred = rows - rows.mean(axis=2, keepdims=True)
         variance = np.mean(np.square(centred), axis=2, keepdims=True)
         self.deviation = np.sqrt(variance + self.operation.eps)
-        self.normal = centred / self.deviation
-        y = self.normal.reshape(self.first)
+        centred /= self.deviation
+        self.kept = centred
+        y = centred.reshape(self.first)
         if self.operation.affine:
             y = y * self.site.parameters["weight"].reshape(self.scale)
             y += self.site.parameters["bias"].reshape(self.scale)
@@ -159,12 +164,12 @@ class GroupnormKernel(Kernel[Groupnorm]):
     def backward(self, dy: Array) -> Array:
         dy = np.moveaxis(dy, self.site.channel_axis, 1)
         if self.operation.affine:
-            np.sum(dy * self.normal.reshape(self.first), axis=self.sums, out=self.site.gradients["weight"])
+            np.sum(dy * self.kept.reshape(self.first), axis=self.sums, out=self.site.gradients["weight"])
             np.sum(dy, axis=self.sums, out=self.site.gradients["bias"])
             dy = dy * self.site.parameters["weight"].reshape(self.scale)
         rows = dy.reshape(self.rows)
-        inner = np.mean(rows * self.normal, axis=2, keepdims=True)
-        dx = (rows - rows.mean(axis=2, keepdims=True) - self.normal * inner) / self.deviation
+        inner = np.mean(rows * self.kept, axis=2, keepdims=True)
+        dx = (rows - rows.mean(axis=2, keepdims=True) - self.kept * inner) / self.deviation
         return np.moveaxis(dx.reshape(self.first), 1, self.site.channel_axis)
 
 
@@ -175,18 +180,19 @@ class RmsnormKernel(Kernel[Rmsnorm]):
     def forward(self, x: Array, training: bool) -> Array:
         square = np.mean(np.square(x), axis=self.site.channel_axis, keepdims=True)
         self.root = np.sqrt(square + self.operation.eps)
-        self.normal: Array = x / self.root
+        normal: Array = x / self.root
+        self.kept = normal
         if not self.operation.affine:
-            return self.normal
-        y: Array = self.normal * self.site.parameters["weight"].reshape(self.site.broadcast)
+            return normal
+        y: Array = normal * self.site.parameters["weight"].reshape(self.site.broadcast)
         return y
 
     def backward(self, dy: Array) -> Array:
         if self.operation.affine:
-            np.sum(dy * self.normal, axis=self.site.other_axes, out=self.site.gradients["weight"])
+            np.sum(dy * self.kept, axis=self.site.other_axes, out=self.site.gradients["weight"])
             dy = dy * self.site.parameters["weight"].reshape(self.site.broadcast)
-        inner = np.mean(dy * self.normal, axis=self.site.channel_axis, keepdims=True)
-        dx: Array = (dy - self.normal * inner) / self.root
+        inner = np.mean(dy * self.kept, axis=self.site.channel_axis, keepdims=True)
+        dx: Array = (dy - self.kept * inner) / self.root
         return dx
 
 
@@ -203,13 +209,14 @@ class LrnKernel(Kernel[Lrn]):
         self.flat = (self.site.batch, channels, height * width)
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.x = x.reshape(self.flat)
-        self.base = self.operation.k + self.band @ np.square(self.x)
-        self.power: Array = self.base**-self.operation.beta
-        return (self.x * self.power).reshape(x.shape)
+        x = x.reshape(self.flat)
+        base = self.operation.k + self.band @ np.square(x)
+        self.kept = x, base
+        return (x * base**-self.operation.beta).reshape(self.site.input_shape())
 
     def backward(self, dy: Array) -> Array:
-        flat = dy.reshape(self.flat)
-        through = self.band.T @ (flat * self.x * self.power / self.base)
-        dx = flat * self.power - 2 * self.operation.beta * self.x * through
+        (x, base), flat = self.kept, dy.reshape(self.flat)
+        power = base**-self.operation.beta
+        through = self.band.T @ (flat * x * power / base)
+        dx: Array = flat * power - 2 * self.operation.beta * x * through
         return dx.reshape(dy.shape)

@@ -28,26 +28,22 @@ def softmax(x: Array, axis: int, out: Array) -> Array:
 class SoftmaxKernel(Kernel[Softmax]):
     """Over the channel axis."""
 
-    def prepare(self) -> None:
-        self.y = self.site.empty(*self.site.output_shape())
-
     def forward(self, x: Array, training: bool) -> Array:
-        return softmax(x, self.site.channel_axis, self.y)
+        y = self.kept = softmax(x, self.site.channel_axis, self.site.empty(*x.shape))
+        return y
 
     def backward(self, dy: Array) -> Array:
-        inner = np.sum(dy * self.y, axis=self.site.channel_axis, keepdims=True)
-        return np.multiply(self.y, dy - inner)
+        inner = np.sum(dy * self.kept, axis=self.site.channel_axis, keepdims=True)
+        return np.multiply(self.kept, dy - inner)
 
 
 @rule(Sigmoid)
 class SigmoidKernel(Kernel[Sigmoid]):
     """Entry by entry."""
 
-    def prepare(self) -> None:
-        self.y = self.site.empty(*self.site.output_shape())
-
     def forward(self, x: Array, training: bool) -> Array:
-        return sigmoid(x, self.y)
+        y = self.kept = sigmoid(x, self.site.empty(*x.shape))
+        return y
 
     def backward(self, dy: Array) -> Array:
-        return np.multiply(dy, self.y * (1 - self.y))
+        return np.multiply(dy, self.kept * (1 - self.kept))

@@ -1,4 +1,7 @@
-"""The plan: a network for one batch size, every kernel made, every buffer allocated, run many times."""
+"""The plan: a network for one batch size, every kernel made, run many times.
+
+Results live as long as `passes.lifetimes` says: what nobody will read any more is let go of after every step.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from netspec.backends.numpy.kernel import Array, Site, rules
 from netspec.backends.numpy.store import Store
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net, Weight
-from netspec.layers.output import Probability
+from netspec.passes.lifetimes import last_read, learning, needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +34,8 @@ class Step:
     """It does what it does at prediction, in training too."""
     passes_gradient: bool = True
     """What it reads has a gradient through it."""
-
-
-def _needed(net: Net, results: Sequence[str]) -> list[Layer]:
-    """The layers of a plan: all but the functions of outputs that losses take in."""
-    read = {name.partition(".")[0] for layer in net.layers for name in layer.inputs}
-    return [
-        layer
-        for layer in net.layers
-        if not isinstance(layer.operation, Probability)
-        or layer.name in {*read, *results}
-        or layer.inputs[0] not in results
-    ]
+    done: tuple[str, ...] = ()
+    """The results that no later step reads."""
 
 
 def rows(layers: Sequence[Layer], kept: Collection[str]) -> Iterator[list[Layer]]:
@@ -59,24 +52,17 @@ def rows(layers: Sequence[Layer], kept: Collection[str]) -> Iterator[list[Layer]
         yield row
 
 
-def _trained(net: Net, layers: Sequence[Layer], store: Store) -> set[str]:
-    """The layers that have trained parameters, or read what comes from them."""
-    found: set[str] = set()
-    for layer in layers:
-        own = any(weight.name in store.gradient_views for weight in net.weights_of(layer).values())
-        if own or any(name.partition(".")[0] in found for name in layer.inputs):
-            found.add(layer.name)
-    return found
-
-
 class Plan:
     """The kernels of a network in order, for inputs of the given shapes, batch first.
 
     `results` are what gradients come from: outputs, or what they read where they are fused with a loss; the function
     of such an output is left out unless something else reads it.
 
-    With faster `paths`, layers in a row whose results nobody else reads may be one step; what is `kept` is in `values`
-    all the same.  Then nothing is sent back to where nothing is trained, and `input_gradients` are not there.
+    What is `kept` is in `values` after `forward`, beside the results, the inputs and what nobody reads.  A plan that
+    does not `learn` has no `backward`, and keeps nothing for it.
+
+    With faster `paths`, layers in a row whose results nobody else reads may be one step.  Then nothing is sent back to
+    where nothing is trained, and `input_gradients` are not there.
     """
 
     def __init__(
@@ -88,28 +74,32 @@ class Plan:
         *results: str,
         paths: Sequence[Path] = (),
         kept: Collection[str] = (),
+        learns: bool = True,
     ) -> None:
-        layers = _needed(net, results)
+        layers = needed(net, results)
         self.sources = [layer.name for layer in net.inputs]
         self.results = results
         self.values: dict[str, Array] = {}
         self.steps: list[Step] = []
-        self.store, self.paths = store, paths
+        self.store, self.paths, self.learns = store, paths, learns
         self._users = Counter(
             weight.name for layer in layers for weight in set(net.weights_of(layer).values())
         )
         self._shapes = net.shapes_for(*(tuple(shape[1:]) for shape in input_shapes))
         self._batch, self._random = input_shapes[0][0], random
-        trained = _trained(net, layers, store) if paths else {layer.name for layer in layers}
+        self._done = last_read(layers, {*results, *kept, *self.sources})
+        trained = learning(net, layers, store.trained) if paths else {layer.name for layer in layers}
         for row in rows(layers, {*results, *kept}):
-            places = [self._place(net, layer) for layer in row]
+            places = [self._place(net, layer, trained) for layer in row]
             while places:
                 path, count = choose([site for site, _ in places[:LONGEST]], paths)
                 taken, places = places[:count], places[count:]
                 self._add(net, row[-len(places) - count :][:count], taken, path, trained)
-        self.cleared = self._cleared(net, layers, store)
+        self.cleared = self._cleared(net, layers, store) if learns else []
 
-    def _place(self, net: Net, layer: Layer) -> tuple[Site[Any], list[tuple[Array, Array]]]:
+    def _place(
+        self, net: Net, layer: Layer, trained: Collection[str]
+    ) -> tuple[Site[Any], list[tuple[Array, Array]]]:
         """Where a layer's kernel works, and its gradients that are added up elsewhere."""
         weights = net.weights_of(layer)
         gradients, shared = self._gradients(self.store, weights)
@@ -122,6 +112,8 @@ class Plan:
             self.store.values_of(weights),
             gradients,
             self._random,
+            self.learns,
+            not self.paths or any(name.partition(".")[0] in trained for name in layer.inputs),
         )
         return site, shared
 
@@ -145,6 +137,7 @@ class Plan:
                 [each for _, shared in places for each in shared],
                 first.name in net.keeping_states,
                 first.operation.passes_gradient and last.name in trained,
+                tuple(name for layer in layers for name in self._done[layer.name]),
             )
         )
 
@@ -153,8 +146,13 @@ class Plan:
     ) -> tuple[dict[str, Array], list[tuple[Array, Array]]]:
         """Where a kernel puts its gradients: where they belong, or apart if other layers use the same weight.
 
-        Those of frozen weights, which a kernel works out all the same, go nowhere.
+        Those of frozen weights, which a kernel works out all the same, go nowhere, and there is no room for any where
+        nothing is learnt.
         """
+        if not self.learns:
+            nothing = np.zeros((), store.dtype)
+            views = store.values_of(weights).items()
+            return {name: np.broadcast_to(nothing, view.shape) for name, view in views}, []
         gradients, shared = store.gradients_of(weights), []
         for name, view in gradients.items():
             if self._users[weights[name].name] > 1:
@@ -187,6 +185,10 @@ class Plan:
                 values[step.results[0]] = found
             else:
                 values.update(zip(step.results, found, strict=True))
+            for name in step.done:
+                values.pop(name, None)  # nor is it there where a path takes the layers that give and read it
+            if not self.learns:
+                step.kernel.kept = None
         return as_given([values[name] for name in self.results])
 
     def backward(self, *given: Array) -> None:
@@ -197,16 +199,22 @@ class Plan:
         for name, gradient in zip(self.results, given, strict=True):
             gradients[name] = gradients[name] + gradient if name in gradients else gradient
         for step in reversed(self.steps):
-            own_given = [gradients.pop(name, None) for name in step.results]
-            if all(each is None for each in own_given) or not step.passes_gradient:
-                continue
-            found = step.kernel.backward(*own_given)
-            for name, value in zip(step.inputs, found if isinstance(found, tuple) else (found,), strict=True):
-                if value is not None:
-                    gradients[name] = gradients[name] + value if name in gradients else value
-            for own, total in step.shared:
-                total += own
+            self._back(step, gradients)
+            step.kernel.kept = None
         self.source_gradients = gradients
+
+    @staticmethod
+    def _back(step: Step, gradients: dict[str, Array]) -> None:
+        """Put the gradients of what a step reads in the place of those of its results."""
+        own_given = [gradients.pop(name, None) for name in step.results]
+        if all(each is None for each in own_given) or not step.passes_gradient:
+            return
+        found = step.kernel.backward(*own_given)
+        for name, value in zip(step.inputs, found if isinstance(found, tuple) else (found,), strict=True):
+            if value is not None:
+                gradients[name] = gradients[name] + value if name in gradients else value
+        for own, total in step.shared:
+            total += own
 
     @property
     def input_gradients(self) -> list[Array]:

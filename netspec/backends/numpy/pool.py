@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
@@ -24,52 +26,60 @@ class PoolKernel(Kernel[Pool]):
         height = max(h + top + bottom, (oh - 1) * sh + kh)
         width = max(w + left + right, (ow - 1) * sw + kw)
         self.largest = self.operation.kind == "max"
-        self.padded = np.full((n, c, height, width), -np.inf if self.largest else 0, site.dtype)
-        self.dpadded = site.empty(*self.padded.shape)
+        self.around = -np.inf if self.largest else 0
+        self.padded = (n, c, height, width)
         self.inside = (..., slice(top, top + h), slice(left, left + w))
-        slide = (window.kernel, window.stride, (1, 1), (oh, ow))
-        self.entries, self.dentries = (
-            [view[:, :, i, j] for i in range(kh) for j in range(kw)]
-            for view in (windows(self.padded, *slide), windows(self.dpadded, *slide))
-        )
-        """For each entry of the window a view (N, C, OH, OW) of the pixels that it lies on."""
-        self.y, self.part = site.empty(n, c, oh, ow), site.empty(n, c, oh, ow)
-        self.hit, self.open = np.empty(self.y.shape, bool), np.empty(self.y.shape, bool)
+        self.slide = (window.kernel, window.stride, (1, 1), (oh, ow))
         if not self.largest:
             counted = np.zeros((1, 1, height, width), site.dtype)
             whole = (..., slice(h + top + bottom), slice(w + left + right))
             counted[whole if self.operation.counted else self.inside] = 1
-            self.share = 1 / windows(counted, *slide).sum(axis=(2, 3))
+            self.share = 1 / windows(counted, *self.slide).sum(axis=(2, 3))
+
+    def entries(self, padded: Array) -> Iterator[Array]:
+        """For each entry of the window a view (N, C, OH, OW) of the pixels that it lies on."""
+        views = windows(padded, *self.slide)
+        return (views[:, :, i, j] for i in range(views.shape[2]) for j in range(views.shape[3]))
+
+    def pad(self, x: Array) -> Array:
+        """The padded image; the image itself where nothing stands around it."""
+        if x.shape == self.padded:
+            return x
+        padded = np.full(self.padded, self.around, x.dtype)
+        padded[self.inside] = x
+        return padded
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.padded[self.inside] = x
-        first, *rest = self.entries
-        np.copyto(self.y, first)
+        first, *rest = self.entries(self.pad(x))
+        y = first.copy()
         join = np.maximum if self.largest else np.add
         for entry in rest:
-            join(self.y, entry, out=self.y)
-        if not self.largest:
-            self.y *= self.share
-        return self.y
+            join(y, entry, out=y)
+        if self.largest:
+            self.kept = x, y
+        else:
+            y *= self.share
+        return y
 
     def backward(self, dy: Array) -> Array:
-        self.dpadded.fill(0)
+        dpadded = self.site.zeros(*self.padded)
         if self.largest:
-            self._to_first(dy)
+            self._to_first(dy, dpadded)
         else:
-            np.multiply(dy, self.share, out=self.part)
-            for dentry in self.dentries:
-                dentry += self.part
-        return self.dpadded[self.inside]
+            part = dy * self.share
+            for dentry in self.entries(dpadded):
+                dentry += part
+        return dpadded[self.inside]
 
-    def _to_first(self, dy: Array) -> None:
+    def _to_first(self, dy: Array, dpadded: Array) -> None:
         """Each gradient to the first maximum of its window, row by row, as PyTorch has it."""
-        self.open.fill(True)
-        for entry, dentry in zip(self.entries, self.dentries, strict=True):
-            np.equal(entry, self.y, out=self.hit)
-            self.hit &= self.open
-            self.open ^= self.hit
-            dentry += np.multiply(dy, self.hit, out=self.part)
+        x, y = self.kept
+        hit, free, part = np.empty(y.shape, bool), np.ones(y.shape, bool), np.empty_like(y)
+        for entry, dentry in zip(self.entries(self.pad(x)), self.entries(dpadded), strict=True):
+            np.equal(entry, y, out=hit)
+            hit &= free
+            free ^= hit
+            dentry += np.multiply(dy, hit, out=part)
 
 
 @rule(Global)
@@ -78,8 +88,8 @@ class GlobalKernel(Kernel[Global]):
 
     def prepare(self) -> None:
         self.axis = (2, 3) if len(self.site.inputs[0].dims) == 3 else (1,)
-        self.dx = self.site.empty(*self.site.input_shape())
-        self.count: Array | int = int(np.prod([self.dx.shape[axis] for axis in self.axis]))
+        shape = self.site.input_shape()
+        self.count: Array | int = int(np.prod([shape[axis] for axis in self.axis]))
         self.mask: Array | bool = True
 
     def forward(self, x: Array, *lengths: Array, training: bool) -> Array:
@@ -88,19 +98,21 @@ class GlobalKernel(Kernel[Global]):
             ends = ends_of(lengths[0], x.shape[1])
             self.mask, self.count = there(ends, x.shape[1])[..., None], ends[:, None, None].astype(x.dtype)
         if self.operation.kind == "max":
-            self.x = np.where(self.mask, x, -np.inf) if lengths else x
-            self.y: Array = self.x.max(axis=self.axis, keepdims=True)
-            return self.y.reshape(self.site.output_shape())
+            x = np.where(self.mask, x, -np.inf) if lengths else x
+            y: Array = x.max(axis=self.axis, keepdims=True)
+            self.kept = x, y
+            return y.reshape(self.site.output_shape())
         if lengths:
             x = np.where(self.mask, x, 0)
             return np.asarray((x.sum(axis=1, keepdims=True) / self.count)[:, 0])
         return np.asarray(x.mean(axis=self.axis))
 
     def backward(self, dy: Array) -> Array | tuple[Array, ...]:
-        dy = np.expand_dims(dy, self.axis)
+        dy, dx = np.expand_dims(dy, self.axis), self.site.empty(*self.site.input_shape())
         if self.operation.kind == "avg":
-            self.dx[...] = self.mask * (dy / self.count)
+            dx[...] = self.mask * (dy / self.count)
         else:  # shared by equal maxima, as torch.amax does
-            largest = self.x == self.y
-            self.dx[...] = largest * (dy / largest.sum(axis=self.axis, keepdims=True))
-        return (self.dx, *self.dlengths) if self.dlengths else self.dx
+            x, y = self.kept
+            largest = x == y
+            dx[...] = largest * (dy / largest.sum(axis=self.axis, keepdims=True))
+        return (dx, *self.dlengths) if self.dlengths else dx

@@ -96,16 +96,23 @@ class NumpyProgram:
         self.steps = 0
         self.plans.clear()
 
-    def plan(self, inputs: tuple[Array, ...], *results: str) -> Plan:
+    def plan(self, inputs: tuple[Array, ...], *results: str, learns: bool = True) -> Plan:
         """The plan for prepared inputs of these shapes, made when first wanted."""
-        key = (*(array.shape for array in inputs), results)
+        key = (*(array.shape for array in inputs), results, learns)
         if key not in self.plans:
             shapes = [written_shape(array.shape) for array in inputs]
             if len(self.plans) >= (MOST_PLANS if self.parts.count == 1 else 2 * MOST_PLANS):
                 del self.plans[next(iter(self.plans))]
             kept = {*self.outputs, *self.trained, *(aim.target for aim in self.aims if aim.target)}
             self.plans[key] = Plan(
-                self.net, shapes, self.store, self.random, *results, paths=self.paths, kept=kept
+                self.net,
+                shapes,
+                self.store,
+                self.random,
+                *results,
+                paths=self.paths,
+                kept=kept,
+                learns=learns,
             )
         return self.plans[key]
 
@@ -114,7 +121,7 @@ class NumpyProgram:
         return self._predict(self._in(on_each(channels_first, inputs)))
 
     def _predict(self, prepared: tuple[Array, ...]) -> Arrays:
-        plan = self.plan(prepared, *self.outputs)
+        plan = self.plan(prepared, *self.outputs, learns=False)
         plan.forward(prepared, training=False)
         return self._outputs(plan)
 
@@ -222,7 +229,7 @@ class NumpyProgram:
     def evaluate(self, inputs: Arrays, targets: Arrays) -> tuple[tuple[float, ...], Any]:
         """See `Program.evaluate`."""
         prepared = self._in(inputs)
-        plan = self.plan(prepared, *self.outputs)
+        plan = self.plan(prepared, *self.outputs, learns=False)
         plan.forward(prepared, training=False)
         raw = [plan.values[name] for name in self.trained]
         return tuple(loss for loss, _ in self._each(raw, targets, plan)), self._outputs(plan)

@@ -29,14 +29,14 @@ class CropKernel(Kernel[Crop]):
         top, left = Shape(self.operation.start(self.site.inputs[0])).known
         height, width = self.operation.size
         self.middle = (..., slice(top, top + height), slice(left, left + width))
-        self.dx = self.site.zeros(*self.site.input_shape())
 
     def forward(self, x: Array, training: bool) -> Array:
         return x[self.middle]
 
     def backward(self, dy: Array) -> Array:
-        self.dx[self.middle] = dy
-        return self.dx
+        dx = self.site.zeros(*self.site.input_shape())
+        dx[self.middle] = dy
+        return dx
 
 
 @rule(Pad)
@@ -46,9 +46,6 @@ class PadKernel(Kernel[Pad]):
     def prepare(self) -> None:
         top, bottom, left, right = self.operation.sides
         _, _, height, width = self.site.input_shape()
-        self.y = self.site.empty(*self.site.output_shape())
-        self.y.fill(self.operation.value)
-        self.dx = self.site.empty(*self.site.input_shape())
         self.middle = (..., slice(top, top + height), slice(left, left + width))
         self.rows, self.columns = (
             [] if self.operation.mode == "constant" else self.copies(*sides)
@@ -69,12 +66,14 @@ class PadKernel(Kernel[Pad]):
         ]
 
     def forward(self, x: Array, training: bool) -> Array:
-        self.y[self.middle] = x
+        y = self.site.empty(*self.site.output_shape())
+        y.fill(self.operation.value)
+        y[self.middle] = x
         for place, of in self.rows:
-            self.y[:, :, place] = self.y[:, :, of]
+            y[:, :, place] = y[:, :, of]
         for place, of in self.columns:
-            self.y[..., place] = self.y[..., of]
-        return self.y
+            y[..., place] = y[..., of]
+        return y
 
     def backward(self, dy: Array) -> Array:
         if not (self.rows or self.columns):
@@ -84,20 +83,17 @@ class PadKernel(Kernel[Pad]):
             dy[..., of] += dy[..., place]
         for place, of in self.rows:
             dy[:, :, of] += dy[:, :, place]
-        np.copyto(self.dx, dy[self.middle])
-        return self.dx
+        return dy[self.middle]
 
 
 @rule(RepeatVector)
 class RepeatVectorKernel(Kernel[RepeatVector]):
     """x at every step."""
 
-    def prepare(self) -> None:
-        self.y = self.site.empty(*self.site.output_shape())
-
     def forward(self, x: Array, training: bool) -> Array:
-        self.y[...] = x[:, None]
-        return self.y
+        y = self.site.empty(*self.site.output_shape())
+        y[...] = x[:, None]
+        return y
 
     def backward(self, dy: Array) -> Array:
         dx: Array = dy.sum(axis=1)

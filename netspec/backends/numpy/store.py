@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from netspec.ir.net import Net, Weight
 
 
 class Store:
-    """The numbers of one program: `values` and `gradients` are the parameters that it trains, end to end."""
+    """The numbers of one program: `values` and `gradients` are the parameters that it trains, end to end.
+
+    There is no room for gradients until somebody asks for them: a program that only predicts never does.
+    """
 
     def __init__(self, net: Net, dtype: str) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
@@ -23,15 +27,13 @@ class Store:
 
     def _lay_out(self) -> None:
         """Make room for what is not borrowed."""
+        for name in ("gradients", "gradient_views", "penalised"):
+            self.__dict__.pop(name, None)
         own = {name: param for name, param in self.net.parameters.items() if name not in self.lenders}
         trainable = {name: param for name, param in own.items() if param.trainable}
         self.shapes = [param.shape for param in trainable.values()]
         """The shapes of the parameters that are trained, in the order of the buffers."""
-        size = sum(param.size for param in trainable.values())
-        self.values = np.zeros(size, self.dtype)
-        self.gradients = np.zeros(size, self.dtype)
-        self.penalised = np.zeros(size, bool)
-        """Where weights stand: matrices and kernels, not biases, scales and shifts."""
+        self.values = np.zeros(sum(param.size for param in trainable.values()), self.dtype)
         self.untrained = {
             name
             for name, param in self.net.parameters.items()
@@ -41,7 +43,8 @@ class Store:
         self.states = [name for name, param in own.items() if param.is_state]
         self.own: dict[str, Array] = {}
         """Views of what is not borrowed."""
-        self.gradient_views: dict[str, Array] = {}
+        self.trained: dict[str, slice] = {}
+        """The parameters that are trained, and where each stands in the buffers."""
         start = 0
         for name, param in own.items():
             if not param.trainable:
@@ -49,9 +52,29 @@ class Store:
                 continue
             stretch = slice(start, start + param.size)
             self.own[name] = self.values[stretch].reshape(param.shape)
-            self.gradient_views[name] = self.gradients[stretch].reshape(param.shape)
-            self.penalised[stretch] = len(param.shape) > 1
+            self.trained[name] = stretch
             start = stretch.stop
+
+    @cached_property
+    def gradients(self) -> Array:
+        """The gradients of `values`."""
+        return np.zeros_like(self.values)
+
+    @cached_property
+    def gradient_views(self) -> dict[str, Array]:
+        """The gradients by parameter."""
+        return {
+            name: self.gradients[stretch].reshape(self.own[name].shape)
+            for name, stretch in self.trained.items()
+        }
+
+    @cached_property
+    def penalised(self) -> Array:
+        """Where weights stand in `values`: matrices and kernels, not biases, scales and shifts."""
+        found = np.zeros(self.values.shape, bool)
+        for name, stretch in self.trained.items():
+            found[stretch] = self.own[name].ndim > 1
+        return found
 
     def borrow(self, lender: Store, names: Collection[str]) -> None:
         """Use the lender's arrays of these names; those that stay this store's own move, and keep their numbers."""
@@ -95,7 +118,7 @@ class Store:
         return {
             name: _as_used(weight, self.gradient_views[weight.name])
             for name, weight in weights.items()
-            if weight.name in self.gradient_views
+            if weight.name in self.trained
         }
 
 

@@ -9,6 +9,7 @@ as they are, where it would first pack a long one.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,10 @@ MOST_IMAGES: Final = 32
 """Images at a time: enough for long inner loops, few enough for a processor's cache."""
 SMALL_TURNED: Final = 1200
 """Entries of a product with a transposed matrix that OpenBLAS takes as it is, where it packs a larger one first."""
+LARGEST_IMAGE: Final = 1 << 17
+"""Numbers of an image before and after a convolution, at most: a larger one fills the cache alone."""
+ALWAYS: Final = 1 << 19
+"""Numbers for the gradients of weights by row that are no matter, however small the images are."""
 
 
 class Rows:
@@ -63,8 +68,16 @@ class Rows:
 
     @classmethod
     def fits(cls, site: Site[Conv]) -> bool:
-        """Any convolution that is neither dilated nor in groups."""
-        return site.operation.dilation == (1, 1) and site.operation.groups == 1
+        """A convolution of small images, neither dilated nor in groups.
+
+        Its room, which it holds from batch to batch, must be in proportion to the images: the columns are, and the
+        gradients of the weights by row are at most twice as many numbers.  Else the plain rule is leaner, and as fast.
+        """
+        if site.operation.dilation != (1, 1) or site.operation.groups != 1:
+            return False
+        image, output = (prod(shape[1:]) for shape in (site.input_shape(), site.output_shape()))
+        rows = site.output_shape()[2] * prod(site.parameters["weight"].shape) * -(-site.batch // MOST_IMAGES)
+        return max(image, output) <= LARGEST_IMAGE and rows <= max(ALWAYS, 2 * site.batch * (image + output))
 
     def load(self) -> None:
         """Take the weights as they are now."""

@@ -17,6 +17,7 @@ class OneSoftmax(SoftmaxKernel):
 
     def __init__(self, sites: Sequence[Site[Any]], wants_gradient: bool) -> None:
         super().__init__(sites[0])
+        self.y = self.site.empty(*self.site.output_shape())
         self.numbers, self.one = self.y.reshape(-1), np.zeros((), self.y.dtype)
 
     @classmethod
@@ -30,4 +31,5 @@ class OneSoftmax(SoftmaxKernel):
         np.subtract(x.reshape(-1), np.maximum.reduce(x, axis=None, out=one), out=numbers)
         np.exp(numbers, out=numbers)
         np.divide(numbers, np.add.reduce(numbers, out=one), out=numbers)
+        self.kept = self.y
         return self.y
