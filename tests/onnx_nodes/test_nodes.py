@@ -109,7 +109,7 @@ def test_a_wrong_list_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("word", ["max", "avg"])
 def test_a_planted_fault_is_found(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pool that lets its padding win, or counts it."""
+    """A pool that begins with a number that wins, or counts its padding."""
     from netspec.backends.numpy.pool import PoolKernel
 
     prepare = PoolKernel.prepare
@@ -117,7 +117,7 @@ def test_a_planted_fault_is_found(word: str, monkeypatch: pytest.MonkeyPatch) ->
     def faulty(self: PoolKernel) -> None:
         prepare(self)
         if self.largest:
-            self.around = 100
+            self.start = 100
         else:
             self.share = np.full_like(self.share, self.share.min())
 

@@ -206,10 +206,17 @@ class UpsampleKernel(Kernel[Upsample]):
         )
 
     def forward(self, x: Array, training: bool) -> Array:
-        return np.matmul(self.rows, np.matmul(x, self.columns.T))
+        return self.between(x, self.rows, self.columns.T)
 
     def backward(self, dy: Array) -> Array:
-        return np.matmul(np.matmul(self.rows.T, dy), self.columns)
+        return self.between(dy, self.rows.T, self.columns)
+
+    def between(self, images: Array, left: Array, right: Array) -> Array:
+        """The products of each image (C, H, W) with two matrices, an image at a time."""
+        y = self.site.empty(*images.shape[:2], len(left), right.shape[1])
+        for image, out in zip(images, y, strict=True):
+            np.matmul(left, image @ right, out=out)
+        return y
 
 
 def interpolation(size: int, factor: int, mode: str) -> Array:

@@ -150,26 +150,31 @@ class GroupnormKernel(Kernel[Groupnorm]):
 
     def forward(self, x: Array, training: bool) -> Array:
         rows = np.moveaxis(x, self.site.channel_axis, 1).reshape(self.rows)
-        centred = rows - rows.mean(axis=2, keepdims=True)
-        variance = np.mean(np.square(centred), axis=2, keepdims=True)
-        self.deviation = np.sqrt(variance + self.operation.eps)
-        centred /= self.deviation
-        self.kept = centred
-        y = centred.reshape(self.first)
+        mean = rows.mean(axis=2, keepdims=True)
+        variance = np.mean(np.square(rows - mean), axis=2, keepdims=True)
+        y = self.normal(x, mean, np.sqrt(variance + self.operation.eps)).reshape(self.first)
         if self.operation.affine:
             y = y * self.site.parameters["weight"].reshape(self.scale)
             y += self.site.parameters["bias"].reshape(self.scale)
         return np.moveaxis(y, 1, self.site.channel_axis)
 
+    def normal(self, x: Array, mean: Array, deviation: Array) -> Array:
+        """The normalised numbers, group by group; what they are made of is kept, so that they can be made again."""
+        self.kept = x, mean, deviation
+        normal: Array = np.moveaxis(x, self.site.channel_axis, 1).reshape(self.rows) - mean
+        normal /= deviation
+        return normal
+
     def backward(self, dy: Array) -> Array:
+        normal, deviation = self.normal(*self.kept), self.kept[2]
         dy = np.moveaxis(dy, self.site.channel_axis, 1)
         if self.operation.affine:
-            np.sum(dy * self.kept.reshape(self.first), axis=self.sums, out=self.site.gradients["weight"])
+            np.sum(dy * normal.reshape(self.first), axis=self.sums, out=self.site.gradients["weight"])
             np.sum(dy, axis=self.sums, out=self.site.gradients["bias"])
             dy = dy * self.site.parameters["weight"].reshape(self.scale)
         rows = dy.reshape(self.rows)
-        inner = np.mean(rows * self.kept, axis=2, keepdims=True)
-        dx = (rows - rows.mean(axis=2, keepdims=True) - self.kept * inner) / self.deviation
+        inner = np.mean(rows * normal, axis=2, keepdims=True)
+        dx = (rows - rows.mean(axis=2, keepdims=True) - normal * inner) / deviation
         return np.moveaxis(dx.reshape(self.first), 1, self.site.channel_axis)
 
 
@@ -179,20 +184,22 @@ class RmsnormKernel(Kernel[Rmsnorm]):
 
     def forward(self, x: Array, training: bool) -> Array:
         square = np.mean(np.square(x), axis=self.site.channel_axis, keepdims=True)
-        self.root = np.sqrt(square + self.operation.eps)
-        normal: Array = x / self.root
-        self.kept = normal
+        root = np.sqrt(square + self.operation.eps)
+        self.kept = x, root
+        normal: Array = x / root
         if not self.operation.affine:
             return normal
         y: Array = normal * self.site.parameters["weight"].reshape(self.site.broadcast)
         return y
 
     def backward(self, dy: Array) -> Array:
+        x, root = self.kept
+        normal = x / root
         if self.operation.affine:
-            np.sum(dy * self.kept, axis=self.site.other_axes, out=self.site.gradients["weight"])
+            np.sum(dy * normal, axis=self.site.other_axes, out=self.site.gradients["weight"])
             dy = dy * self.site.parameters["weight"].reshape(self.site.broadcast)
-        inner = np.mean(dy * self.kept, axis=self.site.channel_axis, keepdims=True)
-        dx: Array = (dy - self.kept * inner) / self.root
+        inner = np.mean(dy * normal, axis=self.site.channel_axis, keepdims=True)
+        dx: Array = (dy - normal * inner) / root
         return dx
 
 

@@ -1,8 +1,6 @@
-"""Pooling: the windows of the padded image reduced, and the gradient sent back to where it belongs."""
+"""Pooling: windows reduced, an entry of all of them at a time, and the gradient sent back to where it belongs."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -18,43 +16,38 @@ class PoolKernel(Kernel[Pool]):
 
     def prepare(self) -> None:
         site, window = self.site, self.operation.window
-        n, c, h, w = site.input_shape()
+        _, _, h, w = site.input_shape()
         _, _, oh, ow = site.output_shape()
         top, bottom, left, right = site.padding()
         (kh, kw), (sh, sw) = window.kernel, window.stride
-        # a last window of `ceil` may reach beyond the padding
-        height = max(h + top + bottom, (oh - 1) * sh + kh)
-        width = max(w + left + right, (ow - 1) * sw + kw)
+        rows = [_inside(i - top, sh, h, oh) for i in range(kh)]
+        columns = [_inside(j - left, sw, w, ow) for j in range(kw)]
+        self.entries = [
+            ((..., places, others), (..., pixels, beside))
+            for places, pixels in rows
+            for others, beside in columns
+        ]
+        """For each entry of the window, the outputs for which it lies on a pixel, and these pixels."""
         self.largest = self.operation.kind == "max"
-        self.around = -np.inf if self.largest else 0
-        self.padded = (n, c, height, width)
-        self.inside = (..., slice(top, top + h), slice(left, left + w))
-        self.slide = (window.kernel, window.stride, (1, 1), (oh, ow))
+        self.start = -np.inf if self.largest else 0
         if not self.largest:
+            # a last window of `ceil` may reach beyond the padding
+            height, width = (
+                max(h + top + bottom, (oh - 1) * sh + kh),
+                max(w + left + right, (ow - 1) * sw + kw),
+            )
             counted = np.zeros((1, 1, height, width), site.dtype)
             whole = (..., slice(h + top + bottom), slice(w + left + right))
-            counted[whole if self.operation.counted else self.inside] = 1
-            self.share = 1 / windows(counted, *self.slide).sum(axis=(2, 3))
-
-    def entries(self, padded: Array) -> Iterator[Array]:
-        """For each entry of the window a view (N, C, OH, OW) of the pixels that it lies on."""
-        views = windows(padded, *self.slide)
-        return (views[:, :, i, j] for i in range(views.shape[2]) for j in range(views.shape[3]))
-
-    def pad(self, x: Array) -> Array:
-        """The padded image; the image itself where nothing stands around it."""
-        if x.shape == self.padded:
-            return x
-        padded = np.full(self.padded, self.around, x.dtype)
-        padded[self.inside] = x
-        return padded
+            own = (..., slice(top, top + h), slice(left, left + w))
+            counted[whole if self.operation.counted else own] = 1
+            slide = (window.kernel, window.stride, (1, 1), (oh, ow))
+            self.share = 1 / windows(counted, *slide).sum(axis=(2, 3))
 
     def forward(self, x: Array, training: bool) -> Array:
-        first, *rest = self.entries(self.pad(x))
-        y = first.copy()
+        y = np.full(self.site.output_shape(), self.start, x.dtype)
         join = np.maximum if self.largest else np.add
-        for entry in rest:
-            join(y, entry, out=y)
+        for places, pixels in self.entries:
+            join(y[places], x[pixels], out=y[places])
         if self.largest:
             self.kept = x, y
         else:
@@ -62,24 +55,32 @@ class PoolKernel(Kernel[Pool]):
         return y
 
     def backward(self, dy: Array) -> Array:
-        dpadded = self.site.zeros(*self.padded)
+        dx = self.site.zeros(*self.site.input_shape())
         if self.largest:
-            self._to_first(dy, dpadded)
+            self._to_first(dy, dx)
         else:
             part = dy * self.share
-            for dentry in self.entries(dpadded):
-                dentry += part
-        return dpadded[self.inside]
+            for places, pixels in self.entries:
+                dx[pixels] += part[places]
+        return dx
 
-    def _to_first(self, dy: Array, dpadded: Array) -> None:
+    def _to_first(self, dy: Array, dx: Array) -> None:
         """Each gradient to the first maximum of its window, row by row, as PyTorch has it."""
         x, y = self.kept
-        hit, free, part = np.empty(y.shape, bool), np.ones(y.shape, bool), np.empty_like(y)
-        for entry, dentry in zip(self.entries(self.pad(x)), self.entries(dpadded), strict=True):
-            np.equal(entry, y, out=hit)
-            hit &= free
-            free ^= hit
-            dentry += np.multiply(dy, hit, out=part)
+        free = np.ones(y.shape, bool)
+        for places, pixels in self.entries:
+            hit = x[pixels] == y[places]
+            hit &= free[places]
+            free[places] ^= hit
+            dx[pixels] += dy[places] * hit
+
+
+def _inside(first: int, stride: int, size: int, count: int) -> tuple[slice, slice]:
+    """Of `count` places from `first` on, a stride apart: those that lie within `size` pixels, and where they lie."""
+    low = max(-(first // stride), 0)
+    high = max(min((size - 1 - first) // stride + 1, count), low)
+    start = first + low * stride
+    return slice(low, high), slice(start, start + (high - low) * stride, stride)
 
 
 @rule(Global)
