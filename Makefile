@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN ?= .venv/bin
 
-.PHONY: setup check test results benchmark format
+.PHONY: setup check test fuzz results benchmark format
 
 setup:  ## a virtual environment with everything that development needs
 	$(PYTHON) -m venv .venv
@@ -16,6 +16,12 @@ check:  ## all that a change has to pass
 
 test:
 	$(BIN)/pytest -n 2
+
+COUNT ?= 100000
+SEED ?= 0
+
+fuzz:  ## compare the backends on random networks; in parts with SEED= and COUNT=
+	$(BIN)/python -m netspec.testing.fuzz --count $(COUNT) --seed $(SEED) --jobs 2 --save fuzzed
 
 results:  ## train every network of docs/results.md again
 	$(BIN)/python -m benchmarks.results

@@ -39,9 +39,11 @@ def _lines(net: Net, layers: Sequence[Layer], prefix: str = "") -> list[str]:
     """A line for each layer, its names without what those of its network begin with."""
     lines = []
     counts: dict[str, int] = {}
+    flattened: dict[str, str] = {}
     above = ""
     for layer in layers:
-        name, inputs = layer.name.removeprefix(prefix), [each.removeprefix(prefix) for each in layer.inputs]
+        read = [flattened.get(each, each) for each in layer.inputs]
+        name, inputs = layer.name.removeprefix(prefix), [each.removeprefix(prefix) for each in read]
         if prefix and not inputs:
             lines.append(layer.operation.written())
             above = name
@@ -49,7 +51,7 @@ def _lines(net: Net, layers: Sequence[Layer], prefix: str = "") -> list[str]:
         counts[layer.word] = counts.get(layer.word, 0) + 1
         if _is_implicit(net, layer):
             counts[layer.word] -= 1
-            above = layer.name
+            flattened[layer.name] = read[0]
             continue
         parts = [_within(layer.operation, prefix).written(), *(["frozen"] if _says_frozen(layer) else [])]
         inputs = inputs[: len(inputs) - len(layer.operation.references())]

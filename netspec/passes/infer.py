@@ -260,6 +260,8 @@ class Graph:
         theirs = first.operation.parameters(self.shapes(first)) if first.inputs else ()
         if not theirs:
             return layer
+        if inputs[0].kind not in layer.operation.takes:
+            return layer  # likewise
         try:
             mine = layer.operation.parameters(inputs)
         except Unbound:

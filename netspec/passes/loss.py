@@ -19,7 +19,10 @@ def check_loss(context: Context, aim: Aim, training: Training) -> None:
     if span is None or output.origin is None:
         return
     statement, origin = output.origin.statement, output.origin
-    if loss.fuses and output.word != loss.fuses:
+    if output.shape.of is not None:
+        message = f"`{loss.word}` is of numbers, and the output is {output.shape.described}"
+        context.diagnostics.report("N403", message, Label(span), Label(statement, f"gives {output.shape}"))
+    elif loss.fuses and output.word != loss.fuses:
         message = f"`{loss.word}` wants probabilities from `{loss.fuses}`, and the output is `{output.word}`"
         labels = Label(span, f"needs `{loss.fuses}`"), Label(statement, f"gives {output.shape}")
         end = statement.source.span(statement.end, statement.end)

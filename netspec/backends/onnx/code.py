@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
@@ -18,6 +18,9 @@ from netspec.ir.shape import Shape
 
 Array = np.ndarray[Any, np.dtype[Any]]
 O = TypeVar("O", bound=Operation)  # noqa: E741
+
+TYPES: Final = {"float32": int(TensorProto.FLOAT), "float64": int(TensorProto.DOUBLE)}
+"""ONNX's numbers for the types of a model."""
 
 
 @dataclass(slots=True)

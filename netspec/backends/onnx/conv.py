@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from netspec.backends.onnx.code import Site, rule
@@ -11,9 +12,13 @@ from netspec.ir.symbolic import Expression
 from netspec.layers.conv import Conv, Depthwise, Upconv, Upsample
 
 
-def pads(sides: tuple[Dim, ...], said: str) -> dict[str, Any]:
-    """The attribute for padding in numbers (top, bottom, left, right); of symbolic sizes, ONNX's own `same`."""
-    if any(isinstance(side, Expression) for side in sides):
+def pads(sides: tuple[Dim, ...], said: str, dilations: Sequence[int] = ()) -> dict[str, Any]:
+    """The attribute for padding in numbers (top, bottom, left, right); of symbolic sizes, ONNX's own `same`.
+
+    onnxruntime refuses the latter of a kernel with gaps.
+    """
+    symbolic = any(isinstance(side, Expression) for side in sides)
+    if symbolic and set(dilations) <= {1}:
         return {"auto_pad": "SAME_UPPER"}
     if not all(isinstance(side, int) for side in sides):
         raise error("N601", f"ONNX cannot say the padding of `{said}` for any size; --bind gives it numbers")
@@ -26,14 +31,16 @@ def conv(site: Site[Any]) -> None:
     """`Conv`."""
     operation = site.operation
     groups = site.inputs[0].features if isinstance(operation, Depthwise) else operation.groups
+    spread = zip(operation.kernel, operation.dilation, strict=True)
+    dilations = [step if size > 1 else 1 for size, step in spread]
     site.node(
         "Conv",
         [site.x, site.weight("weight"), *([site.weight("bias")] if operation.bias else [])],
         kernel_shape=list(operation.kernel),
         strides=list(operation.stride),
-        dilations=list(operation.dilation),
+        dilations=dilations,
         group=groups,
-        **pads(operation.padding(site.inputs), operation.written()),
+        **pads(operation.padding(site.inputs), operation.written(), dilations),
     )
 
 

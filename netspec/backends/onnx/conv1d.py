@@ -12,6 +12,7 @@ def conv1d(site: Site[Conv1d]) -> None:
     """`Conv` between two turns."""
     operation = site.operation
     before, after = operation.ends(site.inputs[0])
+    dilation = operation.dilation if operation.kernel > 1 else 1
     turned = site.moved(site.x, (0, 2, 1), "turned")
     made = site.node(
         "Conv",
@@ -19,8 +20,8 @@ def conv1d(site: Site[Conv1d]) -> None:
         "steps",
         kernel_shape=[operation.kernel],
         strides=[operation.stride],
-        dilations=[operation.dilation],
+        dilations=[dilation],
         group=operation.groups,
-        **pads((before, after), operation.written()),
+        **pads((before, after), operation.written(), [dilation]),
     )
     site.moved(made, (0, 2, 1))

@@ -12,12 +12,13 @@ import numpy as np
 from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper
 
 from netspec.backends import check_values
-from netspec.backends.onnx.code import Graph, Site, rules
+from netspec.backends.onnx.code import TYPES, Graph, Site, rules
 from netspec.diagnostics import error
 from netspec.init import initial
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
+from netspec.ir.symbolic import Unbound
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -25,7 +26,6 @@ OPSET: Final = 23
 """The first with `Attention` and `RMSNormalization`."""
 IR: Final = 11
 """The version of the file format that goes with it."""
-TYPES: Final = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 
 def model(net: Net, parameters: Mapping[str, Array] | None = None, dtype: str = "float32") -> ModelProto:
@@ -41,7 +41,13 @@ def model(net: Net, parameters: Mapping[str, Array] | None = None, dtype: str = 
         if layer.inputs:
             _check_lengths(layer)
             site = _site(net, layer, graph, values, read, np.dtype(dtype))
-            rules.find(type(layer.operation))(site)
+            rule = rules.find(type(layer.operation))
+            try:
+                rule(site)
+            except Unbound:
+                said = layer.operation.written()
+                message = f"ONNX cannot say `{said}` for any size; --bind gives it numbers"
+                raise error("N601", message, *([layer.origin.word] if layer.origin else [])) from None
     used = {name for node in graph.nodes for name in node.input}
     for name in net.parameters:
         if name in used:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from netspec.backends.onnx.code import Site, rule
+from netspec.backends.onnx.code import TYPES, Site, rule
 from netspec.layers.norm import Batchnorm, Groupnorm, Layernorm, Lrn, Rmsnorm
 
 
@@ -35,6 +35,12 @@ def _put_back(site: Site[Any], operator: str, inputs: list[str], back: list[int]
         site.node(operator, inputs, **attributes)
 
 
+def _precisely(site: Site[Any]) -> dict[str, Any]:
+    """What is added to the variance, and that this is worked out in the model's own type where it is not float32."""
+    own = {} if site.dtype == np.float32 else {"stash_type": TYPES[site.dtype.name]}
+    return {"epsilon": site.operation.eps, **own}
+
+
 @rule(Batchnorm)
 def batchnorm(site: Site[Batchnorm]) -> None:
     """`BatchNormalization` with the running statistics."""
@@ -49,7 +55,7 @@ def layernorm(site: Site[Layernorm]) -> None:
     """`LayerNormalization` over the channels."""
     x, back = _around(site, -1)
     inputs = [x, *_scale_and_shift(site)]
-    _put_back(site, "LayerNormalization", inputs, back, axis=-1, epsilon=site.operation.eps)
+    _put_back(site, "LayerNormalization", inputs, back, axis=-1, **_precisely(site))
 
 
 @rule(Rmsnorm)
@@ -57,7 +63,7 @@ def rmsnorm(site: Site[Rmsnorm]) -> None:
     """`RMSNormalization` over the channels."""
     x, back = _around(site, -1)
     scale = _scale(site)
-    _put_back(site, "RMSNormalization", [x, scale], back, axis=-1, epsilon=site.operation.eps)
+    _put_back(site, "RMSNormalization", [x, scale], back, axis=-1, **_precisely(site))
 
 
 def _scale(site: Site[Rmsnorm]) -> str:
@@ -70,7 +76,7 @@ def _scale(site: Site[Rmsnorm]) -> str:
 def groupnorm(site: Site[Groupnorm]) -> None:
     """`GroupNormalization`; a vector gets an axis for the pixels that it does not have."""
     x, back = _around(site, 1)
-    options = {"num_groups": site.operation.groups, "epsilon": site.operation.eps}
+    options = {"num_groups": site.operation.groups, **_precisely(site)}
     if site.rank > 1:
         _put_back(site, "GroupNormalization", [x, *_scale_and_shift(site)], back, **options)
         return
@@ -82,9 +88,12 @@ def groupnorm(site: Site[Groupnorm]) -> None:
 
 @rule(Lrn)
 def lrn(site: Site[Lrn]) -> None:
-    """`LRN` where the window is odd; else the window begins one channel later there, and it is written out."""
+    """`LRN`, written out where the window is even, which begins one channel later there.
+
+    So it is for a factor or a power of 0, which onnxruntime refuses in a node.
+    """
     operation = site.operation
-    if operation.size % 2:
+    if operation.size % 2 and operation.alpha and operation.beta:
         site.node(
             "LRN",
             [site.x],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from netspec.backends.onnx.code import Site, rule
+from netspec.backends.onnx.code import TYPES, Site, rule
 from netspec.layers.position import Position
 
 
@@ -23,7 +23,7 @@ def position(site: Site[Position]) -> None:
     power = 10000.0 ** -((column - column % 2) / len(column))
     limits = [site.numbers("zero", 0, np.int64), site.node("Squeeze", [_length(site)], "length")]
     count = site.node("Range", [*limits, site.numbers("one", 1, np.int64)], "count")
-    kind = {"float32": 1, "float64": 11}[site.dtype.name]
+    kind = TYPES[site.dtype.name]
     rows = site.node(
         "Cast", [site.node("Unsqueeze", [count, site.whole("last", 1)], "tall")], "rows", to=kind
     )

@@ -46,14 +46,18 @@ def identity(site: Site[Operation]) -> None:
 
 @rule(Crop)
 def crop(site: Site[Crop]) -> None:
-    """`Slice` of height and width; of an image of any size `CenterCropPad`, which rounds alike."""
+    """`Slice` of height and width; of an image of any size, where it begins is worked out."""
     top, left = site.operation.start(site.inputs[0])
     height, width = site.operation.size
     if isinstance(top, int) and isinstance(left, int):
-        ends = [site.whole("start", top, left), site.whole("end", top + height, left + width)]
-        site.node("Slice", [site.x, *ends, site.whole("axes", 2, 3)])
-        return
-    site.node("CenterCropPad", [site.x, site.whole("size", height, width)], axes=[2, 3])
+        start, end = site.whole("start", top, left), site.whole("end", top + height, left + width)
+    else:
+        sizes = site.node("Shape", [site.x], "sizes", start=2, end=4)
+        size = site.whole("size", height, width)
+        border = site.node("Sub", [sizes, size], "border")
+        start = site.node("Div", [border, site.whole("two", 2)], "start")
+        end = site.node("Add", [start, size], "end")
+    site.node("Slice", [site.x, start, end, site.whole("axes", 2, 3)])
 
 
 @rule(Pad)

@@ -11,9 +11,14 @@ from netspec.backends.torch.shard import whole
 
 
 def to_tensor(array: Array) -> Tensor:
-    """A tensor on the array's own memory where PyTorch can use that, else on a copy."""
+    """A tensor on the array's own memory where PyTorch can use that, else on a copy.
+
+    Its strides are those of its shape: NumPy leaves any stride to an axis of one entry, and PyTorch would take an image
+    of one channel for channels last, of which the backward pass of its group normalisation ends the process (2.13).
+    """
     array = np.asarray(array, array.dtype.newbyteorder("="), order="C")
-    return torch.from_numpy(array if array.flags.writeable else array.copy())
+    tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
+    return tensor.view(-1).view(tensor.shape)
 
 
 def to_targets(arrays: Arrays, device: torch.device, dtype: torch.dtype) -> Tensor | tuple[Tensor, ...]:

@@ -24,6 +24,8 @@ class Site(Generic[O]):
     """The further results that something reads."""
     borrowed: Mapping[str, bool] = field(default_factory=dict)
     """The weights of other layers that it uses by its own names for them, and whether it uses them transposed."""
+    uses: frozenset[tuple[Shape, ...]] = frozenset()
+    """What all uses of its submodule read, where it has several: nothing in it may depend on one of them."""
 
     @property
     def channels(self) -> int:
@@ -34,6 +36,11 @@ class Site(Generic[O]):
     def rank(self) -> int:
         """Axes of one example: 1 for a vector, 2 for a sequence, 3 for an image, 4 for a sequence of images."""
         return len(self.inputs[0].dims)
+
+    @property
+    def ranks(self) -> frozenset[int]:
+        """The ranks of what all uses of its submodule read."""
+        return frozenset({self.rank, *(len(inputs[0].dims) for inputs in self.uses)})
 
     @property
     def channel_axis(self) -> int:

@@ -24,10 +24,11 @@ def depthwise(site: Site[Depthwise]) -> Code:
 
 
 def _sliding(site: Site[Conv] | Site[Depthwise], channels: int, groups: int) -> Code:
-    """`nn.Conv2d`, the padding its own where it is equal on opposite sides."""
+    """`nn.Conv2d`, the padding its own where it is equal on opposite sides, for all that it is used for."""
     operation = site.operation
     sides = operation.padding(site.inputs)
-    equal = sides[0] == sides[1] and sides[2] == sides[3]
+    differs = len(site.uses) > 1 and operation.pad == "same" and operation.stride != (1, 1)
+    equal = not differs and sides[0] == sides[1] and sides[2] == sides[3]
     module = construct(
         "nn.Conv2d",
         site.channels,

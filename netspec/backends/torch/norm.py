@@ -19,12 +19,20 @@ class Ragged{name}(nn.{steps}):
         y[inside] = normal
         return y'''
 
+FLAT: Final = {
+    3: "{module}({x}.flatten(2)).view_as({x})",
+    4: "{module}({x}.transpose(1, 2).flatten(2)).view_as({x}.transpose(1, 2)).transpose(1, 2)",
+}
+RAGGED_FLAT: Final = "{module}({x}.flatten(3), {x1}).view_as({x})"
+"""An image, or a sequence of them, as a row of pixels a channel."""
+
 
 @rule(Batchnorm)
 def batchnorm(site: Site[Batchnorm]) -> Code:
     """`nn.BatchNorm1d`, `2d` or `3d`, the channels moved to axis 1, where PyTorch wants them."""
     operation, ragged = site.operation, site.operation.lengths is not None
-    name = f"BatchNorm{max(site.rank - 1, 1)}d"
+    mixed = len(site.ranks) > 1
+    name = f"BatchNorm{1 if mixed else max(site.rank - 1, 1)}d"
     module = construct(
         f"Ragged{name}" if ragged else f"nn.{name}",
         site.channels,
@@ -33,8 +41,12 @@ def batchnorm(site: Site[Batchnorm]) -> Code:
         **unless(True, affine=operation.affine),
     )
     if ragged:
-        own = RAGGED_BATCHNORM.format(name=name, steps=f"BatchNorm{max(site.rank - 2, 1)}d")
-        return call("{module}({x}, {x1})", module, support=(ENDS, THERE, own))
+        steps = f"BatchNorm{1 if mixed else max(site.rank - 2, 1)}d"
+        support = (ENDS, THERE, RAGGED_BATCHNORM.format(name=name, steps=steps))
+        flat = mixed and site.rank == 4
+        return call(RAGGED_FLAT if flat else "{module}({x}, {x1})", module, support=support)
+    if mixed and site.rank in FLAT:
+        return call(FLAT[site.rank], module)
     if site.rank in (1, 3):
         return call("{module}({x})", module, follows=True, overwritable=True)
     return call("{module}({x}.transpose(1, 2)).transpose(1, 2)", module)
@@ -42,7 +54,10 @@ def batchnorm(site: Site[Batchnorm]) -> Code:
 
 @rule(Groupnorm)
 def groupnorm(site: Site[Groupnorm]) -> Code:
-    """`nn.GroupNorm`, the channels moved to axis 1, where PyTorch wants them."""
+    """`nn.GroupNorm`, the channels moved to axis 1, where PyTorch wants them.
+
+    A sequence of images goes through it flat: some of them PyTorch would take for channels last (see `to_tensor`).
+    """
     operation = site.operation
     module = construct(
         "nn.GroupNorm",
@@ -53,6 +68,8 @@ def groupnorm(site: Site[Groupnorm]) -> Code:
     )
     if site.rank in (1, 3):
         return call("{module}({x})", module, follows=True, overwritable=True)
+    if site.rank == 4:
+        return call(FLAT[4], module)
     return call("{module}({x}.transpose(1, 2)).transpose(1, 2)", module)
 
 

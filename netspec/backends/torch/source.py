@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -16,6 +16,7 @@ from netspec.backends.torch.code import Code, Site, rules
 from netspec.backends.torch.forward import Forward
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
+from netspec.ir.shape import Shape
 from netspec.layers.output import Probability
 
 _TAKEN = frozenset(dir(torch.nn.Module())) | {"logits"}
@@ -55,16 +56,27 @@ def attributes(net: Net) -> dict[str, str]:
 
 def codes(net: Net) -> dict[str, Code]:
     """What the rules say to every layer but the inputs."""
-    read = {name for layer in net.layers for name in layer.inputs}
-    return {layer.name: _code(net, layer, read) for layer in net.layers if layer.inputs}
+    read, uses = {name for layer in net.layers for name in layer.inputs}, _uses(net)
+    return {layer.name: _code(net, layer, read, uses) for layer in net.layers if layer.inputs}
 
 
-def _code(net: Net, layer: Layer, read: set[str]) -> Code:
+def _uses(net: Net) -> dict[str, frozenset[tuple[Shape, ...]]]:
+    """What is read by all uses of the layers whose weights are used several times, by their names."""
+    uses: dict[str, set[tuple[Shape, ...]]] = {}
+    for layer in net.layers:
+        if layer.shares:
+            own = tuple(net.shapes_into(net.by_name[layer.shares]))
+            uses.setdefault(layer.shares, {own}).add(tuple(net.shapes_into(layer)))
+    return {name: frozenset(shapes) for name, shapes in uses.items()}
+
+
+def _code(net: Net, layer: Layer, read: set[str], uses: Mapping[str, frozenset[tuple[Shape, ...]]]) -> Code:
     inputs, operation = tuple(net.shapes_into(layer)), layer.operation
     extras = frozenset(name for name in operation.extras(inputs) if f"{layer.name}.{name}" in read)
     weights = net.weights_of(layer)
     borrowed = {name: weights[name].transposed for name in operation.borrows(inputs)}
-    site: Site[Any] = Site(operation, inputs, layer.shape, extras, borrowed)
+    several = uses.get(layer.shares or layer.name, frozenset())
+    site: Site[Any] = Site(operation, inputs, layer.shape, extras, borrowed, several)
     code: Code = rules.find(type(operation))(site)
     return code
 
@@ -95,7 +107,7 @@ def fused(net: Net) -> list[Layer]:
 
 def function_of(net: Net, output: Layer, x: str) -> str:
     """The result of an output that is fused as an expression of its input `x`."""
-    (line,) = _code(net, output, set()).lines
+    (line,) = _code(net, output, set(), {}).lines
     return line.format(x=x, y="", module="").removeprefix(" = ")
 
 

@@ -1,0 +1,190 @@
+"""Random networks: the backends agree on them, and where one has a fault, a small spec shows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import faults
+import pytest
+import torch
+from click.testing import CliRunner
+
+from netspec.ir.catalog import definitions, words
+from netspec.ir.layer import Operation
+from netspec.ir.shape import Shape
+from netspec.layers.dense import Dense
+from netspec.layers.join import Concat
+from netspec.layers.recurrent import Lstm
+from netspec.passes import run
+from netspec.source import Source
+from netspec.testing import drawing
+from netspec.testing.arguments import Setting, use
+from netspec.testing.drawing import Unreadable, draw, read
+from netspec.testing.fuzz import COMPILER, Tally, examine, fuzz, main, smaller
+from netspec.testing.shrink import shrink
+
+FOUND = sorted((Path(__file__).parent / "fuzzed").glob("*.net"))
+"""What such networks have shown, made small."""
+COUNT, CHUNK = 2000, 125
+UNSTABLE = 0.02
+"""Largest share of networks that may be left out."""
+
+# fault: the most lines that it takes to show it, and the fault
+FAULTS: dict[str, tuple[int, faults.Plant]] = {
+    "bias without a gradient": (2, faults.kernel(Dense, backward=faults.without_bias_gradient)),
+    "concatenated in the other order": (4, faults.lines(Concat, "{y} = torch.cat(({x1}, {x}), dim=-1)")),
+    "gates i and f swapped": (3, faults.kernel(Lstm, forward=faults.rearranged(faults.swapped_gates))),
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """For arrays this small, threads cost more than they save."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("start", range(0, COUNT, CHUNK))
+def test_backends_agree(start: int) -> None:
+    tally = fuzz(range(start, start + CHUNK))
+    assert [each.spec() for each in tally.findings] == []
+    assert tally.agreed + tally.unstable == CHUNK
+    assert tally.unstable <= UNSTABLE * CHUNK and tally.exported > CHUNK // 2
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+def test_what_was_found_stays_mended(path: Path) -> None:
+    net = read(path.read_text(encoding="utf-8"))
+    assert net is not None
+    tally = examine(net, 0)
+    assert [str(each) for each in tally.findings] == [] and tally.agreed
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found_and_made_small(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    most, plant = FAULTS[name]
+    plant(monkeypatch)
+    nets = ((seed, draw(Random(seed))) for seed in range(1000))
+    finding = next(each for seed, net in nets for each in examine(net, seed).findings)
+    small = smaller(finding)
+    assert len(small.text.strip().splitlines()) <= most, small.spec()
+    assert (small.backend, small.seed) == (finding.backend, finding.seed)
+    net = read(small.spec())
+    assert net is not None and examine(net, small.seed).findings
+    monkeypatch.undo()
+    assert examine(net, small.seed).agreed
+
+
+# --- what is drawn
+
+
+def test_a_number_is_a_network() -> None:
+    assert [draw(Random(seed)).text for seed in range(20)] == [draw(Random(seed)).text for seed in range(20)]
+    assert len({draw(Random(seed)).text for seed in range(100)}) == 100
+
+
+def test_every_layer_and_structure_is_drawn() -> None:
+    nets = [draw(Random(seed)) for seed in range(600)]
+    drawn = {word for net in nets for word in re.findall(r"[a-z_]\w*", net.text)}
+    assert set(words("layer")) <= drawn
+    assert {"repeat", "for", "if", "path", "block", "network", "param", "output", "loss", "frozen"} <= drawn
+    assert {"from", "as", "state", "weights", "lengths", "init", "over", "tied", "residual"} <= drawn
+    assert sum(bool(net.symbols) for net in nets) > 100
+    assert sum(len(net.inputs) > 1 for net in nets) > 50 and sum(len(net.outputs) > 1 for net in nets) > 50
+    assert sum(bool(net.parameters) for net in nets) > 400
+
+
+@pytest.mark.parametrize("definition", list(definitions("layer")), ids=lambda definition: definition.word)
+def test_every_argument_is_drawn(definition: type[Operation]) -> None:
+    random, names = Random(0), ("one", "other")
+    uses = [use(definition, Setting(random, Shape((4, 6)), names)) for _ in range(100)]
+    bare = " ".join(uses)
+    for argument in definition.arguments():
+        named = any(each in bare for each in (f" {argument.name}=", f" {argument.name} "))
+        assert named or argument.positional or set(argument.kind.words) & set(bare.split()), argument
+
+
+def test_a_failure_of_the_compiler_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(source: Source, *more: object) -> object:
+        if "tanh" in source.text:
+            raise ZeroDivisionError("planted")
+        return run(source, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(drawing, "run", failing)
+    (found, *_) = fuzz(range(100)).findings
+    assert (found.backend, found.what) == (COMPILER, "ZeroDivisionError: planted")
+    assert len(found.text.strip().splitlines()) == 1 and found.text.strip().endswith("tanh")
+    with pytest.raises(Unreadable):
+        read("tanh")
+
+
+# --- how it is made small
+
+
+def test_a_text_is_made_small_while_it_fails() -> None:
+    text = "\n".join(
+        [
+            "param p0 = 3",
+            "network b1:",
+            "    dense 4 nobias; relu",
+            "    path_of_one from given as inner",
+            "input i0 of 5",
+            "input given 5x6",
+            "add:",
+            "    path:",
+            "        lstm 17 bidirectional",
+            "    identity",
+            "b1 p0",
+            "output inner",
+        ]
+    )
+    assert shrink(text, lambda each: "lstm" in each and "17" in each).strip() == "lstm 17"
+    assert shrink(text, lambda each: re.search(r"lstm \d+ \w", each) is not None).strip() == (
+        "lstm 1 bidirectional"
+    )
+    assert shrink(text, lambda each: "dense" in each, budget=0) == text
+
+
+def test_a_definition_goes_where_it_is_used() -> None:
+    def fails(text: str) -> bool:
+        net = read(text)
+        return net is not None and "lstm" in {layer.word for layer in net.layers}
+
+    assert shrink("block b(n):\n    lstm n\ninput 5x4\nb 3", fails).strip() == "input 1x1\nlstm 1"
+    assert shrink("input Tx4\nfor n in 3, 4:\n    lstm n", fails).strip() == "input 1x1\nlstm 1"
+
+
+# --- the command
+
+
+def test_the_command_counts_and_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = CliRunner().invoke(main, ["--count", "10", "--seed", "5"])
+    assert done.exit_code == 0 and "10 networks, 5 to 14: " in done.stdout and "0 differences" in done.stdout
+    FAULTS["bias without a gradient"][1](monkeypatch)
+    folder = tmp_path / "found"
+    done = CliRunner().invoke(main, ["--count", "30", "--save", str(folder)])
+    assert done.exit_code == 1
+    saved = sorted(folder.glob("*.net"))
+    assert saved and all(path.read_text().startswith(f"# {path.stem.partition('-')[0]}: ") for path in saved)
+    assert saved[0].read_text().partition("\n")[2] in done.stdout
+
+
+def test_it_goes_on_where_it_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(seeds: range, save: Path | None = None) -> Tally:
+        if seeds.start >= 500:
+            raise KeyboardInterrupt
+        return Tally(agreed=len(seeds))
+
+    monkeypatch.setattr("netspec.testing.fuzz.fuzz", stopped)
+    done = CliRunner().invoke(main, ["--count", "2000"])
+    assert "go on with --seed 500 --count 1500" in done.stderr and "500 networks, 0 to 499" in done.stdout
+
+
+def test_processes_share_the_work() -> None:
+    done = CliRunner().invoke(main, ["--count", "260", "--jobs", "2"])
+    assert done.exit_code == 0 and "260 networks, 0 to 259" in done.stdout, done.output
