@@ -74,7 +74,7 @@ class Conv1d(Operation):
         missing: Dim = self.reach - 1
         if self.pad == "causal":
             return missing, 0
-        if self.stride > 1:
+        if self.stride > 1 and self.reach > 1:
             steps = sequence.dims[0]
             missing = largest((-(-steps // self.stride) - 1) * self.stride + self.reach - steps, 0)
         return missing // 2, missing - missing // 2

@@ -52,7 +52,7 @@ class Window:
             return 0, 0, 0, 0
         sides: list[Dim] = []
         for size, reach, stride in zip(image.dims[-3:-1], self.reach, self.stride, strict=True):
-            missing = largest((-(-size // stride) - 1) * stride + reach - size, 0)
+            missing = largest((-(-size // stride) - 1) * stride + reach - size, 0) if reach > 1 else 0
             sides += [missing // 2, missing - missing // 2]
         return sides[0], sides[1], sides[2], sides[3]
 

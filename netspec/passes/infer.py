@@ -260,11 +260,10 @@ class Graph:
         theirs = first.operation.parameters(self.shapes(first)) if first.inputs else ()
         if not theirs:
             return layer
-        if inputs[0].kind not in layer.operation.takes:
-            return layer  # likewise
         try:
+            self.worked_out(layer, inputs)
             mine = layer.operation.parameters(inputs)
-        except Unbound:
+        except (Problem, Unbound, OverflowError):
             return layer  # which is reported when it is added
         if first.operation == layer.operation and mine == theirs:
             return replace(layer, shares=first.name, frozen=first.frozen)

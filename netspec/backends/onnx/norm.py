@@ -7,14 +7,26 @@ from typing import Any
 import numpy as np
 
 from netspec.backends.onnx.code import TYPES, Site, rule
+from netspec.diagnostics import error
 from netspec.layers.norm import Batchnorm, Groupnorm, Layernorm, Lrn, Rmsnorm
+
+
+def _channels(site: Site[Any]) -> int:
+    """Channels or features, for a scale that changes nothing."""
+    channels = site.inputs[0].dims[-1]
+    if not isinstance(channels, int):
+        message = (
+            f"ONNX cannot say `{site.operation.written()}` of any number of features; --bind gives it one"
+        )
+        raise error("N601", message)
+    return channels
 
 
 def _scale_and_shift(site: Site[Any]) -> list[str]:
     """The learned ones, or those that change nothing."""
     if site.operation.affine:
         return [site.weights["weight"], site.weights["bias"]]
-    channels = site.inputs[0].features
+    channels = _channels(site)
     return [site.numbers("scale", np.ones(channels)), site.numbers("shift", np.zeros(channels))]
 
 
@@ -69,7 +81,7 @@ def rmsnorm(site: Site[Rmsnorm]) -> None:
 def _scale(site: Site[Rmsnorm]) -> str:
     if site.operation.affine:
         return site.weights["weight"]
-    return site.numbers("scale", np.ones(site.inputs[0].features))
+    return site.numbers("scale", np.ones(_channels(site)))
 
 
 @rule(Groupnorm)

@@ -45,14 +45,18 @@ def _pads(site: Site[Pool]) -> dict[str, Any]:
         top, _, left, _ = operation.padding(site.inputs)
         after = [_after(site, axis, before) for axis, before in enumerate((top, left))]
         return {"pads": [top, left, *after]}
-    if operation.pad == "same":
-        return {"auto_pad": "SAME_UPPER"}
-    if operation.ceil:
+    sides = operation.padding(site.inputs)
+    depends = not all(isinstance(side, int) for side in sides)
+    # onnxruntime takes for negative padding what windows leave out between them
+    apart = any(size < step for size, step in zip(operation.kernel, operation.window.stride, strict=True))
+    if (depends and apart) or (operation.ceil and operation.pad != "same"):
         message = (
             f"ONNX programs do not agree on `{operation.written()}` for any size; --bind gives it numbers"
         )
         raise error("N601", message)
-    top, bottom, left, right = (0, 0, 0, 0) if isinstance(operation.pad, str) else operation.pad
+    if depends:
+        return {"auto_pad": "SAME_UPPER"}
+    top, bottom, left, right = sides
     return {"pads": [top, left, bottom, right]}
 
 

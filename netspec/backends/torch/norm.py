@@ -76,13 +76,13 @@ def groupnorm(site: Site[Groupnorm]) -> Code:
 @rule(Layernorm)
 def layernorm(site: Site[Layernorm]) -> Code:
     """`nn.LayerNorm`."""
-    return _last_axis(site, "nn.LayerNorm", unless(1e-5, eps=site.operation.eps))
+    return _last_axis(site, "nn.LayerNorm", "F.layer_norm", unless(1e-5, eps=site.operation.eps))
 
 
 @rule(Rmsnorm)
 def rmsnorm(site: Site[Rmsnorm]) -> Code:
     """`nn.RMSNorm`, whose own `eps` depends on the type."""
-    return _last_axis(site, "nn.RMSNorm", {"eps": site.operation.eps})
+    return _last_axis(site, "nn.RMSNorm", "F.rms_norm", {"eps": site.operation.eps})
 
 
 @rule(Lrn)
@@ -94,11 +94,16 @@ def lrn(site: Site[Lrn]) -> Code:
     return call(construct("F.local_response_norm", "{x}", operation.size, **options).replace("'", ""))
 
 
-def _last_axis(site: Site[Any], constructor: str, options: dict[str, object]) -> Code:
-    """A norm of the channels, those of an image moved to the last axis, where PyTorch wants them."""
+def _last_axis(site: Site[Any], constructor: str, function: str, options: dict[str, object]) -> Code:
+    """A norm of the channels, those of an image moved to the last axis, where PyTorch wants them.
+
+    Of features whose number is symbolic, which have no scale, by the function, as a module wants to know how many.
+    """
+    axis = site.channel_axis
+    if not isinstance(site.inputs[0].dims[-1], int):
+        return call(construct(function, "{x}", "{x}.shape[-1:]", **options).replace("'", ""))
     affine = unless(True, elementwise_affine=site.operation.affine)
     module = construct(constructor, site.channels, **options, **affine)
-    axis = site.channel_axis
     if axis == -1:
         return call("{module}({x})", module, follows=True)
     return call(f"{{module}}({{x}}.movedim({axis}, -1)).movedim(-1, {axis})", module)
