@@ -56,7 +56,8 @@ def batchnorm(site: Site[Batchnorm]) -> Code:
 def groupnorm(site: Site[Groupnorm]) -> Code:
     """`nn.GroupNorm`, the channels moved to axis 1, where PyTorch wants them.
 
-    A sequence of images goes through it flat: some of them PyTorch would take for channels last (see `to_tensor`).
+    Images and sequences of them go through it flat: of what PyTorch takes for channels last, gradients that depthwise
+    convolutions hand on among it, its backward pass ends the process (2.13).
     """
     operation = site.operation
     module = construct(
@@ -66,10 +67,10 @@ def groupnorm(site: Site[Groupnorm]) -> Code:
         **unless(1e-5, eps=operation.eps),
         **unless(True, affine=operation.affine),
     )
-    if site.rank in (1, 3):
+    if site.rank in FLAT:
+        return call(FLAT[site.rank], module)
+    if site.rank == 1:
         return call("{module}({x})", module, follows=True, overwritable=True)
-    if site.rank == 4:
-        return call(FLAT[4], module)
     return call("{module}({x}.transpose(1, 2)).transpose(1, 2)", module)
 
 
