@@ -305,7 +305,11 @@ class Graph:
                     argument="tied",
                     label=f"names a `{other.word}`",
                 )
-            have = other.operation.parameters(self.shapes(other))[0].shape
+            own = {param.name: param.shape for param in other.operation.parameters(self.shapes(other))}
+            if argument not in own:
+                message = f"`{lender}` has no weights of its own: it is tied to another layer itself"
+                raise Problem("N108", message, argument="tied", label="name that layer here as well")
+            have = own[argument]
             turned = have[::-1] if other.operation.lends == "transposed" else have
             if turned != needed:
                 texts = ["x".join(map(str, shape)) for shape in (turned, needed)]

@@ -166,6 +166,12 @@ class Hinge(Loss):
     def targets_for(self, shape: Shape) -> str:
         return "answers" if shape.dims[-1:] == (1,) else "classes"
 
+    def misfit(self, shape: Shape) -> tuple[str, str] | None:
+        entries = shape.dims[-1]
+        if isinstance(entries, int):
+            return None
+        return "", f"`hinge` wants to know whether the output is one number, and it is {entries} numbers"
+
 
 @word("gaussian")
 class Gaussian(Loss):

@@ -12,13 +12,14 @@ from netspec.ir.symbolic import Expression
 from netspec.layers.conv import Conv, Depthwise, Upconv, Upsample
 
 
-def pads(sides: tuple[Dim, ...], said: str, dilations: Sequence[int] = ()) -> dict[str, Any]:
+def pads(sides: tuple[Dim, ...], said: str, windows: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
     """The attribute for padding in numbers (top, bottom, left, right); of symbolic sizes, ONNX's own `same`.
 
-    onnxruntime refuses the latter of a kernel with gaps.
+    `windows` are kernel, stride and dilation of each axis.  onnxruntime refuses ONNX's `same` of a kernel with gaps,
+    and takes for negative padding what windows leave out between them.
     """
     symbolic = any(isinstance(side, Expression) for side in sides)
-    if symbolic and set(dilations) <= {1}:
+    if symbolic and all(dilation == 1 and stride <= kernel for kernel, stride, dilation in windows):
         return {"auto_pad": "SAME_UPPER"}
     if not all(isinstance(side, int) for side in sides):
         raise error("N601", f"ONNX cannot say the padding of `{said}` for any size; --bind gives it numbers")
@@ -40,7 +41,11 @@ def conv(site: Site[Any]) -> None:
         strides=list(operation.stride),
         dilations=dilations,
         group=groups,
-        **pads(operation.padding(site.inputs), operation.written(), dilations),
+        **pads(
+            operation.padding(site.inputs),
+            operation.written(),
+            list(zip(operation.kernel, operation.stride, dilations, strict=True)),
+        ),
     )
 
 

@@ -22,6 +22,6 @@ def conv1d(site: Site[Conv1d]) -> None:
         strides=[operation.stride],
         dilations=[dilation],
         group=operation.groups,
-        **pads((before, after), operation.written(), [dilation]),
+        **pads((before, after), operation.written(), [(operation.kernel, operation.stride, dilation)]),
     )
     site.moved(made, (0, 2, 1))

@@ -41,11 +41,20 @@ def hardsigmoid(site: Site[Hardsigmoid]) -> Code:
     return call("F.relu6({x} + 3) / 6", follows=True)
 
 
-@rule(Elu, Celu)
-def elu(site: Site[Elu | Celu]) -> Code:
-    """`F.elu` or `F.celu`, alpha where it is not PyTorch's default."""
+@rule(Elu)
+def elu(site: Site[Elu]) -> Code:
+    """`F.elu`, alpha where it is not PyTorch's default."""
     alpha = "" if site.operation.alpha == 1 else f", {site.operation.alpha!r}"
-    return call(f"F.{site.operation.word}({{x}}{alpha})", follows=True)
+    return call(f"F.elu({{x}}{alpha})", follows=True)
+
+
+@rule(Celu)
+def celu(site: Site[Celu]) -> Code:
+    """`F.celu`; with another alpha than 1 by `F.elu`, as its own gradient has the 1 / alpha of float32 (2.13)."""
+    alpha = site.operation.alpha
+    if alpha == 1:
+        return call("F.celu({x})", follows=True)
+    return call(f"{alpha!r} * F.elu({{x}} / {alpha!r})")
 
 
 @rule(Gelu)

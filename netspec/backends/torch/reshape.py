@@ -7,7 +7,7 @@ import re
 from netspec.backends.torch.code import Code, Site, call, rule, unless
 from netspec.diagnostics import error
 from netspec.ir.shape import Dim, Symbol
-from netspec.ir.symbolic import Expression
+from netspec.ir.symbolic import Expression, symbols_of
 from netspec.layers.reshape import Crop, Detach, Flatten, Identity, Pad, RepeatVector, Reshape
 
 
@@ -39,7 +39,12 @@ def reshape(site: Site[Reshape]) -> Code:
 def _sizes(site: Site[Reshape]) -> dict[Dim, str]:
     """The symbolic sizes of the output that follow from the axes of the input, in Python."""
     axes = {dim: f"{{x}}.shape[{axis}]" for axis, dim in enumerate(site.inputs[0].channels_first, 1)}
-    symbols = {dim.name: text for dim, text in axes.items() if isinstance(dim, Symbol)}
+    symbols: dict[str, str] = {}
+    for dim, text in axes.items():
+        for name in symbols_of(dim):
+            beyond = dim - Symbol(name)
+            if isinstance(beyond, int) and (beyond == 0 or name not in symbols):
+                symbols[name] = f"({text} - {beyond})" if beyond else text
     found = dict(axes)
     for dim in site.output.dims:
         if isinstance(dim, Expression) and dim not in found and set(dim.symbols()) <= set(symbols):
