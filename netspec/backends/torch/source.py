@@ -148,7 +148,7 @@ def _methods(net: Net, code: dict[str, Code]) -> list[str]:
     raw = f"self.logits({', '.join(forward.arguments)})"
     if len(net.outputs) == 1:
         return [*lines, f"        return {function_of(net, net.outputs[0], raw)}"]
-    names = [_raw_name(net, layer, forward) for layer in net.outputs]
+    names = _raw_names(net, forward)
     made = [
         function_of(net, layer, name) if layer.name in functions else name
         for layer, name in zip(net.outputs, names, strict=True)
@@ -156,12 +156,15 @@ def _methods(net: Net, code: dict[str, Code]) -> list[str]:
     return [*lines, f"        {', '.join(names)} = {raw}", f"        return {', '.join(made)}"]
 
 
-def _raw_name(net: Net, output: Layer, forward: Forward) -> str:
-    """The variable that holds what `logits` gives for an output."""
-    if output is net.outputs[-1] and isinstance(output.operation, Probability):
-        return "logits"
-    name = forward.values.get(output.name, "x")
-    return forward.own(output.name) if name == "x" else name
+def _raw_names(net: Net, forward: Forward) -> list[str]:
+    """The variables that hold what `logits` gives for the outputs; where one hands on another, it has its own."""
+    names: list[str] = []
+    for output in net.outputs:
+        name = forward.values.get(output.name, "x")
+        if output is net.outputs[-1] and isinstance(output.operation, Probability):
+            name = "logits"
+        names.append(forward.own(output.name) if name == "x" or name in names else name)
+    return names
 
 
 def _init(net: Net, code: dict[str, Code]) -> list[str]:
