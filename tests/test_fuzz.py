@@ -20,17 +20,24 @@ from netspec.layers.join import Concat
 from netspec.layers.recurrent import Lstm
 from netspec.passes import run
 from netspec.source import Source
-from netspec.testing import drawing
+from netspec.testing import draft
 from netspec.testing.arguments import Setting, use
 from netspec.testing.drawing import Unreadable, draw, read
-from netspec.testing.fuzz import COMPILER, Tally, examine, fuzz, main, smaller
+from netspec.testing.fuzz import COMPILER, Finding, Tally, examine, fuzz, main, smaller
 from netspec.testing.shrink import shrink
 
 FOUND = sorted((Path(__file__).parent / "fuzzed").glob("*.net"))
 """What such networks have shown, made small."""
 COUNT, CHUNK = 2000, 125
-UNSTABLE = 0.02
+UNSTABLE = 0.01
 """Largest share of networks that may be left out."""
+EXPORTED = 0.8
+"""Least share that has to have an ONNX model."""
+
+STRUCTURE = (
+    "repeat for if path block network param output loss frozen from as state weights lengths init over tied residual"
+).split()
+"""Words of the language beside the layers, and a block that ships."""
 
 # fault: the most lines that it takes to show it, and the fault
 FAULTS: dict[str, tuple[int, faults.Plant]] = {
@@ -54,7 +61,7 @@ def test_backends_agree(start: int) -> None:
     tally = fuzz(range(start, start + CHUNK))
     assert [each.spec() for each in tally.findings] == []
     assert tally.agreed + tally.unstable == CHUNK
-    assert tally.unstable <= UNSTABLE * CHUNK and tally.exported > CHUNK // 2
+    assert tally.unstable <= UNSTABLE * CHUNK and tally.exported >= EXPORTED * CHUNK
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
@@ -65,12 +72,17 @@ def test_what_was_found_stays_mended(path: Path) -> None:
     assert [str(each) for each in tally.findings] == [] and tally.agreed
 
 
+def first_finding() -> tuple[int, Finding]:
+    """The first number whose network shows that something is wrong, and what."""
+    nets = ((seed, draw(Random(seed))) for seed in range(COUNT))
+    return next((seed, each) for seed, net in nets for each in examine(net, seed).findings)
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_found_and_made_small(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     most, plant = FAULTS[name]
     plant(monkeypatch)
-    nets = ((seed, draw(Random(seed))) for seed in range(1000))
-    finding = next(each for seed, net in nets for each in examine(net, seed).findings)
+    _, finding = first_finding()
     small = smaller(finding)
     assert len(small.text.strip().splitlines()) <= most, small.spec()
     assert (small.backend, small.seed) == (finding.backend, finding.seed)
@@ -84,19 +96,23 @@ def test_a_planted_fault_is_found_and_made_small(name: str, monkeypatch: pytest.
 
 
 def test_a_number_is_a_network() -> None:
-    assert [draw(Random(seed)).text for seed in range(20)] == [draw(Random(seed)).text for seed in range(20)]
-    assert len({draw(Random(seed)).text for seed in range(100)}) == 100
+    texts = [draw(Random(seed)).text for seed in range(20)]
+    assert texts == [draw(Random(seed)).text for seed in range(20)]
+    assert len(set(texts)) == 20
 
 
 def test_every_layer_and_structure_is_drawn() -> None:
-    nets = [draw(Random(seed)) for seed in range(600)]
-    drawn = {word for net in nets for word in re.findall(r"[a-z_]\w*", net.text)}
-    assert set(words("layer")) <= drawn
-    assert {"repeat", "for", "if", "path", "block", "network", "param", "output", "loss", "frozen"} <= drawn
-    assert {"from", "as", "state", "weights", "lengths", "init", "over", "tied", "residual"} <= drawn
-    assert sum(bool(net.symbols) for net in nets) > 100
-    assert sum(len(net.inputs) > 1 for net in nets) > 50 and sum(len(net.outputs) > 1 for net in nets) > 50
-    assert sum(bool(net.parameters) for net in nets) > 400
+    missing, nets = {*words("layer"), *STRUCTURE}, []
+    for seed in range(COUNT):
+        nets.append(draw(Random(seed)))
+        missing -= set(re.findall(r"[a-z_]\w*", nets[-1].text))
+        if not missing and seed >= 100:
+            break
+    assert not missing
+    assert sum(bool(net.symbols) for net in nets) > 0.2 * len(nets)
+    assert sum(len(net.inputs) > 1 for net in nets) > 0.1 * len(nets)
+    assert sum(len(net.outputs) > 1 for net in nets) > 0.1 * len(nets)
+    assert sum(bool(net.parameters) for net in nets) > 0.6 * len(nets)
 
 
 @pytest.mark.parametrize("definition", list(definitions("layer")), ids=lambda definition: definition.word)
@@ -115,8 +131,8 @@ def test_a_failure_of_the_compiler_is_a_finding(monkeypatch: pytest.MonkeyPatch)
             raise ZeroDivisionError("planted")
         return run(source, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(drawing, "run", failing)
-    (found, *_) = fuzz(range(100)).findings
+    monkeypatch.setattr(draft, "run", failing)
+    found = next(each for seed in range(COUNT) for each in fuzz([seed]).findings)
     assert (found.backend, found.what) == (COMPILER, "ZeroDivisionError: planted")
     assert len(found.text.strip().splitlines()) == 1 and found.text.strip().endswith("tanh")
     with pytest.raises(Unreadable):
@@ -163,11 +179,11 @@ def test_a_definition_goes_where_it_is_used() -> None:
 
 
 def test_the_command_counts_and_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = CliRunner().invoke(main, ["--count", "10", "--seed", "5"])
-    assert done.exit_code == 0 and "10 networks, 5 to 14: " in done.stdout and "0 differences" in done.stdout
+    done = CliRunner().invoke(main, ["--count", "3", "--seed", "5"])
+    assert done.exit_code == 0 and "3 networks, 5 to 7: " in done.stdout and "0 differences" in done.stdout
     FAULTS["bias without a gradient"][1](monkeypatch)
-    folder = tmp_path / "found"
-    done = CliRunner().invoke(main, ["--count", "30", "--save", str(folder)])
+    folder, (seed, _) = tmp_path / "found", first_finding()
+    done = CliRunner().invoke(main, ["--count", "1", "--seed", str(seed), "--save", str(folder)])
     assert done.exit_code == 1
     saved = sorted(folder.glob("*.net"))
     assert saved and all(path.read_text().startswith(f"# {path.stem.partition('-')[0]}: ") for path in saved)
@@ -185,6 +201,7 @@ def test_it_goes_on_where_it_was_stopped(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "go on with --seed 500 --count 1500" in done.stderr and "500 networks, 0 to 499" in done.stdout
 
 
-def test_processes_share_the_work() -> None:
-    done = CliRunner().invoke(main, ["--count", "260", "--jobs", "2"])
-    assert done.exit_code == 0 and "260 networks, 0 to 259" in done.stdout, done.output
+def test_processes_share_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netspec.testing.fuzz.CHUNK", 2)
+    done = CliRunner().invoke(main, ["--count", "5", "--jobs", "2"])
+    assert done.exit_code == 0 and "5 networks, 0 to 4" in done.stdout, done.output

@@ -30,6 +30,8 @@ class Setting:
     random: Random
     given: Shape
     names: Sequence[str] = ()
+    numbers: Sequence[int] = ()
+    """Features and classes of other results: what refers to one of them often has to have as many."""
 
     @property
     def features(self) -> int | None:
@@ -39,9 +41,9 @@ class Setting:
 
 
 def _whole(kind: Whole, setting: Setting) -> str:
-    """A small number, or one that goes with the channels: as many, or a divisor of them."""
+    """A small number, or one that goes with the channels, as many or a divisor of them, or with other results."""
     high = kind.low + MOST if kind.high is None else min(kind.high, kind.low + MOST)
-    likely = [setting.random.randint(kind.low, high)]
+    likely = [setting.random.randint(kind.low, high), *setting.numbers]
     if setting.features is not None:
         likely += [setting.features, *(n for n in range(2, setting.features) if setting.features % n == 0)]
     return str(setting.random.choice([n for n in likely if kind.low <= n <= (kind.high or n)]))

@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 
 BUDGET: Final = 600
 """Most texts that are tried."""
+INPUTS: Final = ("2", "2x2", "2x2x2", "3 of 2")
+"""Inputs that may take the place of what comes before."""
 _NUMBER: Final = re.compile(r"(?<![\w.])\d+(?![\d.])|(?<=x)\d+(?![\d.])")
 _SYMBOL: Final = re.compile(r"\b[A-Z](?=x|\b)")
 
@@ -52,6 +54,14 @@ def _end(lines: list[str], start: int) -> int:
     while end < len(lines) and _depth(lines[end]) > _depth(lines[start]):
         end += 1
     return end
+
+
+def _without_beginnings(text: str) -> Iterator[str]:
+    """With an input in the place of the first lines, as many of them as possible."""
+    lines = text.split("\n")
+    for start in range(len(lines) - 1, 1, -1):
+        for shape in INPUTS:
+            yield "\n".join([f"input {shape}", *lines[start:]])
 
 
 def _without_lines(text: str) -> Iterator[str]:
@@ -129,6 +139,7 @@ def _without_symbols(text: str) -> Iterator[str]:
 
 
 WAYS: Final[tuple[Callable[[str], Iterator[str]], ...]] = (
+    _without_beginnings,
     _without_lines,
     _without_statements,
     _without_definitions,
