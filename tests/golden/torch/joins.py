@@ -40,7 +40,8 @@ class Joins(nn.Module):
         prelu1 = self.prelu1(self.conv4(mul1))  # 8x8x2
         x = F.max_pool2d(mul1, 3, stride=1, padding=1)  # 8x8x6
         x = self.conv5(x)  # 8x8x2
-        x = self.groupnorm1(torch.cat((prelu1, x), dim=1))  # 8x8x4
+        x = torch.cat((prelu1, x), dim=1)  # 8x8x4
+        x = self.groupnorm1(x.flatten(2)).view_as(x)  # 8x8x4
         x = x.mean((2, 3))  # 4
         x = self.code(x)  # 4
         x = F.linear(x, self.code.weight.t(), self.dense3["bias"])  # 4
