@@ -12,6 +12,7 @@ import torch
 
 from netspec.backends.numpy.kernel import rules as numpy_rules
 from netspec.backends.numpy.optimizer import AdamRule, MomentumRule
+from netspec.backends.onnx.code import rules as onnx_rules
 from netspec.backends.torch.code import Code
 from netspec.backends.torch.code import rules as torch_rules
 from netspec.ir.definition import Definition
@@ -52,6 +53,16 @@ def misled(definition: type[Definition], **members: Any) -> Plant:
             return sound(replace(site, operation=wrong))
 
         patch.setitem(numpy_rules._rules, definition, make)
+
+    return plant
+
+
+def exported(definition: type[Definition], operator: str) -> Plant:
+    """Another operator in the ONNX model."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        onnx_rules.find(definition)
+        patch.setitem(onnx_rules._rules, definition, lambda site: site.node(operator, [site.x]))
 
     return plant
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from netspec.ir.catalog import definitions, words
 from netspec.ir.layer import Operation
 from netspec.ir.shape import Shape
+from netspec.layers.activation import Softsign
 from netspec.layers.dense import Dense
 from netspec.layers.join import Concat
 from netspec.layers.recurrent import Lstm
@@ -34,6 +35,15 @@ UNSTABLE = 0.01
 EXPORTED = 0.8
 """Least share that has to have an ONNX model."""
 
+ROUNDING = {
+    3612: "input 1x4\ngroupnorm 4\nbatchnorm",
+    4258: "input 1 of 2\nembed 1 layernorm\nglobal batchnorm",
+    5470: "input 1x6x1\ndepthwise 2x1 dilation=2x1\ngroupnorm 1",
+    6320: "input 1x2x1\nrepeat 3:\n    lrn alpha=0.25 k=0.001\n    silu",
+    13098: "input Tx3x2x3\nlast\ndepthwise 1x3 as d1\ncrop 2x1 rmsnorm as d2\ngroupnorm 3",
+}
+"""Normalisations of numbers that are alike, or of one: backends are further apart than is allowed elsewhere."""
+
 STRUCTURE = (
     "repeat for if path block network param output loss frozen from as state weights lengths init over tied residual"
 ).split()
@@ -43,6 +53,7 @@ STRUCTURE = (
 FAULTS: dict[str, tuple[int, faults.Plant]] = {
     "bias without a gradient": (2, faults.kernel(Dense, backward=faults.without_bias_gradient)),
     "concatenated in the other order": (4, faults.lines(Concat, "{y} = torch.cat(({x1}, {x}), dim=-1)")),
+    "exported as another function": (2, faults.exported(Softsign, "Tanh")),
     "gates i and f swapped": (3, faults.kernel(Lstm, forward=faults.rearranged(faults.swapped_gates))),
 }
 
@@ -70,6 +81,12 @@ def test_what_was_found_stays_mended(path: Path) -> None:
     assert net is not None
     tally = examine(net, 0)
     assert [str(each) for each in tally.findings] == [] and tally.agreed
+
+
+@pytest.mark.parametrize("seed", ROUNDING)
+def test_what_rounding_makes_is_no_finding(seed: int) -> None:
+    net = read(ROUNDING[seed])
+    assert net is not None and examine(net, seed).findings == []
 
 
 def first_finding() -> tuple[int, Finding]:
