@@ -24,6 +24,10 @@ class EntryKernel(Kernel[Join]):
         """The inputs in forms that NumPy broadcasts to the output's shape."""
         return [x if form is None else x.reshape(form) for x, form in zip(inputs, self.forms, strict=True)]
 
+    def room(self) -> Array:
+        """Room for the result: where all but the last inputs spread, those alone do not make its shape."""
+        return self.site.empty(*self.site.output_shape())
+
     def gathered(self, dy: Array, index: int) -> Array:
         """The gradient of an input for that of its spread form."""
         return dy if self.forms[index] is None else np.asarray(dy.sum(axis=self.others))
@@ -39,7 +43,7 @@ class AddKernel(EntryKernel):
 
     def forward(self, *inputs: Array, training: bool) -> Array:
         first, second, *rest = self.spread(inputs)
-        y: Array = np.add(first, second)
+        y = np.add(first, second, out=self.room())
         for x in rest:
             y += x
         if self.count > 1:
@@ -59,9 +63,8 @@ class MulKernel(EntryKernel):
         self.kept = self.spread(inputs)
         return self._product(self.kept)
 
-    @staticmethod
-    def _product(factors: list[Array]) -> Array:
-        y: Array = np.multiply(factors[0], factors[1])
+    def _product(self, factors: list[Array]) -> Array:
+        y = np.multiply(factors[0], factors[1], out=self.room())
         for x in factors[2:]:
             y *= x
         return y
