@@ -186,7 +186,7 @@ class Gaussian(Loss):
 
     def misfit(self, shape: Shape) -> tuple[str, str] | None:
         entries = shape.dims[-1]
-        if not isinstance(entries, int) or not entries % 2:
+        if isinstance(entries, int) and not entries % 2:
             return None
         return "", f"`gaussian` reads means and as many log-variances, and the output is {entries} numbers"
 
