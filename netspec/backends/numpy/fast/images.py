@@ -14,7 +14,7 @@ import numpy as np
 
 from netspec.backends.numpy.fast.canvas import Canvas, Pairs
 from netspec.backends.numpy.fast.pooled import Pooled
-from netspec.backends.numpy.fast.rows import Rows, RowsOf
+from netspec.backends.numpy.fast.rows import Rows, RowsOf, are_small
 from netspec.backends.numpy.fast.single import Single, Strips
 from netspec.backends.numpy.fast.winograd import Winograd, WinogradOf
 from netspec.backends.numpy.kernel import Array, Site
@@ -48,7 +48,9 @@ class Stage:
     @classmethod
     def length(cls, sites: Sequence[Site[Any]]) -> int:
         """How many layers from the first on make a stage; 0 for none."""
-        if not sites or not isinstance(sites[0].operation, Conv) or not Rows.fits(sites[0]):
+        if not sites or not isinstance(sites[0].operation, Conv) or not are_small(sites[0]):
+            return 0
+        if not (Winograd.fits(sites[0]) or Rows.fits(sites[0])):
             return 0
         relu = pool = False
         for count, site in enumerate(sites[1:], 1):

@@ -30,6 +30,11 @@ ALWAYS: Final = 1 << 19
 """Numbers for the gradients of weights by row that are no matter, however small the images are."""
 
 
+def are_small(site: Site[Conv]) -> bool:
+    """The images before and after a convolution are small enough for canvases; the plain rule is leaner for others."""
+    return max(prod(shape[1:]) for shape in (site.input_shape(), site.output_shape())) <= LARGEST_IMAGE
+
+
 class Rows:
     """The weights of a convolution as matrices, in memory of their own; images come in `RowsOf`."""
 
@@ -68,16 +73,16 @@ class Rows:
 
     @classmethod
     def fits(cls, site: Site[Conv]) -> bool:
-        """A convolution of small images, neither dilated nor in groups.
+        """A convolution neither dilated nor in groups.
 
         Its room, which it holds from batch to batch, must be in proportion to the images: the columns are, and the
         gradients of the weights by row are at most twice as many numbers.  Else the plain rule is leaner, and as fast.
         """
         if site.operation.dilation != (1, 1) or site.operation.groups != 1:
             return False
-        image, output = (prod(shape[1:]) for shape in (site.input_shape(), site.output_shape()))
+        numbers = sum(prod(shape) for shape in (site.input_shape(), site.output_shape()))
         rows = site.output_shape()[2] * prod(site.parameters["weight"].shape) * -(-site.batch // MOST_IMAGES)
-        return max(image, output) <= LARGEST_IMAGE and rows <= max(ALWAYS, 2 * site.batch * (image + output))
+        return rows <= max(ALWAYS, 2 * numbers)
 
     def load(self) -> None:
         """Take the weights as they are now."""
