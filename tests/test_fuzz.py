@@ -12,6 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.ir.catalog import definitions, words
 from netspec.ir.layer import Operation
 from netspec.ir.shape import Shape
@@ -54,6 +55,7 @@ FAULTS: dict[str, tuple[int, faults.Plant]] = {
     "bias without a gradient": (2, faults.kernel(Dense, backward=faults.without_bias_gradient)),
     "concatenated in the other order": (4, faults.lines(Concat, "{y} = torch.cat(({x1}, {x}), dim=-1)")),
     "exported as another function": (2, faults.exported(Softsign, "Tanh")),
+    "too little of a faster path": (4, faults.faster(DenseRelu, forward=faults.nearly_all)),
     "gates i and f swapped": (3, faults.kernel(Lstm, forward=faults.rearranged(faults.swapped_gates))),
 }
 

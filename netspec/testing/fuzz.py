@@ -3,14 +3,16 @@
 A number is a network: `drawing` writes a text from it, words and options taken from the catalog's own definitions.
 The NumPy interpreter is then compared with PyTorch in float64, in what the network gives, also at a second size of
 its symbols, in its loss and in the gradient of every parameter; and with its ONNX model in what it gives, in float64
-where onnxruntime has all of its operators in that type, else in float32.  Inputs are random, so that no activation
-stands at its kink.  Layers that draw at random do nothing here; `conformance` is for them, and for optimisers.
+where onnxruntime has all of its operators in that type, else in float32; and with its own faster paths, which are
+those of float32.  Inputs are random, so that no activation stands at its kink.  Layers that draw at random do nothing
+here; `conformance` is for them, and for optimisers.
 
 Some networks make much of rounding: a normalisation of numbers that are all alike divides what rounding has left of
 their differences by as little.  How much is not guessed but measured, where there is a difference, on the same network
 in float32: rounding does there 2**29 times what it does in float64, and a fault as much in both.  PyTorch is never
-allowed more for it, ONNX models are in proportion to it, as they are float32 in part or as a whole.  A network of which
-float32 keeps less than three digits is left out where the backends differ; how many these are is told.
+allowed more for it, ONNX models and faster paths are in proportion to it, as they are float32 in part or as a whole.
+A network of which float32 keeps less than three digits is left out where the backends differ; how many these are is
+told.
 
 What differs is shrunk (`shrink`) and saved as a spec, with the number and the difference as comments.
 """
@@ -51,6 +53,7 @@ CLOSE: Final = {
     "float64": (TOLERANCES["float64"], 0.0),
     f"{ONNX} float64": (1e-6, 10.0),  # the attributes of its operators are float32
     f"{ONNX} float32": (TOLERANCES["float32"], 100.0),  # so is 1e-4 to what rounding mostly makes, 1e-6
+    "fast": (TOLERANCES["float32"], 100.0),
 }
 """The largest difference that counts as none, and how many times what rounding to float32 makes may count as none."""
 KEPT: Final = 1e-3
@@ -59,6 +62,8 @@ NEAR: Final = 3
 """How often that is tried on other numbers."""
 CHUNK: Final = 250
 """Networks that a process is handed at a time."""
+FAST: Final = "numpy-float32"
+"""Stands for the faster paths of the reference."""
 COMPILER: Final = "compiler"
 """Stands for a backend where the text itself could not be read."""
 
@@ -125,8 +130,8 @@ class Numbers:
         targets = case.targets(EXAMPLES, "float64", sizes[0]) if case.trains else None
         return cls(case, case.start("float64"), tuple(_inputs(net, seed, steps) for steps in sizes), targets)
 
-    def results(self, backend: str, dtype: str = "float64") -> Results:
-        """Everything that a backend makes of them, by what it is called."""
+    def results(self, backend: str, dtype: str = "float64", *, plain: bool = True) -> Results:
+        """Everything that a backend makes of them, by what it is called; the reference by its `plain` rules, or not."""
 
         def cast(array: Array) -> Array:
             return array.astype(dtype) if array.dtype.kind == "f" else array
@@ -134,7 +139,7 @@ class Numbers:
         net, start = self.case.net, {name: cast(value) for name, value in self.start.items()}
         batches = [on_each(cast, inputs) for inputs in self.inputs]
         # the plain rules in float32 too: a faster path that does not share a fault would pass for rounding
-        manner = Manner(reference=backend == REFERENCE)
+        manner = Manner(reference=plain and backend == REFERENCE)
         program = compile_net(net, backend, dtype=dtype, device="cpu", parameters=start, manner=manner)
         found = dict(self._named(program.predict(inputs) for inputs in batches))
         if self.targets is not None:
@@ -158,7 +163,7 @@ class Numbers:
 
     def rounding(self, what: str) -> float:
         """How far a result in float32 is from that in float64; the largest of several, as one may be exact by luck."""
-        backends = [REFERENCE, *(name for name in _others() if name != ONNX)]
+        backends = [REFERENCE, *(name for name in _others() if name not in (ONNX, FAST))]
         likewise = [self, *map(self.near, range(NEAR))]
         return max(
             distance(each.results(backend, "float32")[what], each.results(backend)[what])
@@ -203,13 +208,15 @@ def _inputs(net: Net, seed: int, steps: int) -> Arrays:
 @cache
 def _others() -> tuple[str, ...]:
     """Looked up once: it takes as long as a network."""
-    return tuple(others())
+    return *others(), FAST
 
 
 def _compared(numbers: Numbers, backend: str, wanted: Results) -> tuple[str, dict[str, float]] | None:
     """Which of `CLOSE` holds, and how far a backend is from what is wanted; None where it has no model."""
     kind = "float64"
-    if backend == ONNX:
+    if backend == FAST:
+        kind, found = "fast", numbers.results(REFERENCE, "float32", plain=False)
+    elif backend == ONNX:
         try:
             dtype, found = numbers.exported()
             kind = f"{ONNX} {dtype}"
