@@ -186,7 +186,7 @@ def test_it_learns(
 
 def test_a_gan_trains_and_shows_what_it_makes(tmp_path: Path, netspec: Callable[..., int]) -> None:
     words = "--set", "train.data=digits", "--batch", "64", "--backend", "torch", "--set", "train.steps=6"
-    assert netspec("train", SPECS / "gan.net", *words) == 0
+    assert netspec("train", SPECS / "gan.net", "--set", "width=8", *words) == 0
     made = tmp_path / "runs/gan-001"
     (row,) = [json.loads(line) for line in (made / "metrics.jsonl").read_text().splitlines()]
     assert row["train.loss.discriminator"] > 0 and row["train.loss.generator"] > 0
