@@ -43,7 +43,14 @@ def shown(context: Context, net: Net, line: tree.Command, given: Mapping[str, st
         case (tree.Option(name=name, values=(tree.Name() as kind,)),):
             return _From(context, net, line, given).checked(name, kind)
     message = "`make` says of a layer that it is noise, in a file whose layers belong to no network"
-    context.diagnostics.report("N411", message, context.span(line), notes=_NOTES)
+    fixes: tuple[Fix, ...] = ()
+    match line.items:
+        case (tree.Name() as name,) if given.get(name.text, name.text) in net.by_name:
+            text = f"{name.text}={NOISE[0]}"
+            fixes = (Fix((Edit(context.span(name), text),), f"`make {text}`"),)
+    context.diagnostics.report(
+        "N411", message, context.span(line), fixes=fixes, notes=() if fixes else _NOTES
+    )
     return None
 
 

@@ -11,6 +11,7 @@ from netspec.ir.definition import Definition
 from netspec.ir.layer import Frame
 from netspec.ir.net import Net
 from netspec.ir.training import Optimizer, Schedule, Training
+from netspec.ir.updates import From
 from netspec.passes.budget import QUANTITIES
 from netspec.passes.count import Row, added, count
 from netspec.passes.updates import updates
@@ -112,7 +113,11 @@ def _of_networks(net: Net, source: Source, statement: tree.Statement) -> Said:
         text = "Gives a value a name. It is worked out anew in each update that reads it."
         return Said("value", text)
     if not isinstance(statement, tree.Update):
-        return Said("setting", "What a picture shows after each epoch, always of the same noise.")
+        text = "What a picture shows after each epoch, always of the same noise."
+        make = net.generation.make if net.generation else None
+        if isinstance(make, From):
+            text += f" It is what the network gives where `{make.result}` is noise, `{make.of}`."
+        return Said("setting", text)
     pairs = zip(net.training.updates if net.training else (), updates(net), strict=True)
     update, derived = next(pair for pair in pairs if pair[0].span and pair[0].span.start == statement.start)
     reads = ", ".join(f"`{layer.name}` {layer.shape}" for layer in derived.net.inputs)
