@@ -105,6 +105,8 @@ class Forward:
             if not self._is_made(layer):
                 continue
             passes = set(self.readers.get(layer.name, [])) <= {following[place]} and until <= place
+            if len(self.code[layer.name].lines) > 1:  # a later one of which may read a further input
+                passes &= all(names[self.same.get(name, name)] != "x" for name in layer.inputs[1:])
             names[layer.name] = "x" if passes else self.own(layer.name)
             for extra in layer.operation.extras(self.net.shapes_into(layer)):
                 names[f"{layer.name}.{extra}"] = self.own(f"{layer.name}.{extra}")
