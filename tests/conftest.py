@@ -1,5 +1,6 @@
 """What all tests share: files with expected text, rewritten by `pytest --update-golden`."""
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# the arrays are small and the workers share the processors; it is read when NumPy and PyTorch are loaded, after this
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell that starts the tests in the background has them ignore it, and with them the processes that they start
