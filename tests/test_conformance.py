@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import netspec
 from netspec.backends import available
@@ -22,15 +20,6 @@ from netspec.testing.conformance import Case
 SPECS = sorted((Path(__file__).resolve().parents[1] / "specs").glob("*.net"))
 CASES = list(conformance.cases())
 BACKENDS = available()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For arrays this small, threads cost more than they save."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import faults
 import pytest
-import torch
 from click.testing import CliRunner
 
 from netspec.backends.numpy.fast.dense import DenseRelu
@@ -58,15 +56,6 @@ FAULTS: dict[str, tuple[int, faults.Plant]] = {
     "too little of a faster path": (4, faults.faster(DenseRelu, forward=faults.nearly_all)),
     "gates i and f swapped": (3, faults.kernel(Lstm, forward=faults.rearranged(faults.swapped_gates))),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For arrays this small, threads cost more than they save."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("start", range(0, COUNT, CHUNK))

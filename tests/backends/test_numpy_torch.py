@@ -4,7 +4,7 @@ That the two backends agree with one another on every example is `test_conforman
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -25,15 +25,6 @@ from netspec.testing.cases import example_text
 
 BATCH = 3
 PRECISION = 1e-12
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """For arrays this small, threads cost more than they save."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Layer:
