@@ -39,6 +39,7 @@ ROUNDING = {
     4258: "input 1 of 2\nembed 1 layernorm\nglobal batchnorm",
     5470: "input 1x6x1\ndepthwise 2x1 dilation=2x1\ngroupnorm 1",
     6320: "input 1x2x1\nrepeat 3:\n    lrn alpha=0.25 k=0.001\n    silu",
+    84692: "input 1x1x1\nconv 1 1x2 dilation=1x2\ninverted_residual 2\ntrain:\n    loss hinge",
     13098: "input Tx3x2x3\nlast\ndepthwise 1x3 as d1\ncrop 2x1 rmsnorm as d2\ngroupnorm 3",
 }
 """Normalisations of numbers that are alike, or of one: backends are further apart than is allowed elsewhere."""

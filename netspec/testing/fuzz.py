@@ -171,16 +171,21 @@ class Numbers:
             for each in likewise
         )
 
-    def scatter(self, what: str) -> float:
-        """How much the error of the ONNX model changes with numbers that change by the last digits of float32.
+    def scatter(self, backend: str, what: str) -> float:
+        """How much the error of the ONNX model or a faster path changes with numbers by the last digits of float32.
 
         What rounding makes is another error then, and what a fault makes is the same.  So is seen what a runtime's own
         way of working a layer out makes, such as ONNX's variance, E[x^2] - E[x]^2, of numbers that are nearly alike.
         """
         likewise = [self, *(self.near(number, 1e-6) for number in range(NEAR))]
         wanted = [each.results(REFERENCE)[what] for each in likewise]
-        errors = [each.exported()[1][what] - array for each, array in zip(likewise, wanted, strict=True)]
+        found = [each.exported()[1] if backend == ONNX else each.fast() for each in likewise]
+        errors = [each[what] - array for each, array in zip(found, wanted, strict=True)]
         return max(distance(wanted[0] + error, wanted[0] + errors[0]) for error in errors)
+
+    def fast(self) -> Results:
+        """What the faster paths of the reference give."""
+        return self.results(REFERENCE, "float32", plain=False)
 
     def exported(self) -> tuple[str, Results]:
         """What its ONNX model gives, and in which type; raises `SpecError` N601 where it has none."""
@@ -215,7 +220,7 @@ def _compared(numbers: Numbers, backend: str, wanted: Results) -> tuple[str, dic
     """Which of `CLOSE` holds, and how far a backend is from what is wanted; None where it has no model."""
     kind = "float64"
     if backend == FAST:
-        kind, found = "fast", numbers.results(REFERENCE, "float32", plain=False)
+        kind, found = "fast", numbers.fast()
     elif backend == ONNX:
         try:
             dtype, found = numbers.exported()
@@ -263,8 +268,8 @@ def _judge(tally: Tally, numbers: Numbers, blank: Finding, kind: str, difference
         if far <= tolerance:
             return
         rounding = numbers.rounding(name)
-        if blank.backend == ONNX:
-            rounding = max(rounding, numbers.scatter(name))
+        if blank.backend in (ONNX, FAST):
+            rounding = max(rounding, numbers.scatter(blank.backend, name))
         if rounding > KEPT:
             tally.unstable |= blank.backend != FAST  # float32 against itself: nothing was to be told there
         elif far > times * rounding:
