@@ -1,6 +1,7 @@
 """The PyTorch backend: what its source says, and that this is what runs."""
 
 import ast
+import re
 import subprocess
 import sys
 import traceback
@@ -41,6 +42,10 @@ NETS = {
         dense 200 relu
         dropout 0.25
         softmax 10""",
+    "class": """
+        input of 9
+        embed 4
+        dense 3""",
     "words": """
         input words T of 80
         embed 8
@@ -341,6 +346,25 @@ def test_a_traceback_shows_the_line() -> None:
     assert "x = F.relu(self.dense1(x), inplace=True)  # 3" in "".join(
         traceback.format_exception(caught.value)
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 4x1x1\nupconv 1 2x2\nconv 2 3x1 stride2 dilation=1x2 pad=1",
+        "input 4x3x2\nupconv 2 3x1 stride=2x3 dilation=2x3",
+        "input 7x2\nconv1d 3 1 dilation3",
+    ],
+)
+def test_a_kernel_of_one_is_not_spread(text: str) -> None:
+    """A dilation there means nothing, and oneDNN reads beyond its memory for the first of these."""
+    net = parse(text, "net")
+    spread = re.findall(r"dilation=\((.*?)\)", module_source(net))
+    assert spread == (["2, 1"] if "upconv 2" in text else [])
+    program, batch = compiled(net, seed=7), inputs(net)
+    values = program.parameters()
+    oracle = netspec.compile(net, "numpy", parameters=values)
+    np.testing.assert_allclose(program.predict(batch), oracle.predict(batch), rtol=1e-5, atol=1e-6)
 
 
 RUNNER = """

@@ -36,7 +36,7 @@ def _sliding(site: Site[Conv] | Site[Depthwise], channels: int, groups: int) -> 
         square(operation.kernel),
         **unless(1, stride=square(operation.stride)),
         **unless(0, padding=square((sides[0], sides[2])) if equal else 0),
-        **unless(1, dilation=square(operation.dilation), groups=groups),
+        **unless(1, dilation=square(spread(operation.kernel, operation.dilation)), groups=groups),
         **unless(True, bias=operation.bias),
     )
     if equal:
@@ -44,6 +44,12 @@ def _sliding(site: Site[Conv] | Site[Depthwise], channels: int, groups: int) -> 
     window = Window(operation.kernel, operation.stride, operation.dilation, operation.pad)
     image, support = padded("{x}", sides, window)
     return call(f"{{module}}({image})", module, support=support, overwritable=True)
+
+
+def spread(kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
+    """The dilation where there is something to spread: of one entry oneDNN reads beyond its memory."""
+    high, wide = (1 if size == 1 else step for size, step in zip(kernel, dilation, strict=True))
+    return high, wide
 
 
 SAME_PADDING: Final = '''\
@@ -76,11 +82,12 @@ def upconv(site: Site[Upconv]) -> Code:
     """`nn.ConvTranspose2d`."""
     operation, (image,) = site.operation, site.inputs
     top, _, left, _ = operation.padding(site.inputs)
+    dilations = spread(operation.kernel, operation.dilation)
     cuts, extras, slices, more = [], [], [], []
     for axis, before in enumerate((top, left)):
         stride, dilation, reach = (
             operation.stride[axis],
-            operation.dilation[axis],
+            dilations[axis],
             operation.window.reach[axis],
         )
         full, length = (image.dims[axis] - 1) * stride + reach, site.output.dims[axis]
@@ -101,7 +108,7 @@ def upconv(site: Site[Upconv]) -> Code:
         square(operation.kernel),
         **unless(1, stride=square(operation.stride)),
         **unless(0, padding=square((cuts[0], cuts[1])), output_padding=square((extras[0], extras[1]))),
-        **unless(1, dilation=square(operation.dilation), groups=operation.groups),
+        **unless(1, dilation=square(dilations), groups=operation.groups),
         **unless(True, bias=operation.bias),
     )
     crop = "" if slices == [":", ":"] else f"[:, :, {slices[0]}, {slices[1]}]"

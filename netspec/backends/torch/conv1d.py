@@ -33,7 +33,7 @@ def conv1d(site: Site[Conv1d]) -> Code:
         operation.kernel,
         **unless(1, stride=operation.stride),
         **unless(0, padding=before if own else 0),
-        **unless(1, dilation=operation.dilation, groups=operation.groups),
+        **unless(1, dilation=operation.dilation if operation.kernel > 1 else 1, groups=operation.groups),
         **unless(True, bias=operation.bias),
     )
     sequence += ".transpose(1, 2)"

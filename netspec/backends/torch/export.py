@@ -45,8 +45,8 @@ def _random(layer: Layer) -> str:
     """An expression for two examples of an input."""
     given = layer.shape
     sizes = [dim if isinstance(dim, int) else ANY_SIZE for dim in given.channels_first]
-    size = ", ".join(map(str, [2, *sizes]))
-    return f"torch.rand({size})" if given.of is None else f"torch.randint({given.of}, ({size}))"
+    size = (2, *sizes)
+    return f"torch.rand{size}" if given.of is None else f"torch.randint({given.of}, {size})"
 
 
 def _load(names: dict[str, str], copies: dict[str, str]) -> list[str]:
