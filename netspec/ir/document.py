@@ -50,11 +50,11 @@ class SettingDocument(BaseModel):
 
 
 class NetworkDocument(BaseModel):
-    """A network of a file that has several: what it is called, its `input` layer, the layer with its result."""
+    """A network of a file that has several: what it is called, its `input` layers, the layer with its result."""
 
     model_config = _STRICT
     name: str = Field(pattern=_NAME, max_length=200)
-    input: str
+    inputs: list[str] = Field(min_length=1)
     result: str
 
 
@@ -159,7 +159,7 @@ def to_document(net: Net) -> dict[str, Any]:
         document["generation"] = {word: _setting(use) for word, use in net.generation.lines.items()}
     if net.networks:
         document["networks"] = [
-            {"name": each.name, "input": each.input, "result": each.result} for each in net.networks
+            {"name": each.name, "inputs": list(each.inputs), "result": each.result} for each in net.networks
         ]
     updates, make = net.said
     document |= ({"updates": updates} if updates else {}) | ({"make": make} if make else {})
@@ -215,8 +215,8 @@ def read_document(document: object, limits: Limits) -> Draft:
     outputs = tuple(read.outputs)
     if strangers := [name for name in outputs if name not in names]:
         raise error("N108", f"the output `{strangers[0][:40]}` is no layer of the document")
-    networks = tuple(Network(each.name, each.input, each.result) for each in read.networks)
-    if unknown := [each for one in networks for each in (one.input, one.result) if each not in names]:
+    networks = tuple(Network(each.name, tuple(each.inputs), each.result) for each in read.networks)
+    if unknown := [each for one in networks for each in (*one.inputs, one.result) if each not in names]:
         raise error("N108", f"`{unknown[0][:40]}`, of a network, is no layer of the document")
     more = networks, tuple(read.updates), read.make
     return Draft(read.name, source, placed, shapes, training, outputs, generation, *more)

@@ -197,8 +197,8 @@ class Net:
         )
 
     def layers_of(self, network: str) -> tuple[Layer, ...]:
-        """The layers of one of its networks, in order: the input and what depends on it."""
-        within = {each.input for each in self.networks if each.name == network}
+        """The layers of one of its networks, in order: the inputs and what depends on them."""
+        within = {name for each in self.networks if each.name == network for name in each.inputs}
         for layer in self.layers:
             if any(name.partition(".")[0] in within for name in layer.inputs):
                 within.add(layer.name)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from netspec.ir.layer import Layer, Operation
 from netspec.ir.net import Net
 from netspec.ir.training import line_of
+from netspec.ir.updates import input_name
 
 
 def to_text(net: Net) -> str:
@@ -36,34 +37,51 @@ def to_text(net: Net) -> str:
 
 
 def _lines(net: Net, layers: Sequence[Layer], prefix: str = "") -> list[str]:
-    """A line for each layer, its names without what those of its network begin with."""
-    lines = []
+    """A line for each layer, its names without what those of its network begin with.
+
+    Inside a network, a line can call those layers alone that the text names.
+    """
+    lines: dict[str, str] = {}
+    called, named = set[str](), set[str]()
     counts: dict[str, int] = {}
     flattened: dict[str, str] = {}
     above = ""
     for layer in layers:
         read = [flattened.get(each, each) for each in layer.inputs]
         name, inputs = layer.name.removeprefix(prefix), [each.removeprefix(prefix) for each in read]
+        counts[layer.word] = number = counts.get(layer.word, 0) + 1
         if prefix and not inputs:
-            lines.append(layer.operation.written())
+            lines[name] = layer.operation.written()
+            if name != input_name(number):
+                named.add(name)
             above = name
             continue
-        counts[layer.word] = counts.get(layer.word, 0) + 1
         if _is_implicit(net, layer):
             counts[layer.word] -= 1
             flattened[layer.name] = read[0]
             continue
-        parts = [_within(layer.operation, prefix).written(), *(["frozen"] if _says_frozen(layer) else [])]
-        inputs = inputs[: len(inputs) - len(layer.operation.references())]
+        operation = _within(layer.operation, prefix)
+        parts = [operation.written(), *(["frozen"] if _says_frozen(layer) else [])]
+        inputs, referred = inputs[: len(inputs) - len(operation.references())], _referred(operation)
         if layer.shares:
-            parts.append(f"weights={layer.shares.removeprefix(prefix)}")
+            referred.append(layer.shares.removeprefix(prefix))
+            parts.append(f"weights={referred[-1]}")
         if inputs and (inputs[0] != above or len(inputs) > 1):
+            referred += inputs
             parts.append("from " + ", ".join(inputs))
+        called.update(each.partition(".")[0] for each in referred)
         if name != f"{layer.word}{counts[layer.word]}":
-            parts.append(f"as {name}")
-        lines.append(" ".join(parts))
+            named.add(name)
+        lines[name] = " ".join(parts)
         above = name
-    return lines
+    named |= called if prefix else set()
+    return [f"{line} as {name}" if name in named else line for name, line in lines.items()]
+
+
+def _referred(operation: Operation) -> list[str]:
+    """The results and layers that the arguments of an operation name."""
+    found = (getattr(operation, each.name) for each in operation.lookup().references)
+    return [each for each in found if isinstance(each, str)]
 
 
 def _within(operation: Operation, prefix: str) -> Operation:

@@ -10,23 +10,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from netspec.frozen import frozen
 from netspec.ir.shape import Shape
 from netspec.ir.training import Loss, Optimizer
 from netspec.source import Span
 
-NOISE: Final = ("normal", "uniform")
-"""The words of noise: of mean 0 and deviation 1, and evenly from -1 to 1."""
+Noisy: TypeAlias = Literal["normal", "uniform", "categorical"]
+NOISE: Final[tuple[Noisy, ...]] = get_args(Noisy)
+"""The words of noise: of mean 0 and deviation 1, evenly from -1 to 1, a 1 at any one place of the last axis."""
+NOISES: Final = (
+    "`normal` (mean 0, deviation 1), `uniform` (from -1 to 1) or `categorical` (one is 1, the others 0)"
+)
+
+
+def noise_word(text: str) -> Noisy | None:
+    """The word of noise that a text is, if it is one."""
+    return next((word for word in NOISE if word == text), None)
+
+
+def input_name(number: int) -> str:
+    """What the input with this number, counted from 1, of a network is called behind its name, if it has none."""
+    return "input" if number == 1 else f"input{number}"
 
 
 @frozen
 class Network:
-    """A network of a file: what it is called, the `input` layer that it begins with, the result that it gives."""
+    """A network of a file: what it is called, the `input` layers that it begins with, the result that it gives."""
 
     name: str
-    input: str
+    inputs: tuple[str, ...]
     result: str
 
 
@@ -45,7 +59,7 @@ class Field:
 class Noise:
     """Random numbers of a shape, others at each step; `place` numbers the places in the text where noise stands."""
 
-    kind: Literal["normal", "uniform"]
+    kind: Noisy
     shape: Shape
     place: int
 
@@ -55,13 +69,13 @@ class Noise:
 
 @frozen
 class Use:
-    """A network applied to a value."""
+    """A network applied to values, one for each of its inputs."""
 
     network: str
-    of: Value
+    of: tuple[Value, ...]
 
     def __str__(self) -> str:
-        return f"{self.network}({self.of})"
+        return f"{self.network}({', '.join(map(str, self.of))})"
 
 
 @frozen
@@ -89,21 +103,28 @@ Value: TypeAlias = Field | Noise | Use | Stop | From
 
 
 def inside(value: Value) -> Iterator[Value]:
-    """A value and those that it is made of, outermost first."""
+    """A value and those that it is made of, outermost first, each as often as it is read."""
     yield value
-    while isinstance(value, Use | Stop | From):
-        value = value.of
-        yield value
+    for part in parts_of(value):
+        yield from inside(part)
+
+
+def parts_of(value: Value) -> tuple[Value, ...]:
+    """The values that a value is made of directly."""
+    match value:
+        case Use(of=parts):
+            return parts
+        case Stop(of=part) | From(of=part):
+            return (part,)
+    return ()
 
 
 def trains(value: Value, network: str) -> bool:
     """A gradient of the value reaches a network's parameters."""
-    for each in inside(value):
-        if isinstance(each, Stop):
-            return False
-        if isinstance(each, Use) and each.network == network:
-            return True
-    return False
+    if isinstance(value, Stop):
+        return False
+    own = isinstance(value, Use) and value.network == network
+    return own or any(trains(part, network) for part in parts_of(value))
 
 
 @frozen
@@ -150,11 +171,16 @@ def numbered(updates: Sequence[Update], make: Value | None) -> tuple[tuple[Updat
     places = {old: new for new, old in enumerate(order)}
 
     def moved(value: Value) -> Value:
-        if isinstance(value, Noise):
-            return noise(value)
-        if isinstance(value, From):
-            return replace(value, of=noise(value.of))
-        return value if isinstance(value, Field) else replace(value, of=moved(value.of))
+        match value:
+            case Noise():
+                return noise(value)
+            case From(of=drawn):
+                return replace(value, of=noise(drawn))
+            case Use(of=parts):
+                return replace(value, of=tuple(map(moved, parts)))
+            case Stop(of=part):
+                return replace(value, of=moved(part))
+        return value
 
     def noise(old: Noise) -> Noise:
         return replace(old, place=places[old.place])
@@ -192,7 +218,7 @@ def _text(value: Value, names: Names) -> str:
     if value in names:
         return names[value]
     if isinstance(value, Use):
-        return f"{value.network}({_text(value.of, names)})"
+        return f"{value.network}({', '.join(_text(each, names) for each in value.of)})"
     return f"stop {_text(value.of, names)}" if isinstance(value, Stop) else str(value)
 
 

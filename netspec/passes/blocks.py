@@ -55,6 +55,14 @@ class Blocks:
             self.unfolding.report(
                 "N304", f"`{head.text}` reads one layer, and {len(sources)} are named", head
             )
+        if defined.is_network and len(defined.inputs) > 1:
+            message = (
+                f"the network `{defined.word}` reads {len(defined.inputs)} values, and a line gives it one"
+            )
+            note = f"`let` and `update` apply it to as many:  {defined.word}(x, y)"
+            self.unfolding.report("N304", message, head, notes=(note,))
+            self.lines.fail(place, read.statement, read.clauses.name)
+            return None
         place.above = sources[0]
         self.inside(defined, values, read, place)
         if items:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Final
 
@@ -174,3 +175,14 @@ def _dimension(part: int | str | tree.Group | None) -> Dim | None:
                 raise NotConstant(part, f"a dimension is a whole number of 1 or more; found {value:g}")
             return value
     return part
+
+
+def own_name(items: Sequence[tree.Item]) -> tuple[tree.Name | None, list[tree.Item]]:
+    """The name that the `input` line of a network gives, before its shape or after `as`, and what else it says."""
+    rest = list(items)
+    match rest:
+        case [tree.Name() as name, *others]:
+            return name, others
+        case [*others, tree.Clause(word=tree.Name(text="as"), values=(tree.Name() as name,))]:
+            return name, others
+    return None, rest

@@ -6,7 +6,7 @@ Knows networks by what they read and give (`Applied`), so that a text and a docu
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir import catalog
@@ -14,17 +14,30 @@ from netspec.ir.layer import Layer
 from netspec.ir.shape import Shape
 from netspec.ir.symbolic import Expression
 from netspec.ir.training import Optimizer, Reader
-from netspec.ir.updates import NOISE, Field, Noise, Stop, Term, Update, Use, Value, inside, values_of
+from netspec.ir.updates import (
+    NOISE,
+    Field,
+    Noise,
+    Stop,
+    Term,
+    Update,
+    Use,
+    Value,
+    inside,
+    noise_word,
+    values_of,
+)
 from netspec.passes.arguments import bind_arguments
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant
 from netspec.passes.scope import Replacement, Scope, constant
 from netspec.passes.terms import Terms
-from netspec.source import Span
 from netspec.syntax import tree
 
 EVERY: Final = "every"
 """The option of an update that says at which steps it is done."""
+NAMES: Final = "xyzuvw"
+"""What the values that a network reads are called where it is told how it is applied."""
 
 
 class Applied(Protocol):
@@ -38,14 +51,14 @@ class Applied(Protocol):
     def broken(self) -> Collection[str]:
         """The networks that cannot be made, which has been reported."""
 
-    def reads(self, word: str) -> Shape | None:
-        """What a network reads, None where nothing has said so yet."""
+    def reads(self, word: str) -> tuple[Shape, ...]:
+        """What a network reads, nothing where nothing has said so yet."""
 
     def result(self, word: str) -> Layer:
         """The layer with the result of a network that was applied."""
 
-    def apply(self, use: tree.Call, given: Shape, argument: Span) -> Shape | None:
-        """The shape that a network makes of another one; None after a report."""
+    def apply(self, use: tree.Call, given: Sequence[Shape]) -> Shape | None:
+        """The shape that a network makes of those of the arguments; None after a report."""
 
     def trains(self, word: str) -> bool:
         """The network has something to train."""
@@ -111,9 +124,8 @@ class Expressions:
         found = self.value(line.value)
         most = self.context.limits.nesting
         if found and sum(1 for _ in inside(found.value)) > most:
-            self.report(
-                "N503", f"values are made of one another more than {most} deep", line.name, "one too many"
-            )
+            message = f"a value is made of more than {most} others, which are made of one another"
+            self.report("N503", message, line.name, "one too many")
             found = None
         self.lets[name] = line, found
 
@@ -225,7 +237,8 @@ class Expressions:
             case tree.Apply(function=function):
                 near = did_you_mean(function.text, [*NOISE, "stop"])
                 fixes = tuple(Fix((Edit(self.context.span(function), each),), f"`{each}`") for each in near)
-                message = f"`{short(function.text)}` makes no value; `normal`, `uniform` and `stop` do"
+                words = ", ".join(f"`{each}`" for each in NOISE)
+                message = f"`{short(function.text)}` makes no value; {words} and `stop` do"
                 self.report("N411", message, function, fixes=fixes)
             case _:
                 notes = (
@@ -260,7 +273,7 @@ class Expressions:
         """The shape of a field: as a network or a loss has read it before, or else as the reader knows it."""
         assert self.reader is not None
         own = self.reader.target_shape() if field.last else self.reader.example_shape()
-        if field not in self.shapes and own is not None and own.of is None:
+        if field not in self.shapes and own is not None:
             self.shapes[field] = own
         return self.shapes.get(field)
 
@@ -303,29 +316,32 @@ class Expressions:
     def use(self, node: tree.Call) -> Found | None:
         """A network applied to what stands in its parentheses."""
         word = node.function.text
-        if len(node.arguments) != 1 or node.keywords:
-            self.report("N411", f"a network reads one value: `{word}(x)`", node)
+        reads = self.networks.reads(word) if word not in self.networks.broken else ()
+        many, given = len(reads) or 1, len(node.arguments)
+        if node.keywords or (given != many and word not in self.networks.broken):
+            what = "one value" if many == 1 else f"{many} values ({', '.join(map(str, reads))})"
+            values = ", ".join(NAMES[:many]) if many <= len(NAMES) else "x, ..."
+            said = f", and here it is given {given}" if given != many else ""
+            self.report("N411", f"the network `{word}` reads {what}: `{word}({values})`{said}", node)
             return None
-        argument = node.arguments[0]
-        if (
-            isinstance(argument, tree.Name)
-            and argument.text in self.fields
-            and argument.text not in self.lets
-        ):
-            self.settle(self.fields[argument.text], word)
-        found = self.value(argument)
-        if found is None or word in self.networks.broken:
+        for argument, shape in zip(node.arguments, reads, strict=False):
+            if (
+                isinstance(argument, tree.Name)
+                and argument.text in self.fields
+                and argument.text not in self.lets
+            ):
+                self.settle(self.fields[argument.text], shape)
+        found = [each for each in map(self.value, node.arguments) if each is not None]
+        if len(found) < given or word in self.networks.broken:
             return None
-        shape = self.networks.apply(node, found.shape, self.context.span(argument))
-        return Found(Use(word, found.value), shape) if shape is not None else None
+        made = self.networks.apply(node, [each.shape for each in found])
+        return Found(Use(word, tuple(each.value for each in found)), made) if made is not None else None
 
-    def settle(self, field: Field, word: str) -> None:
-        """A field has the shape that the network reads which it is first given to; a class is read by none."""
+    def settle(self, field: Field, reads: Shape) -> None:
+        """A field has the shape that the network reads which it is first given to; a class is what the reader says."""
         assert self.reader is not None
         known = self.reader.target_shape() if field.last else None
-        reads = self.networks.reads(word) if word not in self.networks.broken else None
-        if reads is not None and (known is None or known.of is None):
-            self.shapes.setdefault(field, reads)
+        self.shapes.setdefault(field, reads if known is None or known.of is None else known)
 
     def noise(self, node: tree.Apply) -> Found | None:
         """`normal 100`: numbers of a shape."""
@@ -347,7 +363,8 @@ class Expressions:
             message = f"`{node.function.text}` takes a shape in numbers, such as 100 or 7x7x128"
             self.report("N105", message, node)
             return None
-        kind: Literal["normal", "uniform"] = "normal" if node.function.text == "normal" else "uniform"
+        kind = noise_word(node.function.text)
+        assert kind is not None
         self.places += 1
         shape = Shape(sizes)
         return Found(Noise(kind, shape, self.places), shape)

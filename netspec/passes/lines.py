@@ -298,6 +298,9 @@ class Lines:
         results = place.room.results
         if text in results:
             return results[text]
+        layer, dot, extra = text.partition(".")
+        if dot and (further := f"{results.get(layer)}.{extra}") in self.graph.results:
+            return further
         if not place.room.prefix and text in self.graph.results:
             return text
         known = [*results, *(self.graph.done if not place.room.prefix else ())]

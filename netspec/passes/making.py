@@ -12,7 +12,7 @@ from typing import Final
 from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
-from netspec.ir.updates import NOISE, From, Noise
+from netspec.ir.updates import NOISE, NOISES, From, Noise, noise_word
 from netspec.passes.context import Context
 from netspec.passes.updates import between
 from netspec.source import Source
@@ -60,8 +60,9 @@ class _From:
 
     def checked(self, name: tree.Name, kind: tree.Name) -> From | None:
         """The end of the network behind a layer that is noise; reports what does not fit."""
-        if kind.text not in NOISE:
-            message = "noise is `normal` (mean 0, deviation 1) or `uniform` (from -1 to 1)"
+        word = noise_word(kind.text)
+        if word is None:
+            message = f"noise is {NOISES}"
             self.report(kind, message, *self.near(kind, NOISE))
             return None
         result = self.given.get(name.text, name.text)
@@ -75,7 +76,7 @@ class _From:
             what = "integers" if layer.shape.of is not None else "of no fixed size"
             self.report(name, f"`{name.text}` is {layer.shape}, {what}, and noise is so many numbers")
             return None
-        noise = Noise("normal" if kind.text == "normal" else "uniform", Shape(layer.shape.known), 0)
+        noise = Noise(word, Shape(layer.shape.known), 0)
         return From(result, noise) if self.stands_alone(name, result) else None
 
     def stands_alone(self, name: tree.Name, result: str) -> bool:

@@ -18,9 +18,10 @@ from netspec.ir.layer import Frame, Layer, Operation, Origin, Param, Problem
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.ir.training import Reader, Training
-from netspec.ir.updates import Network, numbered
+from netspec.ir.updates import Network, input_name, numbered
 from netspec.layers.input import Input
 from netspec.passes.arguments import bind_arguments
+from netspec.passes.clauses import own_name
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant
 from netspec.passes.expressions import Expressions
@@ -149,29 +150,30 @@ class Networks:
         parts = {
             head.text for each in self.words.values() for head in heads(each.body) if head.text != each.word
         }
-        return [word for word, each in self.words.items() if word not in parts and _input(each) is not None]
+        return [word for word, each in self.words.items() if word not in parts and each.inputs]
 
-    def reads(self, word: str) -> Shape | None:
-        """What a network reads, None where neither its lines nor a use has said so."""
+    def reads(self, word: str) -> tuple[Shape, ...]:
+        """What a network reads, nothing where neither its lines nor a use has said so."""
         if word in self.found:
-            return self.graph.results[self.found[word].input]
-        found = self.stated(self.words[word])
-        return found[0] if found else None
+            return tuple(self.graph.results[name] for name in self.found[word].inputs)
+        return tuple(shape for shape, _ in self.stated(self.words[word]))
 
-    def place(self, word: str) -> Span:
-        """Where it is said what a network reads, else where the network begins."""
-        origin = self.graph.done[self.found[word].input].origin if word in self.found else None
+    def place(self, word: str, name: str) -> Span:
+        """Where it is said what a network reads by an input, else where the network begins."""
+        origin = self.graph.done[name].origin
         return origin.statement if origin else self.words[word].header
 
     def result(self, word: str) -> Layer:
         """The layer with the result of a network that was laid out."""
         return self.graph.done[self.found[word].result]
 
-    def stated(self, defined: Defined) -> tuple[Shape, Span] | None:
-        """What the `input` line of a network says, and where it stands."""
-        line = _input(defined)
-        if line is None:
-            return None
+    def stated(self, defined: Defined) -> list[tuple[Shape, Span]]:
+        """What the `input` lines of a network say, and where they stand; those that say nothing are left out."""
+        found = [self.said(defined, line) for line in defined.inputs]
+        return [each for each in found if each is not None]
+
+    def said(self, defined: Defined, line: tree.Command) -> tuple[Shape, Span] | None:
+        """What one of them says; None where that is not known, or after a report."""
         with self.unfold.blocks.within(defined, None):
             try:
                 items = Replacement(Scope({**defined.values})).items(line.items)
@@ -180,7 +182,7 @@ class Networks:
                 return None
             except Unknown:
                 return None
-            use = bind_arguments(self.context, Input, line.head, items)
+            use = bind_arguments(self.context, Input, line.head, own_name(items)[1])
             span, word = self.context.span(line), self.context.span(line.head)
             if not isinstance(use.instance, Operation):
                 return None
@@ -198,16 +200,16 @@ class Networks:
             return self.found.get(word)
         defined, before, begin = self.words[word], len(self.context.diagnostics), len(self.graph.done)
         stated = self.stated(defined)
-        shape = stated[0] if stated else given
-        if len(self.context.diagnostics) > before or shape is None:
+        reads = stated or ([(given, defined.header)] if given else [])
+        if len(self.context.diagnostics) > before or not reads or len(stated) < len(defined.inputs):
             self.broken.add(word)
             return None
-        start = self.begin(defined, shape, stated[1] if stated else defined.header)
-        label = Label(use, f"{word}, in = {shape}") if use and not stated else None
+        start, inputs = self.begin(defined, reads)
+        label = Label(use, f"{word}, in = {given}") if use and not stated else None
         with self.unfold.blocks.within(defined, label):
-            self.unfold.body(defined.body, start)
+            self.unfold.body([each for each in defined.body if each not in defined.inputs], start)
         layers, result = list(self.graph.done.values())[begin:], start.above or ""
-        network = Network(word, f"{word}_input", result)
+        network = Network(word, inputs, result)
         failed = len(self.context.diagnostics) > before or result not in self.graph.done
         if failed or not self.is_whole(layers, network):
             self.broken.add(word)
@@ -218,14 +220,23 @@ class Networks:
             self.trained.add(word)
         return network
 
-    def begin(self, defined: Defined, shape: Shape, says: Span) -> Place:
-        """The place below the input of a network, which is added; `says` is where its shape stands."""
-        word = defined.word
-        frame = Frame("network", f"network {word}", defined.header, reads=str(shape))
+    def begin(self, defined: Defined, reads: Sequence[tuple[Shape, Span]]) -> tuple[Place, tuple[str, ...]]:
+        """The place below the inputs of a network, which are added, and their names; a span is where a shape stands."""
+        frame = Frame("network", f"network {defined.word}", defined.header, reads=_listed(reads))
         room = self.unfold.blocks.room(defined, Place(Room(defined.words), Scope()))
-        operation = Input(shape.dims, shape.of)
-        self.graph.add(Layer(f"{word}_input", operation, origin=Origin(says, says, {}, frame=frame)))
-        return Place(room, Scope({**defined.values}, shape), f"{word}_input", frame)
+        place, names = Place(room, Scope({**defined.values}, reads[-1][0]), frame=frame), list[str]()
+        named = [own_name(line.items)[0] for line in defined.inputs] or [None]
+        for number, ((shape, says), given) in enumerate(zip(reads, named, strict=True), 1):
+            name = f"{room.prefix}{given.text if given else input_name(number)}"
+            if given:
+                with self.unfold.blocks.within(defined, None):
+                    self.unfold.lines.alias(place, given, name)
+            if name not in names:
+                operation = Input(shape.dims, shape.of)
+                self.graph.add(Layer(name, operation, origin=Origin(says, says, {}, frame=frame)))
+            names.append(name)
+        place.above = names[-1]
+        return place, tuple(names)
 
     def parameters(self, layer: Layer) -> tuple[Param, ...]:
         return layer.operation.parameters(self.inputs(layer)) if layer.inputs else ()
@@ -262,24 +273,31 @@ class Networks:
         """The network has something to train."""
         return word in self.trained
 
-    def apply(self, use: tree.Call, given: Shape, argument: Span) -> Shape | None:
-        """The shape that a network makes of another one; None after a report."""
+    def apply(self, use: tree.Call, given: Sequence[Shape]) -> Shape | None:
+        """See `Applied.apply`."""
         word, span = use.function.text, self.context.span(use)
-        if self.lay_out(word, given, span) is None:
+        network = self.lay_out(word, given[0], span)
+        if network is None:
             return None
-        reads = self.reads(word)
-        if reads != given:
-            message = f"the network `{word}` reads {reads}, and here it is given {given}"
-            labels = Label(argument, f"gives {given}"), Label(self.place(word), f"reads {reads}")
-            self.context.diagnostics.report("N204", message, *labels)
-            return None
+        for shape, read, name, argument in zip(
+            given, self.reads(word), network.inputs, use.arguments, strict=True
+        ):
+            if shape != read:
+                labels = (
+                    Label(self.context.span(argument), f"gives {shape}"),
+                    Label(self.place(word, name), f"reads {read}"),
+                )
+                self.context.diagnostics.report("N204", _differs(word, read, shape), *labels)
+                return None
         return self.result(word).shape
 
 
-def _input(defined: Defined) -> tree.Command | None:
-    """The `input` line of a network."""
-    lines = (each for each in defined.body if isinstance(each, tree.Command) and each.body is None)
-    return next((each for each in lines if each.head.text == "input"), None)
+def _differs(word: str, reads: Shape, given: Shape) -> str:
+    return f"the network `{word}` reads {reads}, and here it is given {given}"
+
+
+def _listed(reads: Sequence[tuple[Shape, Span]]) -> str:
+    return ", ".join(str(shape) for shape, _ in reads)
 
 
 class Laid:
@@ -290,9 +308,9 @@ class Laid:
         self.words = {each.name: each for each in net.networks}
         self.broken: frozenset[str] = frozenset()
 
-    def reads(self, word: str) -> Shape | None:
+    def reads(self, word: str) -> tuple[Shape, ...]:
         """See `Applied.reads`."""
-        return self.net.by_name[self.words[word].input].shape
+        return tuple(self.net.by_name[name].shape for name in self.words[word].inputs)
 
     def result(self, word: str) -> Layer:
         """See `Applied.result`."""
@@ -307,14 +325,14 @@ class Laid:
         """See `Applied.size`."""
         return len(self.net.layers_of(word))
 
-    def apply(self, use: tree.Call, given: Shape, argument: Span) -> Shape | None:
+    def apply(self, use: tree.Call, given: Sequence[Shape]) -> Shape | None:
         """See `Applied.apply`."""
         word = use.function.text
-        reads = self.reads(word)
-        if reads != given:
-            message = f"the network `{word}` reads {reads}, and here it is given {given}"
-            self.context.diagnostics.report("N204", message, Label(argument, f"gives {given}"))
-            return None
+        for shape, read, argument in zip(given, self.reads(word), use.arguments, strict=True):
+            if shape != read:
+                label = Label(self.context.span(argument), f"gives {shape}")
+                self.context.diagnostics.report("N204", _differs(word, read, shape), label)
+                return None
         return self.result(word).shape
 
 
@@ -322,19 +340,19 @@ def with_updates(context: Context, net: Net, lines: Sequence[str], make: str | N
     """The network of a document with what it says of its networks, bound; reports what does not hold."""
     for each in net.networks:
         own = {layer.name for layer in net.layers_of(each.name)}
-        others = {name for other in net.networks if other != each for name in (other.input, other.result)}
+        others = {name for other in net.networks if other != each for name in (*other.inputs, other.result)}
         lent = [
             weight.name.partition(".")[0]
             for name in own
             for weight in net.weights_of(net.by_name[name]).values()
         ]
         if (
-            net.by_name[each.input].inputs
+            any(net.by_name[name].inputs for name in each.inputs)
             or each.result not in own
             or own & others
             or not own.issuperset(lent)
         ):
-            message = f"`{each.name}` is no network by itself, from its input to its result"
+            message = f"`{each.name}` is no network by itself, from its inputs to its result"
             context.diagnostics.report("N411", message)
     texts = [*lines, *([f"make {make}"] if make else [])]
     if context.diagnostics or not texts:

@@ -39,6 +39,12 @@ class Defined:
         """The text that it stands in."""
         return self.header.source
 
+    @property
+    def inputs(self) -> list[tree.Command]:
+        """The lines that say what a network reads."""
+        lines = (each for each in self.body if isinstance(each, tree.Command) and each.body is None)
+        return [each for each in lines if each.head.text == "input"]
+
 
 @record
 class Sharing:

@@ -216,9 +216,9 @@ class Terms:
     def value(self, node: tree.Node, found: Found, aim: Aim, network: str) -> Value | None:
         """A value as the target: no gradient passes through it, which is said where there would be one."""
         if aim.targets == "classes":
-            self.report(
-                "N411", f"a target of `{aim.loss.word}` is a class: a number or a field of the data", node
-            )
+            message = f"a target of `{aim.loss.word}` is a class: a number or a field of the data"
+            notes = ("`kl` compares with probabilities, such as those of `categorical 10`",)
+            self.report("N411", message, node, notes=notes)
             return None
         if found.shape != aim.output.shape:
             message = f"the target is {found.shape}, and what is compared with it {aim.output.shape}"

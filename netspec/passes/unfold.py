@@ -19,6 +19,7 @@ from netspec.passes.arguments import bind_arguments
 from netspec.passes.blocks import Blocks
 from netspec.passes.bounds import fewest
 from netspec.passes.branches import Branches
+from netspec.passes.clauses import own_name
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant, holds
 from netspec.passes.infer import Enough, Graph
@@ -168,7 +169,10 @@ class Unfold:
             return
         definition = catalog.find("layer", "input")
         assert definition is not None
-        use = bind_arguments(self.context, definition, statement.head, statement.items)
+        name, items = own_name(statement.items)
+        use = bind_arguments(self.context, definition, statement.head, items)
+        if name and place.above:
+            self.lines.alias(place, name, place.above)
         reads = place.scope.reads
         if isinstance(use.instance, Operation) and reads is not None:
             wanted = use.instance.result(())

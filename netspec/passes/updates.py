@@ -10,7 +10,7 @@ itself, is all of it that lies behind the result `code`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from netspec.frozen import frozen
@@ -158,8 +158,8 @@ class _Graph:
                 return self.input(value, f"noise{place + 1}", shape)
             case Stop(of=inner):
                 return self.stop(self.add(inner))
-            case Use(network=network, of=inner):
-                return self.use(_network(self.whole, network), self.add(inner))
+            case Use(network=network, of=parts):
+                return self.use(_network(self.whole, network), [self.add(each) for each in parts])
             case From(result=result, of=noise):
                 return self.behind(result, self.add(noise))
 
@@ -169,8 +169,9 @@ class _Graph:
         ways = values_of(training.updates if training else (), generation.make if generation else None)
         for value in ways:
             for each in inside(value):
-                if isinstance(each, Use) and each.of == field:
-                    return self.whole.by_name[_network(self.whole, each.network).input].shape
+                if isinstance(each, Use) and field in each.of:
+                    name = _network(self.whole, each.network).inputs[each.of.index(field)]
+                    return self.whole.by_name[name].shape
         raise LookupError(field.name)
 
     def input(self, value: Field | Noise, name: str, shape: Shape) -> str:
@@ -192,11 +193,13 @@ class _Graph:
             name = f"{stem}{number}"
         return name
 
-    def use(self, network: Network, given: str) -> str:
+    def use(self, network: Network, given: Sequence[str]) -> str:
         """The layers of a network on what is given; those of a further use share with those of the first one."""
         self.uses[network.name] = number = self.uses.get(network.name, 0) + 1
-        names = {network.input: given}
-        for layer in self.whole.layers_of(network.name)[1:]:
+        names = dict(zip(network.inputs, given, strict=True))
+        for layer in self.whole.layers_of(network.name):
+            if layer.name in network.inputs:
+                continue
             name = layer.name if number == 1 else self.free(_numbered(layer.name, network.name, number))
             names[layer.name] = name
             inputs = tuple(_renamed(each, names) for each in layer.inputs)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, SupportsFloat
+from typing import Any, Final, SupportsFloat
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from netspec.init import generator
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.ir.training import Aim, Optimizer, Training
-from netspec.ir.updates import Field, Noise, Update
+from netspec.ir.updates import Field, Noise, Noisy, Update
 from netspec.passes.updates import Derived, made, updates
 from netspec.train.evaluate import Batch, Figures, Prepared, evaluate
 from netspec.train.options import Options
@@ -47,9 +47,21 @@ class Draws:
     def of(self, noise: Noise, examples: int) -> Array:
         """Numbers for so many examples, channels first."""
         random = generator(self.seed, f"noise/{noise.place}/{self.purpose}")
-        size = (examples, *noise.shape.known)
-        found = random.standard_normal(size) if noise.kind == "normal" else random.uniform(-1, 1, size)
-        return channels_first(found)
+        return channels_first(_DRAW[noise.kind](random, (examples, *noise.shape.known)))
+
+
+def _categorical(random: np.random.Generator, size: tuple[int, ...]) -> Array:
+    """A 1 among zeros along the last axis, at any place alike."""
+    found = np.zeros(size)
+    np.put_along_axis(found, random.integers(size[-1], size=(*size[:-1], 1)), 1, axis=-1)
+    return found
+
+
+_DRAW: Final[Mapping[Noisy, Callable[[np.random.Generator, tuple[int, ...]], Array]]] = {
+    "normal": lambda random, size: random.standard_normal(size),
+    "uniform": lambda random, size: random.uniform(-1, 1, size),
+    "categorical": _categorical,
+}
 
 
 class Turn:

@@ -108,7 +108,7 @@ def test_it_comes_back_from_json_and_from_its_own_text() -> None:
         (lambda document: document["updates"].append("dense 3"), "N105"),
         (lambda document: document["updates"].append("let = 3"), "N004"),
         (lambda document: document["networks"][0].update(result="judge_dense1"), "N411"),
-        (lambda document: document["networks"][0].update(input="nobody"), "N108"),
+        (lambda document: document["networks"][0].update(inputs=["nobody"]), "N108"),
         (lambda document: document.update(make="judge(normal 4)"), "N204"),
         (lambda document: document.update(make="nobody(x)"), "N108"),
     ],
