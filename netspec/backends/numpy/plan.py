@@ -35,7 +35,7 @@ class Step:
     passes_gradient: bool = True
     """What it reads has a gradient through it."""
     done: tuple[str, ...] = ()
-    """The results that no later step reads."""
+    """The results that no later step reads, as far as steps give any."""
 
 
 def rows(layers: Sequence[Layer], kept: Collection[str]) -> Iterator[list[Layer]]:
@@ -88,6 +88,7 @@ class Plan:
         self._shapes = net.shapes_for(*(tuple(shape[1:]) for shape in input_shapes))
         self._batch, self._random = input_shapes[0][0], random
         self._done = last_read(layers, {*results, *kept, *self.sources})
+        self._shown = {*self.sources}
         trained = learning(net, layers, store.trained) if paths else {layer.name for layer in layers}
         for row in rows(layers, {*results, *kept}):
             places = [self._place(net, layer, trained) for layer in row]
@@ -129,15 +130,18 @@ class Plan:
         first, last, sites = layers[0], layers[-1], [site for site, _ in places]
         wanted = any(name.partition(".")[0] in trained for name in first.inputs)
         extras = (f"{last.name}.{extra}" for extra in last.operation.extras(sites[-1].inputs))
+        results = (last.name, *extras)
+        # a path that takes the layers that give and read a result never shows it
+        self._shown.update(results)
         self.steps.append(
             Step(
                 first.inputs,
-                (last.name, *extras),
+                results,
                 path(sites, wanted) if path else rules.find(type(first.operation))(sites[0]),
                 [each for _, shared in places for each in shared],
                 first.name in net.keeping_states,
                 first.operation.passes_gradient and last.name in trained,
-                tuple(name for layer in layers for name in self._done[layer.name]),
+                tuple(name for layer in layers for name in self._done[layer.name] if name in self._shown),
             )
         )
 
@@ -178,18 +182,19 @@ class Plan:
     def forward(self, inputs: Sequence[Array], training: bool) -> Any:
         """The result for a batch, channels first, or a tuple of several; `values` holds those of all layers."""
         values = self.values = dict(zip(self.sources, inputs, strict=True))
+        read, learns = values.__getitem__, self.learns
         for step in self.steps:
-            given = [values[name] for name in step.inputs]
-            found = step.kernel.forward(*given, training=training and not step.keeps_state)
-            if len(step.results) == 1:
-                values[step.results[0]] = found
+            kernel, results = step.kernel, step.results
+            found = kernel.forward(*map(read, step.inputs), training=training and not step.keeps_state)
+            if len(results) == 1:
+                values[results[0]] = found
             else:
-                values.update(zip(step.results, found, strict=True))
+                values.update(zip(results, found, strict=True))
             for name in step.done:
-                values.pop(name, None)  # nor is it there where a path takes the layers that give and read it
-            if not self.learns:
-                step.kernel.kept = None
-        return as_given([values[name] for name in self.results])
+                del values[name]
+            if not learns:
+                kernel.kept = None
+        return as_given(list(map(read, self.results)))
 
     def backward(self, *given: Array) -> None:
         """Fill the gradients of all parameters and keep those of the inputs, given those of the results."""

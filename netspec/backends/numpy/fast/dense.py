@@ -22,12 +22,14 @@ class DenseRelu:
         self.bias, self.dbias = (each.get("bias") for each in (site.parameters, site.gradients))
         # in the shape of one result: an addition without an axis more takes less
         self.row = None if self.bias is None else self.bias[None]
-        self.turned, self.zero = self.weight.T, np.array(0, site.dtype)
+        self.turned = self.weight.T
         self.y, self.dx = site.empty(*site.output_shape()), site.empty(*site.input_shape())
         # all steps of all examples are the rows of one matrix
         self.y_rows = self.y.reshape(-1, self.y.shape[-1])
         self.dx_rows = self.dx.reshape(-1, self.dx.shape[-1])
         self.positive = np.empty(self.y_rows.shape, bool)
+        # one row is compared with a row: less than with one number
+        self.zero = np.zeros(self.y_rows.shape if len(self.y_rows) == 1 else (), site.dtype)
         self.dy = np.empty_like(self.y_rows)
         # one row: BLAS has a routine for it, which `matmul` does not call
         self.product = np.dot if len(self.y_rows) == 1 else np.matmul

@@ -72,6 +72,11 @@ class StageOf:
         self.canvas: Canvas = self.conv.canvas
         self.pooled = Pooled(self.conv.y, stage.window) if stage.window else None
         self.result = self.pooled.y if self.pooled else self.conv.y
+        self.learns = stage.weights.site.learns
+        if stage.relu:
+            # two arrays are compared in less time than one with a number
+            self.zeros = stage.weights.shared.array("zeros", *self.result.shape)
+            self.positive = np.empty(self.result.shape if self.learns else (), bool)
 
     def to(self, pairs: Pairs) -> None:
         """Say where the result goes, part by part."""
@@ -82,11 +87,12 @@ class StageOf:
         self.conv.forward(training)
         if self.pooled:
             self.pooled.forward()
+        if self.stage.relu:  # as a whole, then copied: less than both at once, a short run at a time
+            np.maximum(self.result, self.zeros, out=self.result)
+            if self.learns:
+                np.greater(self.result, 0, out=self.positive)
         for part, place in self.pairs:
-            if self.stage.relu:
-                np.maximum(part, 0, out=place)
-            else:
-                np.copyto(place, part)
+            np.copyto(place, part)
 
     def prepare_back(self, wants_image: bool) -> None:
         """Make room for gradients."""
@@ -94,8 +100,6 @@ class StageOf:
         if self.pooled:
             self.pooled.prepare_back(self.conv.dy, self.stage.weights.shared)
         self.dresult = self.pooled.dy if self.pooled else self.conv.dy
-        shared = self.stage.weights.shared
-        self.positive = [shared.mask(f"positive {i}", *part.shape) for i, (part, _) in enumerate(self.pairs)]
 
     def back_from(self, pairs: Pairs) -> None:
         """Say where the gradient of the result comes from."""
@@ -103,12 +107,10 @@ class StageOf:
 
     def backward(self) -> None:
         """From the gradient of the result to that of the canvas."""
-        for (dpart, dplace), (_, place), positive in zip(self.dpairs, self.pairs, self.positive, strict=True):
-            if self.stage.relu:
-                np.greater(place, 0, out=positive)
-                np.multiply(dplace, positive, out=dpart)
-            else:
-                np.copyto(dpart, dplace)
+        for dpart, dplace in self.dpairs:
+            np.copyto(dpart, dplace)
+        if self.stage.relu:
+            np.multiply(self.dresult, self.positive, out=self.dresult)
         if self.pooled:
             self.pooled.backward()
         self.conv.backward()

@@ -1,4 +1,4 @@
-"""Convolutions in a row on one image that is only predicted: three calls a layer, for the calls are what it costs.
+"""Convolutions in a row on one image that is only predicted: few calls a layer, for the calls are what it costs.
 
 The image is (H, W, C).  A window with a few to its right is one row of the columns, so that runs of a row of the image
 are copied together; the weights stand in their matrix once for each of these windows, shifted.
@@ -28,7 +28,7 @@ class Strips:
     """A convolution of one image, from its canvas to `y`, with relu and the largest of windows where these follow."""
 
     def __init__(self, site: Site[Conv], relu: bool, window: tuple[int, int] | None) -> None:
-        self.site, self.relu, self.zero = site, relu, np.array(0, site.dtype)
+        self.site, self.relu = site, relu
         _, channels, *image = site.input_shape()
         _, outputs, high, wide = site.output_shape()
         (kh, kw), (s, t) = site.operation.kernel, site.operation.stride
@@ -57,6 +57,8 @@ class Strips:
         y = self.product.reshape(high, 1, wide, outputs)
         self.pooled = Pooled(y, window) if window else None
         self.result = self.pooled.y if self.pooled else y
+        self.numbers = self.result.reshape(-1)
+        self.zeros = np.zeros_like(self.numbers)
 
     @classmethod
     def fits(cls, site: Site[Conv]) -> bool:
@@ -76,14 +78,13 @@ class Strips:
     def forward(self) -> None:
         """From what is drawn on the canvas to where the result goes."""
         np.copyto(self.lowered, self.shifted)
-        np.matmul(self.columns, self.matrix, out=self.product)
+        np.dot(self.columns, self.matrix, out=self.product)
         if self.pooled:
             self.pooled.forward()
+        if self.relu:  # of one run of numbers, then copied: less than both at once, row by row
+            np.maximum(self.numbers, self.zeros, out=self.numbers)
         for part, place in self.pairs:
-            if self.relu:
-                np.maximum(part, self.zero, out=place)
-            else:
-                np.copyto(place, part)
+            np.copyto(place, part)
 
 
 class Single:

@@ -19,6 +19,7 @@ class OneSoftmax(SoftmaxKernel):
         super().__init__(sites[0])
         self.y = self.site.empty(*self.site.output_shape())
         self.numbers, self.one = self.y.reshape(-1), np.zeros((), self.y.dtype)
+        self.ones = np.ones_like(self.numbers)
 
     @classmethod
     def length(cls, sites: Sequence[Site[Any]]) -> int:
@@ -30,6 +31,6 @@ class OneSoftmax(SoftmaxKernel):
         numbers, one = self.numbers, self.one
         np.subtract(x.reshape(-1), np.maximum.reduce(x, axis=None, out=one), out=numbers)
         np.exp(numbers, out=numbers)
-        np.divide(numbers, np.add.reduce(numbers, out=one), out=numbers)
+        np.divide(numbers, np.dot(numbers, self.ones, out=one), out=numbers)
         self.kept = self.y
         return self.y
