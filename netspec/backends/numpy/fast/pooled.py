@@ -23,10 +23,9 @@ class Pooled:
         return [x[i:rows:high, :, j:columns:wide] for i in range(high) for j in range(wide)]
 
     def forward(self) -> None:
-        first, *others = self.parts
-        np.copyto(self.y, first)
-        for part in others:
-            np.maximum(self.y, part, out=self.y)
+        largest, *others = self.parts
+        for part in others or self.parts:
+            largest = np.maximum(largest, part, out=self.y)
 
     def prepare_back(self, dx: Array, shared: Shared) -> None:
         self.dparts = self.cut(dx)
