@@ -174,6 +174,7 @@ class RowsOf:
             parts = self.dlowered.reshape(len(self.dlowered), wide, rows.taps, width, images)
             drawn = self.dcanvas.reshape(len(self.dlowered), rows.taps, -1, images)
             self.shifts = [(drawn[:, :, j : j + width], parts[:, j]) for j in range(wide)]
+            self.beyond = drawn[:, :, width:]
 
     def backward(self) -> None:
         """Fill the chunk's part of the weights' gradient, and `dcanvas`."""
@@ -182,8 +183,10 @@ class RowsOf:
             return
         turned = self.rows.turned
         np.matmul(turned.reshape(len(turned), -1), self.dwindows, out=self.dlowered)
-        self.dcanvas.fill(0)
-        for drawn, part in self.shifts:
+        (drawn, part), *others = self.shifts
+        np.copyto(drawn, part)
+        self.beyond.fill(0)
+        for drawn, part in others:
             drawn += part
 
 
