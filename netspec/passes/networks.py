@@ -207,7 +207,7 @@ class Networks:
         start, inputs = self.begin(defined, reads)
         label = Label(use, f"{word}, in = {given}") if use and not stated else None
         with self.unfold.blocks.within(defined, label):
-            self.unfold.body([each for each in defined.body if each not in defined.inputs], start)
+            self.unfold.body(defined.body, start)
         layers, result = list(self.graph.done.values())[begin:], start.above or ""
         network = Network(word, inputs, result)
         failed = len(self.context.diagnostics) > before or result not in self.graph.done
@@ -224,7 +224,7 @@ class Networks:
         """The place below the inputs of a network, which are added, and their names; a span is where a shape stands."""
         frame = Frame("network", f"network {defined.word}", defined.header, reads=_listed(reads))
         room = self.unfold.blocks.room(defined, Place(Room(defined.words), Scope()))
-        place, names = Place(room, Scope({**defined.values}, reads[-1][0]), frame=frame), list[str]()
+        place, names = Place(room, Scope({**defined.values}, reads[0][0]), frame=frame), list[str]()
         named = [own_name(line.items)[0] for line in defined.inputs] or [None]
         for number, ((shape, says), given) in enumerate(zip(reads, named, strict=True), 1):
             name = f"{room.prefix}{given.text if given else input_name(number)}"
@@ -235,8 +235,8 @@ class Networks:
                 operation = Input(shape.dims, shape.of)
                 self.graph.add(Layer(name, operation, origin=Origin(says, says, {}, frame=frame)))
             names.append(name)
-        place.above = names[-1]
-        return place, tuple(names)
+        room.inputs, place.above = tuple(names), names[0]
+        return place, room.inputs
 
     def parameters(self, layer: Layer) -> tuple[Param, ...]:
         return layer.operation.parameters(self.inputs(layer)) if layer.inputs else ()

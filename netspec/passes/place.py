@@ -73,6 +73,8 @@ class Room:
     """The network whose first use this is, or stands in."""
     shares: Sharing | None = None
     """The network of which this is a further use, or stands in one."""
+    inputs: tuple[str, ...] = ()
+    """The inputs of a network that is laid out by itself, in the order of its lines."""
 
 
 @record

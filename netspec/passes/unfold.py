@@ -163,9 +163,12 @@ class Unfold:
         self.report("N110", f"nothing is frozen here: {why}", word, notes=notes, fixes=(fix,))
 
     def input(self, statement: tree.Command, place: Place) -> None:
-        """An `input` line in a network says what the network reads, which is checked."""
+        """An `input` line in a network: what is given is checked, or what follows reads it."""
         if self.blocks.open and not self.blocks.open[-1].is_network:
             self.report("N310", "a block reads what stands above its use and has no `input`", statement)
+            return
+        if place.room.inputs and statement in self.blocks.open[-1].inputs:
+            place.above = place.room.inputs[self.blocks.open[-1].inputs.index(statement)]
             return
         definition = catalog.find("layer", "input")
         assert definition is not None

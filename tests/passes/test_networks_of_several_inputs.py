@@ -86,6 +86,19 @@ def test_it_comes_back_from_json_and_from_its_own_text() -> None:
     assert netspec.parse(net.to_text(), name="conditional.net") == net
 
 
+def test_layers_read_the_input_above_them() -> None:
+    """As they do where a file is one network; what nothing reads is told where it stands."""
+    net = netspec.parse(
+        "network a:\n    input 4 as p\n    dense 2 as u\n    input 3 as q\n    dense 2\n    add u\n"
+    )
+    assert net.by_name["a_u"].inputs == ("a_p",) and net.by_name["a_dense1"].inputs == ("a_q",)
+    for lines, place in (("input 4 as p; input 3; dense 2", 2), ("input 4; dense 2; input 3; dense 5", 3)):
+        with pytest.raises(SpecError) as found:
+            netspec.parse("network a:\n    " + lines.replace("; ", "\n    "))
+        (told,) = found.value.diagnostics
+        assert (told.code, told.span and told.span.line) == ("N305", place)
+
+
 @pytest.mark.parametrize(
     "lines",
     [
