@@ -84,8 +84,11 @@ class Expressions:
         reader: Reader | None,
         first: tree.Name | None = None,
         values: Mapping[str, tree.Value] | None = None,
+        is_unread: bool = False,
     ) -> None:
         self.context, self.networks, self.reader = context, networks, reader
+        self.is_unread = is_unread
+        """There are data, of which something was reported: any name may be that of a field."""
         self.scope = Scope(dict(values or {}))
         self.fields = _fields(reader)
         """The fields of the data by their names here."""
@@ -279,6 +282,8 @@ class Expressions:
 
     def unknown_field(self, node: tree.Name) -> None:
         """Report a name that is neither given by `let` nor that of a field."""
+        if self.is_unread:
+            return
         known = [*self.fields, *self.lets]
         span = self.context.span(node)
         if self.reader and not self.fields:

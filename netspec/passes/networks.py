@@ -45,6 +45,7 @@ class Lines:
     makes: Sequence[tree.Command]
     first: tree.Name | None
     """The name after `data ... as`."""
+    has_data: bool
 
     @classmethod
     def of(cls, statements: Sequence[tree.Statement]) -> Lines:
@@ -52,9 +53,8 @@ class Lines:
         train, generate = (_section(statements, word) for word in ("train", "generate"))
         makes = [each for each in generate if isinstance(each, tree.Command) and each.head.text == "make"]
         names = [name for each in train if _is(each, "data") for name in _given(each)]
-        return cls(
-            [each for each in train if isinstance(each, tree.Let | tree.Update)], makes, (*names, None)[0]
-        )
+        steps = [each for each in train if isinstance(each, tree.Let | tree.Update)]
+        return cls(steps, makes, (*names, None)[0], any(_is(each, "data") for each in train))
 
 
 def _section(statements: Sequence[tree.Statement], word: str) -> tuple[tree.Statement, ...]:
@@ -90,8 +90,9 @@ def bind_networks(
         networks.lay_out(word)
     training = bound.training or Training({})
     reader = training.get("data")
+    known = reader if isinstance(reader, Reader) else None
     expressions = Expressions(
-        context, networks, reader if isinstance(reader, Reader) else None, lines.first, bound.values
+        context, networks, known, lines.first, bound.values, lines.has_data and known is None
     )
     for line in lines.steps:
         expressions.line(line)
