@@ -25,11 +25,10 @@ from netspec.ir.training import Training
 from netspec.testing.conformance import Case
 from netspec.train.loop import train
 from netspec.train.options import resolve
-from tests.backends.test_graphed import (
+from tests.backends.graphs import (
     CASES,
     GRAPHED,
     NETS,
-    OPTIMIZERS,
     REFUSED,
     Apart,
     batches,
@@ -37,6 +36,7 @@ from tests.backends.test_graphed import (
     parsed,
     program,
 )
+from tests.train.test_training_steps import OPTIMIZERS
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 

@@ -3,133 +3,42 @@ time, for every layer, loss and optimiser that may be in one.  What only a GPU c
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
 import netspec
-from netspec.backends import compile_net
-from netspec.backends.manner import PLAIN, Manner
+from netspec.backends.manner import PLAIN
 from netspec.backends.torch import graphed
 from netspec.backends.torch.program import TorchProgram
-from netspec.backends.torch.random import draws_of, set_draws
-from netspec.backends.torch.source import module_source
-from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError
-from netspec.ir.training import Training
-from netspec.settings.plain import Accumulate
-from netspec.testing import conformance
 from netspec.testing.conformance import Case
 from netspec.train.loop import train
 from netspec.train.options import resolve
-from tests.backends.tape import TapeRecorder
+from tests.backends.graphs import (
+    CASES,
+    GRAPHED,
+    NETS,
+    REFUSED,
+    SIZES,
+    Apart,
+    batches,
+    examples,
+    parsed,
+    program,
+    recorder,
+)
 from tests.train.test_training_steps import OPTIMIZERS
 
-GRAPHED = Manner(graphed=True)
-NETS = {
-    "lenet": """
-        input 8x8x1; conv 3 3x3 relu; pool 2; dense 8 relu; softmax 3
-        train:
-            optimizer adam 0.01
-            schedule cosine
-            regularize l2=0.01 decay=0.01
-            batch 6
-            epochs 7""",
-    "tricks": """
-        input 8x8x1; conv 4 3x3 nobias batchnorm relu; noise 0.1; dense 9 nobias batchnorm relu; dropout 0.4; softmax 3
-        train:
-            augment shift=1 rotate=10 scale=0.1 shear=0.1 elastic=1 noise=0.1 cutout=2 flip mixup=0.3
-            optimizer adam 0.01
-            schedule onecycle
-            average ema=0.9
-            batch 6
-            epochs 7""",
-    "lstm": """
-        input 8x8; lstm 6 last; softmax 3
-        train:
-            optimizer nesterov 0.03
-            schedule exponential to=0.001 over=20
-            loss crossentropy weights=balanced smoothing=0.1
-            clip norm=1 value=0.3
-            batch 6
-            epochs 7""",
-}
-SIZES = (6, 6, 5, 6, 6, 5, 6, 6, 5, 6, 6, 5, 5, 6)
+pytestmark = pytest.mark.usefixtures("tapes")
+
 COUNTED = {"adamax", "nadam", "radam", "asgd"}
 """In a graph, these work out from the number of the step in float32 what they else do in Python."""
-REFUSED = {"adagrad", "adafactor"}
-CASES = [
-    case
-    for case in conformance.cases()
-    if case.trains and not any(words in module_source(case.net) for words in graphed.ON_HOST)
-]
-"""Without those that are refused."""
-
-
-@pytest.fixture(autouse=True)
-def tapes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Tapes for graphs, and optimisers that may be in one on a processor, as they may on a GPU."""
-    monkeypatch.setitem(graphed.RECORDERS, "cpu", TapeRecorder)
-    for name, module in list(sys.modules.items()):
-        if name.startswith("torch.optim.") and hasattr(module, "_get_capturable_supported_devices"):
-            monkeypatch.setattr(module, "_get_capturable_supported_devices", lambda **_: ["cpu"])
-    yield
-
-
-def program(net: netspec.Net, manner: Manner = PLAIN, device: str = "cpu", **more: Any) -> TorchProgram:
-    found = compile_net(net, "torch", seed=1, device=device, manner=manner, **more)
-    assert isinstance(found, TorchProgram)
-    return found
-
-
-def parsed(name: str) -> netspec.Net:
-    lines = [line.strip() for line in NETS[name].strip().splitlines()]
-    at = lines.index("train:")
-    body = "\n".join(lines[:at]).replace("; ", "\n")
-    return netspec.parse(
-        "\n".join([body, "train:", *(f"    {line}" for line in lines[at + 1 :])]), name="a.net"
-    )
-
-
-def examples(net: netspec.Net, number: int = 29) -> Loaded:
-    """29 make four batches of 6 and a last one of 5."""
-    random = np.random.default_rng(2)
-    shape = net.inputs[0].shape.known
-    data = Dataset(random.random((number, *shape)).astype(np.float32), random.integers(0, 3, number))
-    return Loaded(data, data.take(np.arange(4)))
-
-
-def recorder(found: TorchProgram) -> TapeRecorder:
-    assert found.graphs is not None
-    made: Any = found.graphs.recorder
-    assert isinstance(made, TapeRecorder)
-    return made
 
 
 def trained(net: netspec.Net, found: TorchProgram) -> list[float]:
     """The losses of a run as it is; its weights are then those of the program."""
     return [row.loss for row in train(net, found, examples(net), resolve(net)).rows]
-
-
-class Apart:
-    """A program that draws from PyTorch's generators as if it were alone."""
-
-    def __init__(self, found: TorchProgram, training: Training, steps: int = 0) -> None:
-        self.program = found
-        found.begin(training, steps)
-        self.draws = draws_of(found.torch_device, found.group)
-
-    def step(self, *given: Any) -> torch.Tensor:
-        found = self.program
-        set_draws(found.torch_device, found.group, self.draws)
-        loss = found.train_step(*given)
-        self.draws = draws_of(found.torch_device, found.group)
-        return loss
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -151,16 +60,6 @@ def test_a_run_of_graphs_is_the_run(name: str, dtype: str, monkeypatch: pytest.M
         np.testing.assert_array_equal(found[each], value, each)
     assert recorder(ours).done == 6 and len(recorder(ours).tapes) == 2
     assert ours.steps == plain.steps == 35
-
-
-def batches(
-    net: netspec.Net, sizes: tuple[int, ...] = SIZES
-) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
-    random = np.random.default_rng(3)
-    shape = net.inputs[0].shape.channels_first
-    for number, size in enumerate(sizes):
-        inputs, targets = random.random((size, *shape)).astype(np.float32), random.integers(0, 3, size)
-        yield inputs, targets, 0.25 / 2 ** (number % 3)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -299,120 +198,3 @@ def test_a_loss_stays_what_it_was() -> None:
     ours.begin(resolve(net).training)
     first, *others = (ours.train_step(*batch) for batch in batches(net, (6,) * 8))
     assert len({float(each) for each in (first, *others)}) == 8
-
-
-# --- what is refused
-
-
-@pytest.mark.parametrize(
-    ("manner", "processes", "said"),
-    [
-        (Manner("fp16", graphed=True), 1, "fp16 cannot be used with --graph"),
-        (Manner(sharded=True, graphed=True), 1, "--graph cannot be used in several processes"),
-        (GRAPHED, 2, "--graph cannot be used in several processes"),
-    ],
-)
-def test_manners_that_do_not_go_with_graphs(manner: Manner, processes: int, said: str) -> None:
-    with pytest.raises(SpecError, match=f"N602: {said}"):
-        graphed.check_graphed(manner, torch.device("cpu"), processes, "")
-
-
-def test_a_device_without_graphs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(graphed.RECORDERS, "cpu")
-    with pytest.raises(SpecError, match="N602: --graph cannot be used on cpu") as failed:
-        program(parsed("lenet"), GRAPHED)
-    (found,) = failed.value.diagnostics
-    assert found.because == "CUDA graphs are what NVIDIA's GPUs have"
-    assert found.notes == ("the same without --graph",)
-
-
-@pytest.mark.parametrize(
-    ("layer", "because"),
-    [
-        ("rnn 3 last", "its recurrent layers"),
-        ("lstm 3 bidirectional last", "its recurrent layers"),
-        ("gru 3 reverse last", "its recurrent layers"),
-        ("batchnorm", "its batchnorm"),
-    ],
-)
-def test_sequences_whose_lengths_the_host_reads_are_refused(layer: str, because: str) -> None:
-    """A graph would go on with the lengths of the batch that it was recorded on."""
-    net = netspec.parse(f"input 5x4 as x\ninput of 6 as n\n{layer} lengths=n from x\nflatten\nsoftmax 3")
-    with pytest.raises(SpecError, match="N602: --graph cannot be used with this network") as failed:
-        program(net, GRAPHED)
-    assert failed.value.diagnostics[0].because.startswith(because)
-
-
-def test_parts_are_refused() -> None:
-    net = parsed("lenet")
-    settings = {**resolve(net).training.settings, "accumulate": Accumulate(2)}
-    with pytest.raises(SpecError, match="N602: --graph cannot be used with `accumulate`"):
-        program(net, GRAPHED).begin(replace(resolve(net).training, settings=settings))
-
-
-def breaking(failure: Callable[[], BaseException]) -> TorchProgram:
-    """A program whose steps are done, and fail where they are recorded."""
-    net = parsed("lenet")
-    ours = program(net, GRAPHED)
-    ours.begin(Training({}))
-    learn = ours._learn
-
-    def breaks(*given: Any) -> torch.Tensor:
-        loss = learn(*given)
-        if recorder(ours).tapes:
-            try:
-                raise failure()
-            finally:
-                raise RuntimeError("the recording is not valid any more")
-        return loss
-
-    ours._learn = breaks  # type: ignore[method-assign]
-    return ours
-
-
-def test_what_cannot_be_recorded_is_told() -> None:
-    ours = breaking(lambda: RuntimeError("operation not permitted when stream is capturing\nmore"))
-    with pytest.raises(SpecError, match="N602: a step of this network cannot be recorded") as failed:
-        for batch in batches(ours.net, (6,) * 5):
-            ours.train_step(*batch)
-    (found,) = failed.value.diagnostics
-    assert found.because == "operation not permitted when stream is capturing"
-    assert ours.steps == 4
-
-
-def test_memory_that_is_short_while_recording_is_not_told_as_a_matter_of_graphs() -> None:
-    ours = breaking(lambda: torch.OutOfMemoryError("CUDA out of memory"))
-    with pytest.raises(torch.OutOfMemoryError):
-        for batch in batches(ours.net, (6,) * 5):
-            ours.train_step(*batch)
-
-
-def test_the_tape_refuses_what_a_gpu_refuses() -> None:
-    """Else these tests would not see it."""
-    x = torch.zeros(3)
-    looks: list[Callable[[], object]] = [
-        lambda: x.sum().item(),
-        lambda: x[x > 0],
-        lambda: torch.tensor([1.0, 2.0]) + 1,
-        lambda: torch.nonzero(x),
-    ]
-    for each in looks:
-        with pytest.raises(RuntimeError, match="capturing"):
-            TapeRecorder(x.device).record(lambda: (each(), x)[1])  # noqa: B023
-
-
-def test_the_tape_changes_nothing_and_does_the_same_again() -> None:
-    x, rate = torch.ones(3), 0.5
-
-    def step() -> torch.Tensor:
-        x.mul_(rate).add_(torch.rand(3))
-        return x.sum()
-
-    state = torch.get_rng_state()
-    replay, found = TapeRecorder(x.device).record(step)
-    assert x.tolist() == [1, 1, 1] and torch.equal(torch.get_rng_state(), state)
-    drawn = torch.rand(3)
-    torch.set_rng_state(state)
-    rate = 0.25  # too late
-    replay()
-    assert torch.equal(x, 0.5 + drawn) and found == x.sum()

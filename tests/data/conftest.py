@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from netspec.data import mnist
+from tests.data.translations import ENGLISH, GERMAN, put
 
 _SHARED = os.environ.get("NETSPEC_DATA")
 
@@ -25,3 +26,11 @@ def shared_data(monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = Path(_SHARED).resolve()
     monkeypatch.setenv("NETSPEC_DATA", str(folder))
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a text in two languages."""
+    put(tmp_path, "train.de", GERMAN)
+    put(tmp_path, "train.en", ENGLISH)
+    return tmp_path

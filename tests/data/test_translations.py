@@ -1,61 +1,18 @@
-"""Pairs of two texts, texts line by line, pieces of words, and packed files."""
+"""Pairs of two texts, and packed files."""
 
 import gzip
-import json
-from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from netspec.data import Dataset, Loaded, every, load, preprocessing_from, read_new, vocabulary
-from netspec.data.preprocessing import Fields
-from netspec.data.vocabulary import Subwords, Tokens, Vocabulary, joined
+from netspec.data import load
+from netspec.data.vocabulary import Vocabulary, joined
 from netspec.diagnostics import SpecError
-from netspec.ir.shape import Shape, Symbol
+from netspec.ir.shape import Shape
 from netspec.passes.fields import Wishes
 from netspec.settings.text import Pairs, Text
-
-S, T = Symbol("S"), Symbol("T")
-GERMAN = ["Ein Mann geht.", "Eine Frau geht nicht.", "Ein Hund!", "Der Mann schläft."] * 5
-ENGLISH = ["A man walks.", "A woman doesn't walk (much).", "A dog!", "The man is asleep."] * 5
-
-
-def put(folder: Path, name: str, lines: list[str] | bytes, *, packed: bool = False) -> None:
-    raw = lines if isinstance(lines, bytes) else "".join(f"{line}\n" for line in lines).encode()
-    (folder / name).write_bytes(gzip.compress(raw) if packed else raw)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    put(tmp_path, "train.de", GERMAN)
-    put(tmp_path, "train.en", ENGLISH)
-    return tmp_path
-
-
-def pairs(
-    folder: Path,
-    shapes: tuple[Shape, ...] = (Shape((S,), of=30), Shape((T,), of=20)),
-    wanted: Shape | None = Shape((T,), of=20),
-    wishes: Wishes | None = None,
-    most: int = 1 << 30,
-    **options: object,
-) -> Loaded:
-    reader = Pairs("train", **{"source": "de", "target": "en", **options})  # type: ignore[arg-type]
-    return load(reader, None, shapes, wanted, wishes, folder=folder, most_bytes=most)
-
-
-def prepared(loaded: Loaded) -> tuple[Tokens, Tokens]:
-    assert isinstance(loaded.preprocessing, Fields)
-    found = loaded.preprocessing.fields
-    source, target = found["source"], found["target"]
-    assert isinstance(source, Tokens) and isinstance(target, Tokens)
-    return source, target
-
-
-def arrays(part: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    source, target = (np.asarray(each) for each in every(part.inputs))
-    return source, target, np.asarray(part.targets)
+from tests.data.translations import ENGLISH, GERMAN, S, T, arrays, pairs, prepared, put
 
 
 def test_the_second_text_is_read_from_its_start_and_said_up_to_its_stop(folder: Path) -> None:
@@ -230,188 +187,6 @@ def test_words_are_joined_as_people_write_them() -> None:
     assert chars.decode([1, 2, 0]) == "a <unknown>"
 
 
-# --- line by line
-
-
-def lines(folder: Path, shape: Shape = Shape((T,), of=20), **options: object) -> Loaded:
-    reader = Text("train.en", lines=True, **{"level": "word", **options})  # type: ignore[arg-type]
-    return load(reader, None, shape, Shape(shape.dims, of=shape.of), folder=folder)
-
-
-def test_each_line_is_a_text(folder: Path) -> None:
-    loaded = lines(folder, test=0.2)
-    assert (len(loaded.train), len(loaded.test)) == (16, 4)
-    read, said = np.asarray(loaded.train.inputs), np.asarray(loaded.train.targets)
-    assert set(read[:, 0]) == {1} and (said[np.arange(16), loaded.train.lengths["T"] - 1] == 2).all()
-    tokens = loaded.preprocessing
-    assert isinstance(tokens, Tokens)
-    assert [tokens.decode(row) for row in said] == [line.lower() for line in ENGLISH[:16]]
-    put(folder, "val.en.gz", ["A man."] * 3, packed=True)
-    assert len(lines(folder, test="val.en.gz").test) == 3
-
-
-def test_a_line_of_characters(folder: Path) -> None:
-    loaded = lines(folder, Shape((T,), of=40), level="char")
-    tokens = loaded.preprocessing
-    assert isinstance(tokens, Tokens)
-    assert tokens.decode(np.asarray(loaded.train.targets)[1]) == ENGLISH[1]
-
-
-def test_new_lines_begin_as_those_of_training(folder: Path) -> None:
-    loaded = lines(folder)
-    put(folder, "new.txt", ["A dog walks.", "A cat"])
-    found = read_new(folder / "new.txt", Shape((T,), of=20), loaded.preprocessing)
-    assert found.shape == (2, 5) and found[:, 0].tolist() == [1, 1] and found[1, 2:].tolist() == [3, 0, 0]
-    fixed = lines(folder, Shape((4,), of=20))
-    assert read_new(folder / "new.txt", Shape((4,), of=20), fixed.preprocessing).tolist() == [
-        found[0, :4].tolist(),
-        [*found[1, :3].tolist(), 0],
-    ]
-
-
-def test_lines_that_do_not_fit(folder: Path) -> None:
-    with pytest.raises(
-        SpecError, match=r"N406: `stride` is the distance of two windows, and `lines` makes none"
-    ):
-        lines(folder, stride=3)
-    put(folder, "train.en", ["", " "])
-    with pytest.raises(SpecError, match=r"N702: .*train.en: there is no text in it"):
-        lines(folder)
-    with pytest.raises(SpecError, match=r"N406: `subword` makes pieces of the words of a line"):
-        load(Text("train.de", level="subword", window=3), None, Shape((T,), of=9), folder=folder)
-
-
-def test_a_text_in_windows_may_have_files_for_its_parts(folder: Path) -> None:
-    put(folder, "other.en", ["A dog walks."] * 4)
-    reader = Text("train.en", level="word", window=4, test="other.en", validation=0.2)
-    loaded = load(reader, None, Shape((T,), of=20), folder=folder)
-    known = loaded.preprocessing
-    assert isinstance(known, Tokens) and loaded.validation is not None
-    assert known.decode(np.asarray(loaded.test.inputs)[0]) == "a dog walks."
-    assert len(loaded.test) == (16 - 5) // 4 + 1
-
-
-# --- texts with a class, as long as they are
-
-
-def test_texts_with_a_class_have_their_own_lengths(tmp_path: Path) -> None:
-    rows = [f"{'good ' * (1 + n % 3)}film\t{n % 2}" for n in range(20)]
-    put(tmp_path, "t.tsv", rows)
-    put(tmp_path, "held.tsv", ["bad film\t0", "good film\t1"])
-    shape = Shape((T,), of=9)
-    loaded = load(Pairs("t.tsv", test="held.tsv"), None, shape, Shape((1,)), folder=tmp_path)
-    assert (len(loaded.train), len(loaded.test)) == (20, 2)
-    assert loaded.train.lengths["T"].tolist() == [2 + n % 3 for n in range(20)]
-    inputs = np.asarray(loaded.train.inputs)
-    np.testing.assert_array_equal((inputs != 0).sum(axis=1), loaded.train.lengths["T"])
-    cut = load(Pairs("t.tsv", window=2), None, shape, Shape((1,)), folder=tmp_path)
-    assert set(cut.train.lengths["T"]) == {2}
-    put(tmp_path, "new.txt", ["a good film of four", "film"])
-    assert read_new(tmp_path / "new.txt", shape, loaded.preprocessing).tolist() == [
-        [1, 2, 3, 1, 1],
-        [3, 0, 0, 0, 0],
-    ]
-    assert read_new(tmp_path / "new.txt", shape, cut.preprocessing).shape == (2, 2)
-
-
-# --- pieces of words
-
-
-def test_pieces_of_words(folder: Path) -> None:
-    pytest.importorskip("sentencepiece")
-    shapes = Shape((S,), of=60), Shape((T,), of=60)
-    for algorithm in ("unigram", "bpe"):
-        loaded = pairs(folder, shapes, Shape((T,), of=60), level="subword", algorithm=algorithm)
-        source, target = prepared(loaded)
-        assert isinstance(target, Subwords) and target.size <= 60
-        texts, _, said = arrays(loaded.train)
-        assert {source.decode(row) for row in texts} == set(GERMAN)
-        assert {target.decode(row) for row in said} == set(ENGLISH)
-        assert loaded.classes[:4] == ("<pad>", "<start>", "<stop>", "<unknown>")
-        assert loaded.preprocessing is not None
-        saved = preprocessing_from(json.loads(json.dumps(loaded.preprocessing.to_json())))
-        assert saved == loaded.preprocessing
-        assert saved == pairs(folder, shapes, None, level="subword", algorithm=algorithm).preprocessing
-        assert target.numbers_of(["\u200b"]) == [[3]]  # nothing of it is left
-    with pytest.raises(SpecError, match=r"N404: 12 pieces of words cannot be learnt: .*required_chars"):
-        pairs(folder, vocab=12, level="subword")
-
-
-def test_pieces_need_a_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "sentencepiece", None)
-    with pytest.raises(
-        SpecError, match=r'N604: pieces of words need SentencePiece: pip install "netspec\[subword\]"'
-    ):
-        pairs(folder, level="subword")
-
-
-@pytest.mark.parametrize(
-    ("document", "problem"),
-    [
-        ({"model": "no base64!"}, "not written in base64"),
-        ({"model": ""}, "of 0 bytes"),
-        ({"model": b64encode(bytes((1 << 23) + 1)).decode()}, "8,388,609 bytes, and 8,388,608 are the limit"),
-        ({"model": "AAAA", "window": 0}, "the window is below 1"),
-        ({"model": 7}, "string"),
-        ({}, "required"),
-    ],
-)
-def test_models_that_are_none_are_refused(document: dict[str, object], problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        preprocessing_from({"kind": "subwords", **document})
-
-
-def test_a_model_of_another_kind_is_refused_when_it_is_used() -> None:
-    library = pytest.importorskip("sentencepiece")
-    with pytest.raises(SpecError, match=r"N703: the model of the words' pieces"):
-        _ = Subwords(b64encode(b"\x00" * 50).decode()).size
-    from io import BytesIO
-
-    written = BytesIO()
-    library.SentencePieceTrainer.train(
-        sentence_iterator=iter(ENGLISH), model_writer=written, vocab_size=30, minloglevel=2
-    )
-    with pytest.raises(
-        SpecError, match=r"N703: .* has \(-1, 1, 2, 0\) as what fills up, start, stop and unknown"
-    ):
-        _ = Subwords(b64encode(written.getvalue()).decode()).size
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"tokens": ["a"], "level": "word"},
-        {"tokens": ["a"], "level": "word", "window": 0},
-        {"tokens": ["a"], "level": "word", "window": 3, "marked": True},
-        {"tokens": ["a", "a"], "level": "word", "window": 3},
-        {"tokens": [], "level": "word", "window": 3},
-        {"tokens": ["a"], "level": "subword", "window": 3},
-        {"tokens": ["a"], "level": "word", "padded": True, "unknown": False},
-    ],
-)
-def test_vocabularies_that_are_none_are_refused(document: dict[str, object]) -> None:
-    with pytest.raises(ValueError):
-        preprocessing_from({"kind": "vocabulary", **document})
-
-
-def test_words_that_do_not_fit_the_network_are_refused(folder: Path) -> None:
-    reader, shapes = Pairs("train", source="de", target="en"), (Shape((S,), of=30), Shape((T,), of=20))
-    many = Vocabulary(tuple(map(str, range(40))), "word", None, padded=True, marked=True)
-    plain = Vocabulary(("a",), "word", None, padded=True)
-    for known, message in (
-        (
-            Fields({"source": many, "target": many}),
-            "was trained on 44 tokens, and the input is integers below 30",
-        ),
-        (
-            Fields({"source": plain, "target": plain}),
-            "was trained on texts of another kind than those of .*train.de",
-        ),
-    ):
-        with pytest.raises(SpecError, match=f"N404: the network {message}"):
-            load(reader, None, shapes, None, folder=folder, fitted=known)
-
-
 # --- the real things
 
 
@@ -435,9 +210,3 @@ def test_real_captions(shared_data: Path, tmp_path: Path) -> None:
         folder=tmp_path,
     )
     assert len(texts.train) + len(texts.test) == 1014
-
-
-def test_the_limit_of_a_model_is_that_of_the_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary, "MOST_MODEL", 2)
-    with pytest.raises(ValueError, match=r"3 bytes, and 2 are the limit"):
-        Subwords("AAAA")

@@ -8,6 +8,7 @@ import pytest
 
 from netspec.cli import main
 from netspec.data import Dataset, Loaded
+from netspec.train.record import Record
 
 CLASSES = ("left", "right", "above")
 
@@ -38,6 +39,19 @@ def spec(tmp_path: Path, points: Loaded) -> Path:
         'input 4\ndense 8 relu\nsoftmax 3\ntrain:\n    data npz "points.npz"\n    batch 16\n    epochs 3\n'
     )
     return path
+
+
+@pytest.fixture
+def wide(spec: Path) -> Path:
+    """The spec with a parameter that is tried with two values."""
+    spec.write_text("param width = 8 in {4, 8}\n" + spec.read_text().replace("dense 8", "dense width"))
+    return spec
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The curves of the single runs are not drawn."""
+    monkeypatch.setattr(Record, "draw", lambda _record, _complain: None)
 
 
 @pytest.fixture
