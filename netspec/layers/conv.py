@@ -6,11 +6,12 @@ from typing import ClassVar
 
 from netspec.ir.asking import at_least
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import Change, Example, Operation, Param, Problem, ReadBack, Shapes, Step, Uniform
+from netspec.ir.layer import Change, Example, Operation, Param, Problem, ReadBack, Shapes, Step
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Padding, Pair, Sides
 from netspec.ir.values import Choice, Whole
 from netspec.layers.adapters import to_image
+from netspec.layers.initial import INIT, SPREAD, spread
 from netspec.layers.window import Pads, Window
 
 SLIDING = (
@@ -44,7 +45,9 @@ def _divides(groups: int, channels: int, what: str, party: str) -> None:
 class Conv(Operation):
     """Slides kernels over an image; each kernel sees all channels of its group and makes one channel of the result.
 
-    Weights and bias start evenly spread over +-1/sqrt(inputs of one kernel), as in PyTorch's `nn.Conv2d`.
+    Weights and bias start evenly spread over +-1/sqrt(inputs of one kernel), as in PyTorch's `nn.Conv2d`, the weights
+    with `glorot` over +-sqrt(6/(inputs + outputs)) (Glorot and Bengio 2010), with `he` over +-sqrt(6/inputs) (He et al.
+    2015).
     """
 
     channels: int = argument(Whole(1, example=8), "number of kernels, so the channels of the result")
@@ -54,6 +57,7 @@ class Conv(Operation):
     groups: int = option(Whole(1), "groups of channels that do not see one another", default=1)
     pad: str | Sides = option(Padding(), "rows and columns of zeros around the image", default="same")
     bias: bool = flag("nobias", "leave the bias out", default=True)
+    init: str = option(INIT, SPREAD, default="pytorch")
 
     takes: ClassVar[tuple[str, ...]] = ("image",)
     formula: ClassVar[str] = SLIDING
@@ -61,6 +65,7 @@ class Conv(Operation):
         Example("28x28x1", "conv 4 5x5", "28x28x4"),
         Example("7x6x2", "conv 3 4x3 stride2", "4x3x3"),
         Example("9x8x2", "conv 4 3x2 dilation2 valid", "5x6x4"),
+        Example("5x4x2", "conv 4 3x2 init=he", "5x4x4"),
         Example("6x5x4", "conv 6 3x3 groups=2 nobias", "6x5x6"),
         Example("5x5x2", "conv 3 3x3 stride=2x1 pad=1,2,0,1", "3x4x3"),
     )
@@ -87,9 +92,10 @@ class Conv(Operation):
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         per_group = inputs[0].features // self.groups
-        initial = Uniform((per_group * self.kernel[0] * self.kernel[1]) ** -0.5)
-        weight = Param("weight", (self.channels, per_group, *self.kernel), initial)
-        return (weight, Param("bias", (self.channels,), initial)) if self.bias else (weight,)
+        shape = (self.channels, per_group, *self.kernel)
+        weight = Param("weight", shape, spread(self.init, shape))
+        bias = Param("bias", (self.channels,), spread("pytorch", shape))
+        return (weight, bias) if self.bias else (weight,)
 
     def multiply_adds(self, inputs: Shapes) -> Dim:
         weight = self.parameters(inputs)[0]
@@ -112,11 +118,13 @@ class Depthwise(Operation):
     dilation: tuple[int, int] = option(Pair(), "distance between the kernel's entries", default=(1, 1))
     pad: str | Sides = option(Padding(), "rows and columns of zeros around the image", default="same")
     bias: bool = flag("nobias", "leave the bias out", default=True)
+    init: str = option(INIT, SPREAD, default="pytorch")
 
     takes: ClassVar[tuple[str, ...]] = ("image",)
     formula: ClassVar[str] = SLIDING
     examples: ClassVar[tuple[Example, ...]] = (
         Example("6x6x3", "depthwise 3x3", "6x6x3"),
+        Example("6x6x2", "depthwise 3x3 glorot", "6x6x2"),
         Example("7x7x2", "depthwise 3 stride2 nobias", "4x4x2"),
     )
 
@@ -125,7 +133,9 @@ class Depthwise(Operation):
 
     def _conv(self, inputs: Shapes) -> Conv:
         channels = inputs[0].features
-        return Conv(channels, self.kernel, self.stride, self.dilation, channels, self.pad, self.bias)
+        return Conv(
+            channels, self.kernel, self.stride, self.dilation, channels, self.pad, self.bias, self.init
+        )
 
     def step(self, inputs: Shapes) -> Step:
         return self._conv(inputs).step(inputs)
@@ -164,6 +174,7 @@ class Upconv(Operation):
     groups: int = option(Whole(1), "groups of channels that do not see one another", default=1)
     pad: str | Sides = option(Padding(), "rows and columns cut off the result", default="same")
     bias: bool = flag("nobias", "leave the bias out", default=True)
+    init: str = option(INIT, SPREAD, default="pytorch")
 
     takes: ClassVar[tuple[str, ...]] = ("image",)
     formula: ClassVar[str] = (
@@ -171,6 +182,7 @@ class Upconv(Operation):
     )
     examples: ClassVar[tuple[Example, ...]] = (
         Example("7x7x3", "upconv 2 4x4 stride2", "14x14x2"),
+        Example("4x4x3", "upconv 2 4x4 stride2 glorot", "8x8x2"),
         Example("3x4x2", "upconv 3 3x2 stride2 valid", "7x8x3"),
         Example("4x4x4", "upconv 6 3x3 stride2 groups=2 pad=1,0,0,1 nobias", "8x8x6"),
         Example("3x3x1", "upconv 2 1x1 stride2", "6x6x2"),
@@ -229,10 +241,10 @@ class Upconv(Operation):
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         channels_in, per_group = inputs[0].features, self.channels // self.groups
-        # PyTorch's own rule takes the second axis of the weight for the number of inputs
-        initial = Uniform((per_group * self.kernel[0] * self.kernel[1]) ** -0.5)
-        weight = Param("weight", (channels_in, per_group, *self.kernel), initial)
-        return (weight, Param("bias", (self.channels,), initial)) if self.bias else (weight,)
+        shape = (channels_in, per_group, *self.kernel)
+        weight = Param("weight", shape, spread(self.init, shape))
+        bias = Param("bias", (self.channels,), spread("pytorch", shape))
+        return (weight, bias) if self.bias else (weight,)
 
     def multiply_adds(self, inputs: Shapes) -> Dim:
         weight = self.parameters(inputs)[0]

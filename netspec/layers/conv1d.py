@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from netspec.ir.asking import at_least
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, ReadBack, Shapes, Uniform
+from netspec.ir.layer import AlongTime, Change, Example, Operation, Param, Problem, ReadBack, Shapes
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.sizes import Ends
 from netspec.ir.stepping import Stepping
@@ -15,6 +15,7 @@ from netspec.ir.symbolic import largest
 from netspec.ir.values import Whole
 from netspec.layers.adapters import to_sequence
 from netspec.layers.division import indivisible
+from netspec.layers.initial import INIT, SPREAD, spread
 from netspec.layers.lengths import LENGTHS, MEANING, NUMBERED, check_lengths
 
 
@@ -25,7 +26,8 @@ class Conv1d(Operation):
     `same` pads so that there are ceil(steps / stride) results, the odd step after.  `causal` pads before the first
     step only, so that result t sees nothing after step t * stride. With `lengths` there are zeros beyond the end of
     each example, and `same` pads each by its own length.
-    Weights and bias start evenly spread over +-1/sqrt(inputs of one kernel), as in PyTorch's `nn.Conv1d`.
+    Weights and bias start evenly spread over +-1/sqrt(inputs of one kernel), as in PyTorch's `nn.Conv1d`, the weights
+    with `glorot` or `he` as those of a `conv`.
     """
 
     features: int = argument(Whole(1, example=8), "number of kernels, so the features of the result")
@@ -35,6 +37,7 @@ class Conv1d(Operation):
     groups: int = option(Whole(1), "groups of features that do not see one another", default=1)
     pad: str | tuple[int, int] = option(Ends(), "steps of zeros around the sequence", default="same")
     bias: bool = flag("nobias", "leave the bias out", default=True)
+    init: str = option(INIT, SPREAD, default="pytorch")
     lengths: str | None = option(LENGTHS, MEANING, default=None)
 
     takes: ClassVar[tuple[str, ...]] = ("sequence",)
@@ -45,6 +48,7 @@ class Conv1d(Operation):
     examples: ClassVar[tuple[Example, ...]] = (
         Example("9x3", "conv1d 4 3", "9x4"),
         Example("9x2", "conv1d 3 4 stride2", "5x3"),
+        Example("5x2", "conv1d 3 2 he", "5x3"),
         Example("8x4", "conv1d 6 3 causal groups=2 nobias", "8x6"),
         Example("9x2", "conv1d 3 2 stride2 dilation2 causal", "5x3"),
         Example("9x2", "conv1d 3 3 dilation2 valid", "5x3"),
@@ -127,9 +131,10 @@ class Conv1d(Operation):
 
     def parameters(self, inputs: Shapes) -> tuple[Param, ...]:
         per_group = inputs[0].features // self.groups
-        initial = Uniform((per_group * self.kernel) ** -0.5)
-        weight = Param("weight", (self.features, per_group, self.kernel), initial)
-        return (weight, Param("bias", (self.features,), initial)) if self.bias else (weight,)
+        shape = (self.features, per_group, self.kernel)
+        weight = Param("weight", shape, spread(self.init, shape))
+        bias = Param("bias", (self.features,), spread("pytorch", shape))
+        return (weight, bias) if self.bias else (weight,)
 
     def multiply_adds(self, inputs: Shapes) -> Dim:
         return self.result(inputs).dims[0] * self.parameters(inputs)[0].size

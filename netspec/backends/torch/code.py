@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from netspec.backends.rules import Rules
 from netspec.ir.layer import Operation
@@ -78,11 +78,12 @@ def call(
     module: str = "",
     *,
     follows: bool = False,
+    setup: tuple[str, ...] = (),
     support: tuple[str, ...] = (),
     overwritable: bool = False,
 ) -> Code:
     """A layer of one line, from the expression of its result."""
-    return Code((f"{{y}} = {expression}",), module, follows, support=support, overwritable=overwritable)
+    return Code((f"{{y}} = {expression}",), module, follows, setup, support, overwritable)
 
 
 def submodule(constructor: str, *arguments: object, **options: object) -> Code:
@@ -94,6 +95,14 @@ def construct(constructor: str, *arguments: object, **options: object) -> str:
     """The text of a call, its arguments numbers, booleans and tuples of them."""
     parts = [repr(value) for value in arguments] + [f"{name}={value!r}" for name, value in options.items()]
     return f"{constructor}({', '.join(parts)})"
+
+
+STARTS: Final = {
+    "pytorch": (),
+    "glorot": ("nn.init.xavier_uniform_({module}.weight)",),
+    "he": ("nn.init.kaiming_uniform_({module}.weight)",),
+}
+"""The lines that spread the weights of a submodule as its layer says."""
 
 
 def unless(default: object, **options: object) -> dict[str, object]:

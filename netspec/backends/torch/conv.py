@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from netspec.backends.torch.code import Code, Site, call, construct, rule, square, unless
+from netspec.backends.torch.code import STARTS, Code, Site, call, construct, rule, square, unless
 from netspec.ir.shape import Dim, Shape
 from netspec.ir.symbolic import Expression
 from netspec.layers.conv import Conv, Depthwise, Upconv, Upsample
@@ -40,10 +40,11 @@ def _sliding(site: Site[Conv] | Site[Depthwise], channels: int, groups: int) -> 
         **unless(True, bias=operation.bias),
     )
     if equal:
-        return call("{module}({x})", module, overwritable=True)
+        return call("{module}({x})", module, setup=STARTS[operation.init], overwritable=True)
     window = Window(operation.kernel, operation.stride, operation.dilation, operation.pad)
     image, support = padded("{x}", sides, window)
-    return call(f"{{module}}({image})", module, support=support, overwritable=True)
+    setup = STARTS[operation.init]
+    return call(f"{{module}}({image})", module, setup=setup, support=support, overwritable=True)
 
 
 def spread(kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
@@ -113,7 +114,8 @@ def upconv(site: Site[Upconv]) -> Code:
     )
     crop = "" if slices == [":", ":"] else f"[:, :, {slices[0]}, {slices[1]}]"
     larger = f"F.pad({{x}}, (0, {more[1]}, 0, {more[0]}))" if any(more) else "{x}"
-    return call(f"{{module}}({larger}){crop}", module, overwritable=not crop)
+    setup = STARTS[operation.init]
+    return call(f"{{module}}({larger}){crop}", module, setup=setup, overwritable=not crop)
 
 
 def _crop(before: int, after: int, length: Dim, limit: int) -> tuple[int, int, str]:

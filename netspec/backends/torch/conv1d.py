@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
+from netspec.backends.torch.code import STARTS, Code, Site, call, construct, rule, unless
 from netspec.backends.torch.conv import SAME_PADDING
 from netspec.backends.torch.lengths import ENDS, MASKED, OWN_PADDING, THERE
 from netspec.ir.symbolic import Expression
@@ -36,14 +36,15 @@ def conv1d(site: Site[Conv1d]) -> Code:
         **unless(1, dilation=operation.dilation if operation.kernel > 1 else 1, groups=operation.groups),
         **unless(True, bias=operation.bias),
     )
-    sequence += ".transpose(1, 2)"
+    sequence, setup = sequence + ".transpose(1, 2)", STARTS[operation.init]
     if isinstance(before, Expression) or isinstance(after, Expression):
         reach, stride = (operation.reach,), (operation.stride,)
         sequence = f"F.pad({sequence}, same_padding({sequence}, {reach}, {stride}))"
-        return call(f"{{module}}({sequence}).transpose(1, 2)", module, support=(*support, SAME_PADDING))
+        support = (*support, SAME_PADDING)
+        return call(f"{{module}}({sequence}).transpose(1, 2)", module, setup=setup, support=support)
     if not own:
         sequence = f"F.pad({sequence}, ({before}, {after}))"
-    return call(f"{{module}}({sequence}).transpose(1, 2)", module, support=support)
+    return call(f"{{module}}({sequence}).transpose(1, 2)", module, setup=setup, support=support)
 
 
 @rule(Slide)

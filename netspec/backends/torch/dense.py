@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.backends.torch.code import Code, Site, call, construct, rule, unless
+from netspec.backends.torch.code import STARTS, Code, Site, call, construct, rule, unless
 from netspec.layers.dense import Dense
 
 
@@ -15,7 +15,7 @@ def dense(site: Site[Dense]) -> Code:
     operation, alone = site.operation, site.rank == 1
     module = construct("nn.Linear", site.channels, operation.units, **unless(True, bias=operation.bias))
     if site.borrowed.get("weight") is None:
-        return call("{module}({x})", module, overwritable=alone)
+        return call("{module}({x})", module, setup=STARTS[operation.init], overwritable=alone)
     if not site.borrowed["weight"]:
         setup = ("{module}.weight = {weight}",)
         return Code(("{y} = {module}({x})",), module, setup=setup, overwritable=alone)
