@@ -113,7 +113,8 @@ def test_a_mistake_in_an_imported_file_is_told_there_with_a_fix_that_was_tried(t
         "  blocks/wide.net:2:20\n"
         "   2 |     conv width 3x3 rellu\n"
         "     |                    ^^^^^ no such argument\n"
-        "  note     it is written  conv CHANNELS KERNEL [stride=] [dilation=] [groups=] [same|valid|pad=] [nobias]\n"
+        "  note     it is written  conv CHANNELS KERNEL [stride=] [dilation=] [groups=] [same|valid|pad=] [nobias]"
+        " [pytorch|glorot|he]\n"
         "  used     on line 3 of main.net: `wide 8`, in = 28x28x1, width = 8\n"
         "  try      `relu`\n"
     )
