@@ -74,8 +74,8 @@ class StageOf:
         self.result = self.pooled.y if self.pooled else self.conv.y
         self.learns = stage.weights.site.learns
         if stage.relu:
-            # two arrays are compared in less time than one with a number
-            self.zeros = stage.weights.shared.array("zeros", *self.result.shape)
+            # a row is compared with a row in less time than with one number
+            self.zeros = stage.weights.shared.array("zeros", *self.result.shape[1:])
             self.positive = np.empty(self.result.shape if self.learns else (), bool)
 
     def to(self, pairs: Pairs) -> None:
