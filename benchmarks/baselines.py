@@ -25,7 +25,7 @@ from typing import Any
 import click
 import numpy as np
 
-from netspec.backends import as_given, as_tuple, channels_last, compile_net
+from netspec.backends import as_given, as_tuple, compile_net
 from netspec.data import Dataset, Loaded
 from netspec.generate import Stepper, generate
 from netspec.ir.updates import Noise
@@ -34,8 +34,8 @@ from netspec.settings.generate import Feed
 from netspec.settings.text import START, STOP
 from netspec.train.checkpoint import Restored, restore
 from netspec.train.evaluate import load_from
-from netspec.train.learner import Draws
 from netspec.train.measure import evaluate_file
+from netspec.train.noise import Draws
 from netspec.train.options import resolve
 from netspec.train.predict import BATCH, Predictor
 
@@ -137,7 +137,7 @@ def images_of(restored: Restored, count: int) -> Iterator[Array]:
     program = compile_net(show.net, "torch", parameters=arrays)
     for start in range(0, count, BATCH):
         draws = Draws(0, f"baselines/{start}")
-        drawn = [channels_last(draws.of(noise, min(BATCH, count - start))) for noise in noises]
+        drawn = [draws.of(noise, min(BATCH, count - start)) for noise in noises]
         yield np.asarray(as_tuple(program.predict(as_given(drawn)))[-1])
 
 

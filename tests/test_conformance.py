@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,8 @@ from netspec.backends import available
 from netspec.ir.catalog import words
 from netspec.ir.layer import Operation
 from netspec.layers.dropout import Dropout, Noise
-from netspec.passes.updates import updates
 from netspec.testing import chance, conformance
+from netspec.testing.cases import net_cases
 from netspec.testing.conformance import Case
 
 SPECS = sorted((Path(__file__).resolve().parents[1] / "specs").glob("*.net"))
@@ -32,11 +31,11 @@ def test_examples_and_settings(case: Case, backend: str) -> None:
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_specs(path: Path, backend: str) -> None:
     net = netspec.load(path)
-    assert conformance.run(Case(net.name, net, batch=3), backend) == []
     assert net.training is not None
-    for update, each in zip(net.training.updates, updates(net), strict=True):
-        alone = replace(each.net, training=each.training(net.training, update.optimizer))
-        assert conformance.run(Case(f"{net.name} {update.network}", alone, batch=3), backend) == []
+    found = list(net_cases(net))
+    assert len(found) == 1 + len(net.training.updates)
+    for case in found:
+        assert conformance.run(case, backend) == []
 
 
 def test_every_word_has_a_case() -> None:
@@ -113,7 +112,7 @@ def test_a_missing_rule_is_one_finding(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_main_runs_every_case_and_net(monkeypatch: pytest.MonkeyPatch) -> None:
     net = netspec.parse("input 4; dense 2", name="mine")
-    assert [case.name for case in conformance.cases(net)][-1] == "spec mine"
+    assert [case.name for case in conformance.cases(net)][-1] == "mine"
     monkeypatch.setattr(conformance, "cases", lambda *nets: [*CASES[:9], Case("mine", *nets)])
     assert conformance.main("numpy", nets=(net,)) == []
     missing = conformance.main("nowhere", nets=(net,))

@@ -283,6 +283,8 @@ class Frame:
     turns: int = 1
     reads: str = ""
     """The shape that comes in, where it is known."""
+    is_use: bool = True
+    """False for the lines of `network NAME:` where they stand, which nothing uses there."""
 
     def chain(self) -> Iterator[Frame]:
         """This use and those around it, innermost first."""

@@ -121,11 +121,11 @@ def check_used(context: Context, bound: Bound) -> None:
 
 
 def _written(origin: Origin) -> Span:
-    """The statement of the text itself: of a layer in a block, the outermost use, but not `network NAME:` itself."""
+    """The statement of the text itself: of a layer in a block, the outermost use."""
     frames = [
         frame
         for frame in (origin.frame.chain() if origin.frame else ())
-        if frame.kind in ("block", "network") and not frame.text.startswith("network ")
+        if frame.kind in ("block", "network") and frame.is_use
     ]
     return frames[-1].statement if frames else origin.statement
 

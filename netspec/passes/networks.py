@@ -223,7 +223,8 @@ class Networks:
 
     def begin(self, defined: Defined, reads: Sequence[tuple[Shape, Span]]) -> tuple[Place, tuple[str, ...]]:
         """The place below the inputs of a network, which are added, and their names; a span is where a shape stands."""
-        frame = Frame("network", f"network {defined.word}", defined.header, reads=_listed(reads))
+        text, shapes = f"network {defined.word}", _listed(reads)
+        frame = Frame("network", text, defined.header, reads=shapes, is_use=False)
         room = self.unfold.blocks.room(defined, Place(Room(defined.words), Scope()))
         place, names = Place(room, Scope({**defined.values}, reads[0][0]), frame=frame), list[str]()
         named = [own_name(line.items)[0] for line in defined.inputs] or [None]

@@ -20,9 +20,12 @@ from netspec.ir.layer import Constant, Example, Operation
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.ir.training import Aim, Loss, Training
+from netspec.ir.updates import Noise
 from netspec.passes import analyse, run
 from netspec.passes.objective import aims_of
+from netspec.passes.updates import updates
 from netspec.source import Source
+from netspec.train.noise import Draws
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -80,6 +83,8 @@ class Case:
     net: Net
     batch: int = 5
     stated: str = ""
+    noise: tuple[Noise | None, ...] = ()
+    """What the inputs are drawn as, where a target is made of them that has to be of its kind."""
 
     def __str__(self) -> str:
         return self.name
@@ -96,10 +101,17 @@ class Case:
 
     def inputs(self, batch: int, dtype: str, steps: int = SOME_STEPS, purpose: str = "inputs") -> Arrays:
         """A batch as the spec writes it.  Its first example is all zeros: activations meet their kinks there."""
-        random = generator(batch, f"{self.name}/{purpose}")
-        dims = [(batch, *each) for each in sized(self.net, steps)]
-        given = zip(self.net.inputs, dims, strict=True)
-        return as_given([_drawn(layer.shape, each, dtype, random) for layer, each in given])
+        draws, random = Draws(batch, f"{self.name}/{purpose}"), generator(batch, f"{self.name}/{purpose}")
+        noise = self.noise or (None,) * len(self.net.inputs)
+        given = zip(self.net.inputs, sized(self.net, steps), noise, strict=True)
+        return as_given(
+            [
+                draws.of(each, batch).astype(dtype)
+                if each
+                else _drawn(layer.shape, (batch, *dims), dtype, random)
+                for layer, dims, each in given
+            ]
+        )
 
     def targets(self, batch: int, dtype: str, steps: int = SOME_STEPS) -> Arrays:
         """Targets for a batch, prepared: classes, probabilities or numbers, as each loss wants them."""
@@ -171,14 +183,24 @@ def quiet(net: Net) -> Net:
 
 
 def cases(*nets: Net, batch: int = 3) -> Iterator[Case]:
-    """All cases of the catalog, then the given networks, which are run on a few examples each."""
+    """All cases of the catalog, then the given networks and their updates, which are run on a few examples each."""
     for definition in definitions("layer"):
         assert issubclass(definition, Operation)
         for example in definition.examples:
             yield from layer_cases(example, starts=definition.reads_nothing)
     yield from _settings()
     for net in nets:
-        yield Case(f"spec {net.name}", net, batch)
+        yield from net_cases(net, batch)
+
+
+def net_cases(net: Net, batch: int = 3) -> Iterator[Case]:
+    """A network, then what each update of its file trains, on noise as a run draws it."""
+    yield Case(net.name, net, batch)
+    for update, each in zip(net.training.updates if net.training else (), updates(net), strict=True):
+        assert net.training is not None
+        alone = replace(each.net, training=each.training(net.training, update.optimizer))
+        noise = tuple(given if isinstance(given, Noise) else None for given in each.inputs)
+        yield Case(f"{net.name} {update.network}", alone, batch, noise=noise)
 
 
 def example_text(example: Example, starts: bool = False, before: str = "", after: str = "") -> str:

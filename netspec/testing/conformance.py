@@ -11,7 +11,7 @@ the protocol of `netspec.backends.Program` alone.  Knows no backend, and no laye
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
@@ -69,7 +69,7 @@ class Bench:
         case = self.case
         if not any(layer.operation.random for layer in case.net):
             return case
-        return Case(case.name, quiet(case.net), case.batch, case.stated)
+        return replace(case, net=quiet(case.net))
 
     def tested(self, dtype: str = "float64", *, training: bool = False) -> Program:
         """The program under test with the case's parameters, its optimiser fresh."""

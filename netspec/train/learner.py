@@ -8,9 +8,8 @@ included; it borrows the parameters of the networks that it does not change.  No
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, SupportsFloat
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -27,41 +26,14 @@ from netspec.backends import (
     under,
 )
 from netspec.diagnostics import error
-from netspec.init import generator
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.ir.training import Aim, Optimizer, Training
-from netspec.ir.updates import Field, Noise, Noisy, Update
+from netspec.ir.updates import Field, Noise, Update
 from netspec.passes.updates import Derived, made, updates
 from netspec.train.evaluate import Batch, Figures, Prepared, evaluate
+from netspec.train.noise import Draws
 from netspec.train.options import Options
-
-
-@dataclass(frozen=True, slots=True)
-class Draws:
-    """Noise for one purpose, such as a step: the same from the same seed, on every backend and in every update."""
-
-    seed: int
-    purpose: str
-
-    def of(self, noise: Noise, examples: int) -> Array:
-        """Numbers for so many examples, channels first."""
-        random = generator(self.seed, f"noise/{noise.place}/{self.purpose}")
-        return channels_first(_DRAW[noise.kind](random, (examples, *noise.shape.known)))
-
-
-def _categorical(random: np.random.Generator, size: tuple[int, ...]) -> Array:
-    """A 1 among zeros along the last axis, at any place alike."""
-    found = np.zeros(size)
-    np.put_along_axis(found, random.integers(size[-1], size=(*size[:-1], 1)), 1, axis=-1)
-    return found
-
-
-_DRAW: Final[Mapping[Noisy, Callable[[np.random.Generator, tuple[int, ...]], Array]]] = {
-    "normal": lambda random, size: random.standard_normal(size),
-    "uniform": lambda random, size: random.uniform(-1, 1, size),
-    "categorical": _categorical,
-}
 
 
 class Turn:
@@ -91,7 +63,9 @@ class Turn:
             return given
         first, last = (as_tuple(each)[0] for each in given)
         inputs = [
-            draws.of(each, len(first)) if isinstance(each, Noise) else (last if each.last else first)
+            channels_first(draws.of(each, len(first)))
+            if isinstance(each, Noise)
+            else (last if each.last else first)
             for each in derived.inputs
         ]
         shapes = derived.net.shapes_for(*(channels_last(each).shape[1:] for each in inputs))

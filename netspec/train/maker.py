@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from netspec.backends import as_given, channels_last, compile_net
+from netspec.backends import as_given, compile_net
 from netspec.backends.room import free_memory
 from netspec.data import Preprocessing
 from netspec.data.preprocessing import Fields
@@ -24,7 +24,7 @@ from netspec.limits import DEFAULT, Limits
 from netspec.passes.updates import made
 from netspec.train.checkpoint import Restored, restore
 from netspec.train.inputs import read_named
-from netspec.train.learner import Draws
+from netspec.train.noise import Draws
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -93,7 +93,7 @@ class Maker:
         self._check_room(count)
         draws = Draws(seed, PURPOSE)
         inputs = [
-            channels_last(draws.of(each, count)) if isinstance(each, Noise) else given[each.name]
+            draws.of(each, count) if isinstance(each, Noise) else given[each.name]
             for each in self.derived.inputs
         ]
         parts = [slice(start, start + AT_ONCE) for start in range(0, count, AT_ONCE)]

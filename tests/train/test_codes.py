@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 import netspec as library
-from netspec.backends import Piece, compile_net
+from netspec.backends import Piece, as_tuple, compile_net
 from netspec.data import Dataset, Loaded
 from netspec.ir.shape import Shape
 from netspec.ir.updates import Noise
-from netspec.train.learner import Draws, Learner, learner_for
+from netspec.testing import conformance
+from netspec.testing.cases import net_cases
+from netspec.train.learner import Learner, learner_for
 from netspec.train.loop import train
+from netspec.train.noise import Draws
 from netspec.train.options import resolve
 
 BACKENDS = pytest.mark.parametrize("backend", ["numpy", "torch"])
@@ -83,6 +86,17 @@ def test_both_backends_come_to_the_same_numbers() -> None:
         assert row.figures() == pytest.approx(same.figures(), abs=1e-9)
     losses = [row.losses["recogniser"] for row in rows[0]]
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_conformance_draws_noise_as_a_run_does() -> None:
+    """A target of `kl` is a class, and no numbers that have no logarithm."""
+    net = library.parse(TEXT, name="codes.net")
+    *_, last = net_cases(net)
+    assert last.name == "codes recogniser"
+    _, code = as_tuple(last.inputs(7, "float64"))
+    assert code.shape == (7, 3) and set(code.ravel()) == {0, 1}
+    for case in net_cases(net):
+        assert conformance.run(case, "torch") == []
 
 
 @BACKENDS

@@ -18,8 +18,9 @@ from netspec.diagnostics import SpecError
 from netspec.ir.updates import Noise
 from netspec.train.checkpoint import metadata_of
 from netspec.train.events import Observer, Result, Step
-from netspec.train.learner import Draws, Learner, learner_for
+from netspec.train.learner import Learner, learner_for
 from netspec.train.loop import Saving, train
+from netspec.train.noise import Draws
 from netspec.train.options import resolve
 from netspec.train.position import Moment
 from netspec.train.predict import Predictor
