@@ -211,7 +211,7 @@ def _wanted(path: Path, archive: ZipFile, choices: Sequence[tuple[str, ...]]) ->
         if all(name in present for name in names):
             return {name: present[name] for name in names}
     found = ", ".join(sorted(present)[:12]) or "nothing"
-    first, *others = (", ".join(names) for names in choices)
+    first, *others = dict.fromkeys(", ".join(names) for names in choices)
     needed = f"{first} {'are' if len(choices[0]) > 1 else 'is'} needed"
     raise unreadable(path, ", or ".join([f"it holds {found}; {needed}", *others]))
 

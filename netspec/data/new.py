@@ -39,22 +39,27 @@ class _Wanted:
     shape: Shape
     preprocessing: Preprocessing | None
     most_bytes: int
+    name: str = "x"
 
 
 def read_new(
-    path: Path, shape: Shape, preprocessing: Preprocessing | None = None, most_bytes: int = MOST_BYTES
+    path: Path,
+    shape: Shape,
+    preprocessing: Preprocessing | None = None,
+    most_bytes: int = MOST_BYTES,
+    name: str = "x",
 ) -> Array:
     """The examples in a file, (n, *dims as the spec writes them), of the type that the input has.
 
-    A picture is one example, in the size and with the channels of the input. `.npz` holds an array `x`, `.npy` is
-    one: n examples, or a single one of the input's own shape. Of a table each row is an example, of a series its last
-    window, of a file of texts or of letters each line, of a text to be gone on with each window. A text may have any
-    name, and be packed. Raises `SpecError` N705.
+    A picture is one example, in the size and with the channels of the input. `.npz` holds an array `x`, or one called
+    `name`, `.npy` is one: n examples, or a single one of the input's own shape. Of a table each row is an example, of a
+    series its last window, of a file of texts or of letters each line, of a text to be gone on with each window. A text
+    may have any name, and be packed. Raises `SpecError` N705.
     """
     if not path.is_file():
         raise _refused(path, "it is a folder" if path.is_dir() else "there is no such file")
     suffix = path.suffix.lower()
-    wanted = _Wanted(shape, preprocessing, most_bytes)
+    wanted = _Wanted(shape, preprocessing, most_bytes, name)
     read = next((read for suffixes, read in _READERS if suffix in suffixes), None)
     if read is None and isinstance(preprocessing, Tokens):
         read = _table  # a text may be called anything: `news.de`, `news.de.gz`
@@ -141,7 +146,7 @@ def _picture(path: Path, wanted: _Wanted) -> Array:
 
 
 def _array(path: Path, wanted: _Wanted) -> Array:
-    member = file_of(path) if path.suffix.lower() == ".npy" else members_of(path, ("x",))[0]
+    member = file_of(path) if path.suffix.lower() == ".npy" else members_of(path, (wanted.name,), ("x",))[0]
     return _read_member(path, member, wanted)
 
 

@@ -40,7 +40,7 @@ def read_named(
     if len(shapes) > 1:
         return read_several(path, shapes, prepared)
     ((name, shape),) = shapes.items()
-    return {name: read_new(path, shape, prepared.get(name))}
+    return {name: read_new(path, shape, prepared.get(name), name=name)}
 
 
 def by_input(net: Net, preprocessing: Preprocessing | None) -> dict[str, Preprocessing]:

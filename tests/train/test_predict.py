@@ -61,6 +61,8 @@ def test_arrays(tmp_path: Path) -> None:
     many = np.random.default_rng(0).random((5, 4, 6, 1), np.float32)
     np.savez_compressed(tmp_path / "many.npz", x=many)
     np.testing.assert_array_equal(read_inputs(tmp_path / "many.npz", IMAGES), many)
+    np.savez(tmp_path / "named.npz", input1=many, x=many[:1])
+    np.testing.assert_array_equal(read_inputs(tmp_path / "named.npz", IMAGES), many)
     np.save(tmp_path / "one.npy", (many[0] * 255).astype(np.uint8))
     np.testing.assert_allclose(read_inputs(tmp_path / "one.npy", IMAGES), many[:1], atol=1 / 255)
 
@@ -98,7 +100,7 @@ UNUSABLE = {
     "cut.jpg": (b"\xff\xd8\xff\xe0", "no PNG or JPEG"),
     "bomb.png": (png_bomb(), "too many"),
     "text.npz": (b"hello", "not an .npz file, or damaged"),
-    "other.npz": (npz("y", b""), "it holds y; x is needed"),
+    "other.npz": (npz("y", b""), "it holds y; input1 is needed, or x"),
     "bomb.npz": (npz("x", header_bomb("(1000000000000,)")), "announces 1000000000000 entries of 8 bytes"),
     "bomb.npy": (header_bomb("(1000000000000,)"), "8,000,000,000,000 bytes, and 64 follow"),
     "negative.npy": (header_bomb("(-2, -4)"), "and 64 follow"),
