@@ -4,8 +4,8 @@
 
 The networks are those of `benchmarks.interpreter`, by hand those of `benchmarks.written`, with the same weights; what
 they compute is compared first.  Forward is what the network predicts, a step a loss with its gradients.  Both are given
-the same tensors; netspec's module is called as its programs call it, which on a processor turn the images of a
-convolutional network round first.  An epoch with fused Adam is in `benchmarks.training`.
+the same tensors; netspec's module is that of a program, whose convolutions have their weights laid out for a processor.
+An epoch with fused Adam is in `benchmarks.training`.
 
 Eager: with one thread and with two.  Compiled: both by `torch.compile` with its C++ compiler, for this size of batch.
 Graphs: how many graphs and breaks the tracer of `torch.compile` makes of every network of `specs/`, as it predicts and
@@ -35,7 +35,6 @@ from benchmarks.interpreter import NETS, TAKES, THREADS, Work, clock_for, exampl
 from benchmarks.written import written
 from netspec.backends import as_tuple, channels_first
 from netspec.backends.torch.build import build
-from netspec.backends.torch.layout import layout_of, results
 from netspec.ir.net import Net
 from netspec.testing.cases import Case
 
@@ -76,12 +75,6 @@ def generated(net: Net) -> nn.Module:
     return module
 
 
-def laid_out(net: Net, function: Function) -> Function:
-    """A function of a batch, which is given the layout that programs give it."""
-    layout = layout_of(net, torch.device("cpu"))
-    return lambda x: results(function, (x,), layout)[0]
-
-
 def predicting(function: Function, x: Tensor) -> Work:
     @torch.inference_mode()
     def forward() -> Tensor:
@@ -101,21 +94,19 @@ def stepping(module: nn.Module, logits: Function, x: Tensor, y: Tensor) -> Work:
 
 
 def eager_works(net: Net, row: Row) -> dict[str, Work]:
-    """The generated module, the one by hand, and the generated one as programs call it, ready to work."""
+    """The generated module and the one by hand, ready to work."""
     x, y = batch_of(net, row.batch)
     ours, theirs = generated(net), written(net)
     if row.what == "step":
         return {
             "module": stepping(ours, ours.logits, x, y),
             "by hand": stepping(theirs, theirs, x, y),
-            "program": stepping(ours, laid_out(net, ours.logits), x, y),
         }
     ours.eval()
     theirs.eval()
     return {
         "module": predicting(ours, x),
         "by hand": predicting(lambda x: theirs(x).softmax(1), x),
-        "program": predicting(laid_out(net, ours), x),
     }
 
 
@@ -167,7 +158,7 @@ def head(threads: int, *columns: str) -> None:
 def eager() -> None:
     """Print the ratios of the modules as they are."""
     for threads in THREADS:
-        head(threads, "module", "as programs call it")
+        head(threads, "module")
         for net in map(named, NETS):
             for row in ROWS:
                 title = f"{net.name}, batch {row.batch}, {row.what}"

@@ -1,4 +1,4 @@
-"""How images lie in memory: as convolutions have them fastest, and without a change of the numbers."""
+"""How weights lie in memory: as convolutions have them fastest, and without a change of the numbers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import torch
 
 import netspec
 from netspec.backends import as_tuple, channels_first
-from netspec.backends.torch.layout import results
 from netspec.backends.torch.program import TorchProgram
+from netspec.ir.catalog import words
 from netspec.testing.cases import Case, cases
 
 IMAGES = [
     case
     for case in cases()
-    if any(len(layer.shape.dims) == 3 and layer.shape.of is None for layer in case.net.inputs)
+    if any(len(layer.shape.dims) == 3 and layer.shape.of is None for layer in case.net)
 ]
-ORDERS = (torch.channels_last, torch.contiguous_format)
+TEXT = "input 6x4x3\nconv 4 3x3 relu\nconv 5 3x2\nsoftmax 2\ntrain:\n    optimizer {}\n    average ema=0.5"
 
 
 def program_of(text: str) -> TorchProgram:
@@ -26,41 +26,20 @@ def program_of(text: str) -> TorchProgram:
     return program
 
 
-def layouts(program: TorchProgram, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """The steps in memory from row to row, pixel to pixel and so on of every batch that the module is given."""
+def test_the_channels_of_a_pixel_lie_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where they come from a network that made an image of a vector."""
+    program = program_of("input 12\nreshape 2x2x3\nupconv 4 4x4 stride2\nconv 5 3x3\ndense 2")
     found: list[tuple[int, ...]] = []
-    raw = program._raw
+    convolution = torch.nn.functional.conv2d
 
-    def noted(x: torch.Tensor) -> torch.Tensor:
-        found.append(x.stride()[1:])
-        result: torch.Tensor = raw(x)
+    def noted(x: torch.Tensor, *others: object, **more: object) -> torch.Tensor:
+        result: torch.Tensor = convolution(x, *others, **more)  # type: ignore[arg-type]
+        found.extend((x.stride(), result.stride()))
         return result
 
-    monkeypatch.setattr(program, "_raw", noted)
-    return found
-
-
-@pytest.mark.parametrize("augment", ["", "\n    augment flip", "\n    augment mixup=0.4"])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_channels_of_a_pixel_lie_side_by_side(
-    channels: int, augment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = program_of(f"input 6x4x{channels}\nconv 2 3x3\nsoftmax 2\ntrain:\n    batch 8{augment}")
-    assert program.net.training is not None
-    program.begin(program.net.training)
-    found = layouts(program, monkeypatch)
-    images = np.zeros((9, channels, 6, 4), np.float32)[np.arange(8)]
-    targets = np.arange(8) % 2
-    program.train_step(images, targets, 0.1)
-    program.evaluate(images, targets)
-    assert found == [(1, 4 * channels, channels)] * 2
-
-
-def test_a_network_without_convolutions_takes_images_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    program = program_of("input 6x4x3\ndense 2\nsoftmax")
-    found = layouts(program, monkeypatch)
-    program.evaluate(np.zeros((8, 3, 6, 4), np.float32), np.zeros(8, np.int64))
-    assert found == [(24, 4, 1)]
+    monkeypatch.setattr(torch.nn.functional, "conv2d", noted)
+    program.predict(np.zeros((3, 12), np.float32))
+    assert found == [(64, 1, 16, 4), (80, 1, 20, 5)]
 
 
 @pytest.mark.parametrize("case", IMAGES, ids=str)
@@ -72,5 +51,31 @@ def test_every_layer_gives_the_same_in_both(case: Case) -> None:
     given = [torch.tensor(channels_first(each)) for each in as_tuple(case.inputs(3, "float64"))]
     program.module.eval()
     with torch.no_grad():
-        one, other = (results(program.module, given, order) for order in ORDERS)
+        one = program.module(*given)
+        other = program.module.to(memory_format=torch.contiguous_format)(*given)
     torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("word", words("optimizer"))
+def test_what_an_optimiser_remembers_lies_as_its_parameters_do(word: str) -> None:
+    """Fused ones go through both in one pass: a run that goes on does not differ in a bit."""
+    random = np.random.default_rng(0)
+    batches = [(random.normal(size=(4, 3, 6, 4)).astype(np.float32), np.arange(4) % 2) for _ in range(4)]
+    one, other = (program_of(TEXT.format(word)) for _ in range(2))
+    for program in (one, other):
+        assert program.net.training is not None
+        program.begin(program.net.training)
+    for batch in batches[:2]:
+        one.train_step(*batch, 0.1)
+    other.load(one.parameters())
+    other.recall(one.memory())
+    for batch in batches[2:]:
+        for program in (one, other):
+            program.train_step(*batch, 0.1)
+    assert other.optimizer is not None
+    for parameter, state in other.optimizer.state.items():
+        whole = [each for each in state.values() if each.shape == parameter.shape]
+        assert all(each.stride() == parameter.stride() for each in whole)
+    for found, wanted in ((other.parameters(), one.parameters()), (other.memory(), one.memory())):
+        for name, value in wanted.items():
+            np.testing.assert_array_equal(found[name], value, err_msg=name)

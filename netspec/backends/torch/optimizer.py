@@ -45,7 +45,8 @@ def set_memory(optimizer: Optimizer, parameters: Mapping[str, Tensor], memory: M
     """Make an optimiser remember what `memory_of` gave; raises ValueError where another kind of optimiser did.
 
     Each number keeps its type: PyTorch would give those of a parameter the parameter's, which is another one for what
-    it holds in float32 (`eta` of ASGD, `mu_product` of NAdam), and the steps to come would differ.
+    it holds in float32 (`eta` of ASGD, `mu_product` of NAdam), and the steps to come would differ.  They lie in memory
+    as their parameter does, which fused optimisers take for granted.
     """
     places = {id(parameter): place for place, parameter in enumerate(optimizer.param_groups[0]["params"])}
     state: dict[int, dict[str, Tensor]] = {}
@@ -64,7 +65,9 @@ def set_memory(optimizer: Optimizer, parameters: Mapping[str, Tensor], memory: M
     for parameter in parameters.values():
         found = state.get(places[id(parameter)], {})
         held = optimizer.state[parameter]
-        held.update({what: value.to(held[what].device, copy=True) for what, value in found.items()})
+        for what, value in found.items():
+            like = parameter if value.shape == parameter.shape else value
+            held[what] = torch.empty_like(like, dtype=value.dtype, device=held[what].device).copy_(value)
 
 
 def _remembered(optimizer: Optimizer, parameter: Tensor) -> set[str]:

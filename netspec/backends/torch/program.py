@@ -29,7 +29,7 @@ from netspec.backends import (
 from netspec.backends.augmentation import Draws, augmentation_of
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.parts import Parts, Shares
-from netspec.backends.torch.arrays import count_of, to_array, to_targets, to_tensor
+from netspec.backends.torch.arrays import count_of, tensors_in, to_array, to_targets, to_tensor
 from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.build import build, output_functions, put
 from netspec.backends.torch.code import rules
@@ -38,7 +38,7 @@ from netspec.backends.torch.device import circumstances, find_device, free_memor
 from netspec.backends.torch.gradients import Gradients
 from netspec.backends.torch.graphed import HOST, Batch, Graphs, check_graphed, make_graphable
 from netspec.backends.torch.group import connected, current
-from netspec.backends.torch.layout import layout_of, results
+from netspec.backends.torch.layout import lay_out
 from netspec.backends.torch.loss import added_up
 from netspec.backends.torch.optimizer import memory_of, set_memory
 from netspec.backends.torch.precision import Precision
@@ -76,12 +76,13 @@ class TorchProgram:
         if manner.sharded:
             check_shard(manner)
             shard(self.module, module_source(net))
+        elif self.torch_device.type == "cpu":
+            lay_out(self.module)
         names = attributes(net)
         split = {name: name.partition(".") for name in net.parameters}
         self._keys = {name: f"{names[layer]}.{short}" for name, (layer, _, short) in split.items()}
         self._functions = output_functions(net)
         self._raw: Any = self.module.logits if self._functions else self.module
-        self._layout = layout_of(net, self.torch_device)
         self._fitting: set[tuple[int, ...]] = set()
         self._borrowed: set[str] = set()
         self._together: Together | None = None
@@ -156,7 +157,7 @@ class TorchProgram:
         """See `Program.predict`."""
         self.module.eval()
         with torch.inference_mode(), self.precision.cast():
-            outputs = results(self.module, self._inputs(on_each(channels_first, inputs)), self._layout)
+            outputs = tensors_in(self.module(*self._inputs(on_each(channels_first, inputs))))
         return self._outputs(outputs)
 
     def _outputs(self, outputs: Sequence[Tensor]) -> Arrays:
@@ -170,7 +171,7 @@ class TorchProgram:
         if not self.module.training:  # asking every submodule at every step costs more than a small layer
             self.module.train()
         with self.precision.cast():
-            raw = results(self.compiled or self._raw, inputs, self._layout)
+            raw = tensors_in((self.compiled or self._raw)(*inputs))
             return added_up(self.aims, shares, self._each(raw, targets), raw)
 
     def _add_up(
@@ -287,7 +288,7 @@ class TorchProgram:
         """See `Program.evaluate`."""
         self.module.eval()
         with torch.inference_mode(), self.precision.cast():
-            raw = results(self._raw, self._inputs(inputs), self._layout)
+            raw = tensors_in(self._raw(*self._inputs(inputs)))
             losses = tuple(
                 loss.item() for loss in self._each(raw, to_targets(targets, self.torch_device, self.dtype))
             )
