@@ -45,7 +45,7 @@ BUILT_IN: Final[dict[str, dict[str, str]]] = {
         "netspec.layers.pool": "pool global",
         "netspec.layers.activation": (
             "relu relu6 tanh gelu silu elu selu celu softplus softsign mish "
-            "leaky_relu prelu hardsigmoid hardswish activate"
+            "leaky_relu prelu hardsigmoid hardswish activate rescale"
         ),
         "netspec.layers.output": "softmax sigmoid",
         "netspec.layers.norm": "batchnorm layernorm groupnorm rmsnorm lrn",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from netspec.ir.catalog import find
-from netspec.ir.definition import argument, flag, word
+from netspec.ir.definition import argument, flag, option, word
 from netspec.ir.layer import Constant, Example, Operation, Param, ReadBack, Shapes
 from netspec.ir.values import Choice, Real
 
@@ -213,3 +213,20 @@ class Activate(Operation):
         part = found()
         assert isinstance(part, Operation)
         return (part,)
+
+
+@word("rescale")
+class Rescale(Activation):
+    """Multiplies every number by one that is given, and adds another: `rescale 2 shift=-1` makes -1 to 1 of 0 to 1.
+
+    Weights the branch of a residual connection, or one part of a `concat` against the others.
+    """
+
+    factor: float = argument(Real(example=2), "what every number is multiplied by")
+    shift: float = option(Real(example=-1), "what is added then", default=0.0)
+
+    formula: ClassVar[str] = "y = factor * x + shift"
+    examples: ClassVar[tuple[Example, ...]] = (*_example("rescale 2 shift=-1"), *_example("rescale -0.1"))
+
+    def reads_back(self) -> tuple[ReadBack, ...]:
+        return ()

@@ -86,6 +86,8 @@ def test_channels_of_a_sequence_of_images(word: str) -> None:
         ("leaky_relu 0.3", lambda x: F.leaky_relu(x, 0.3)),
         ("leaky_relu 1.5", lambda x: F.leaky_relu(x, 1.5)),
         ("hardswish", F.hardswish),
+        ("rescale -0.7", lambda x: -0.7 * x),
+        ("rescale 2 shift=-1", lambda x: 2 * x - 1),
         ("sigmoid", torch.sigmoid),
     ],
 )

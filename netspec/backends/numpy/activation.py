@@ -14,7 +14,7 @@ from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.backends.numpy.normal import normal_distribution
 from netspec.backends.numpy.output import sigmoid
 from netspec.layers import activation as layers
-from netspec.layers.activation import Activation, Celu, Elu, Gelu, LeakyRelu, Prelu, Relu
+from netspec.layers.activation import Activation, Celu, Elu, Gelu, LeakyRelu, Prelu, Relu, Rescale
 
 SELU_SCALE: Final = 1.0507009873554804934193349852946
 SELU_ALPHA: Final = 1.6732632423543772848170429916717
@@ -309,3 +309,16 @@ class ReluKernel(Kernel[Relu]):
 
     def backward(self, dy: Array) -> Array:
         return np.multiply(dy, self.kept > 0)
+
+
+@rule(Rescale)
+class RescaleKernel(Kernel[Rescale]):
+    """factor * x + shift."""
+
+    def forward(self, x: Array, training: bool) -> Array:
+        y: Array = np.multiply(x, self.operation.factor)
+        y += self.operation.shift
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        return np.multiply(dy, self.operation.factor)

@@ -17,6 +17,7 @@ from netspec.layers.activation import (
     Prelu,
     Relu,
     Relu6,
+    Rescale,
     Selu,
     Silu,
     Softplus,
@@ -87,3 +88,13 @@ def prelu(site: Site[Prelu]) -> None:
     after = site.rank - site.channel_axis
     slopes = site.values["weight"].reshape(-1, *(1,) * after)
     site.node("PRelu", [site.x, site.numbers("slope", slopes)])
+
+
+@rule(Rescale)
+def rescale(site: Site[Rescale]) -> None:
+    """`Mul`, and `Add` where something is added."""
+    times = [site.x, site.numbers("factor", site.operation.factor)]
+    if not site.operation.shift:
+        site.node("Mul", times)
+        return
+    site.node("Add", [site.node("Mul", times, "times"), site.numbers("shift", site.operation.shift)])

@@ -15,6 +15,7 @@ from netspec.layers.activation import (
     Prelu,
     Relu,
     Relu6,
+    Rescale,
     Selu,
     Silu,
     Softplus,
@@ -85,3 +86,11 @@ def leaky_relu(site: Site[LeakyRelu]) -> Code:
     """`F.leaky_relu`, its slope where it is not PyTorch's default."""
     slope = site.operation.slope
     return call("F.leaky_relu({x})" if slope == 0.01 else f"F.leaky_relu({{x}}, {slope!r})", follows=True)
+
+
+@rule(Rescale)
+def rescale(site: Site[Rescale]) -> Code:
+    """The formula."""
+    factor, shift = site.operation.factor, site.operation.shift
+    added = f" {'+' if shift > 0 else '-'} {abs(shift)!r}" if shift else ""
+    return call(f"{{x}} * {factor!r}{added}")

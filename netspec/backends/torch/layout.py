@@ -11,4 +11,4 @@ def lay_out(module: nn.Module) -> None:
 
     The result of a convolution lies as its weight does, wherever its input came from, and what follows keeps that.
     """
-    module.to(memory_format=torch.channels_last)
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
