@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from netspec.testing.verify import Agreement
 
 SCHEMA: Final = "netspec.verify/1"
+SAID: Final = {"refused": "not compared", "failed": "failed"}
+"""What stands for a backend without results."""
 
 
 @click.command(short_help="Run a network on every backend and say whether they agree.")
 @click.argument("file", metavar="FILE")
 @click.option(
-    "--against", multiple=True, metavar="NAME", help="A backend; all that are installed by default."
+    "--against",
+    multiple=True,
+    metavar="NAME",
+    help="A backend, or `numpy-fast`; all that are installed by default.",
 )
 @options.json_as(SCHEMA)
 @options.values
@@ -37,9 +42,10 @@ def verify(
     limits: Limits,
 ) -> None:
     """Run the network of FILE (a spec, or weights) with the same weights and inputs on the NumPy interpreter and on
-    every other backend, and compare what each layer gives and each parameter's gradient.
+    every other backend, and compare what each layer gives, its gradient, and those of its parameters.
 
-    Exits with 1 where a difference is beyond its tolerance: 1e-9 between programs in float64, 1e-4 for ONNX models.
+    Exits with 1 where a difference is beyond its tolerance, or a backend fails: 1e-9 between programs in float64, 1e-4
+    for ONNX models and the interpreter's own faster paths.
     """
     from netspec.cli.failures import document
     from netspec.cli.files import WEIGHTS, find_spec, read
@@ -61,22 +67,38 @@ def verify(
 
 
 def _lines(file: str, found: Sequence[Agreement]) -> Iterator[str]:
+    """A line for each kind of array on each backend, and for a backend that was not compared."""
+    groups: dict[tuple[str, str, str], list[Agreement]] = {}
+    for each in found:
+        groups.setdefault((each.backend, each.update, each.kind), []).append(each)
+    counts = {key: _count(some) for key, some in groups.items()}
+    widths = [max(map(len, column)) for column in ([key[0] for key in groups], counts.values())]
     yield file
-    for backend in dict.fromkeys(each.backend for each in found):
-        for kind in ("output", "loss", "gradient"):
-            some = [each for each in found if (each.backend, each.kind) == (backend, kind)]
-            if some:
-                yield _line(backend, kind, some)
+    for key, some in groups.items():
+        start = f"  {key[0]:<{widths[0]}}  "
+        if some[0].kind in SAID:
+            yield f"{start}{SAID[some[0].kind]}: {some[0].name}"
+        else:
+            yield f"{start}{counts[key]:<{widths[1]}}  {_far(some)}"
 
 
-def _line(backend: str, kind: str, found: Sequence[Agreement]) -> str:
-    """One kind of array on one backend: how many, how far apart, and where that is too far for the first time."""
+def _count(found: Sequence[Agreement]) -> str:
+    """How many of a kind there are: `12 gradients`, `loss`, `loss of generator`."""
+    kind, update = found[0].kind, found[0].update
+    if kind in SAID:
+        return ""
+    what = kind if kind == "loss" else f"{len(found)} {kind}{'s' * (len(found) != 1)}"
+    return f"{what} of {update}" if update else what
+
+
+def _far(found: Sequence[Agreement]) -> str:
+    """How far apart, and where that is too far for the first time: gradients are read from the loss back."""
     worst = max(found, key=lambda each: each.difference)
-    count = f"{len(found)} {kind}{'s' * (len(found) != 1)}" if kind != "loss" else "loss"
     where = f" in `{worst.name}`" if worst.name else ""
-    said = f"  {backend:<8}{count:<16}largest difference {worst.difference:.1e}{where}, {worst.tolerance:.0e} allowed"
+    said = f"largest difference {worst.difference:.1e}{where}, {worst.tolerance:.0e} allowed"
     first = next((each for each in found if not each.holds), None)
     if first is None:
         return said
-    place = f" in `{first.name}`" if first.name else ""
-    return f"{said}: too far, first{place or ' here'} ({first.difference:.1e})"
+    back = " on the way back" if first.kind == "gradient" else ""
+    place = f"{back} in `{first.name}`" if first.name else " here"
+    return f"{said}: too far, first{place} ({first.difference:.1e})"

@@ -85,6 +85,8 @@ class Case:
     stated: str = ""
     noise: tuple[Noise | None, ...] = ()
     """What the inputs are drawn as, where a target is made of them that has to be of its kind."""
+    kinks: bool = True
+    """The first example is all zeros: activations meet their kinks there, and what is largest may be several."""
 
     def __str__(self) -> str:
         return self.name
@@ -100,7 +102,7 @@ class Case:
         return self.net.outputs[-1].shape.of is None and not self.training.updates
 
     def inputs(self, batch: int, dtype: str, steps: int = SOME_STEPS, purpose: str = "inputs") -> Arrays:
-        """A batch as the spec writes it.  Its first example is all zeros: activations meet their kinks there."""
+        """A batch as the spec writes it."""
         draws, random = Draws(batch, f"{self.name}/{purpose}"), generator(batch, f"{self.name}/{purpose}")
         noise = self.noise or (None,) * len(self.net.inputs)
         given = zip(self.net.inputs, sized(self.net, steps), noise, strict=True)
@@ -108,10 +110,17 @@ class Case:
             [
                 draws.of(each, batch).astype(dtype)
                 if each
-                else _drawn(layer.shape, (batch, *dims), dtype, random)
+                else self._drawn(layer.shape, (batch, *dims), dtype, random)
                 for layer, dims, each in given
             ]
         )
+
+    def _drawn(self, shape: Shape, dims: tuple[int, ...], dtype: str, random: np.random.Generator) -> Array:
+        if shape.of is not None:
+            return random.integers(0, shape.of, dims)
+        array = random.normal(size=dims)
+        array[: self.kinks] = 0
+        return array.astype(dtype)
 
     def targets(self, batch: int, dtype: str, steps: int = SOME_STEPS) -> Arrays:
         """Targets for a batch, prepared: classes, probabilities or numbers, as each loss wants them."""
@@ -157,14 +166,6 @@ def sized(net: Net, steps: int = SOME_STEPS) -> list[tuple[int, ...]]:
     sizes = net.constraints.sizes(net.symbols, wanted)
     assert sizes is not None, f"no sizes were found for {net.constraints}"
     return [layer.shape.substitute(sizes).known for layer in net.inputs]
-
-
-def _drawn(shape: Shape, dims: tuple[int, ...], dtype: str, random: np.random.Generator) -> Array:
-    if shape.of is not None:
-        return random.integers(0, shape.of, dims)
-    array = random.normal(size=dims)
-    array[0] = 0
-    return array.astype(dtype)
 
 
 def quiet(net: Net) -> Net:

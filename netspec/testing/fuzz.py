@@ -43,7 +43,7 @@ from netspec.testing.cases import Case, quiet, sized
 from netspec.testing.conformance import distance
 from netspec.testing.drawing import SIZES, Unreadable, draw, read
 from netspec.testing.shrink import shrink
-from netspec.testing.verify import ONNX, REFERENCE, TOLERANCES, others
+from netspec.testing.verify import FAST, ONNX, REFERENCE, TOLERANCES, others
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Results: TypeAlias = dict[str, Array]
@@ -62,8 +62,6 @@ NEAR: Final = 3
 """How often that is tried on other numbers."""
 CHUNK: Final = 250
 """Networks that a process is handed at a time."""
-FAST: Final = "numpy-float32"
-"""Stands for the faster paths of the reference."""
 COMPILER: Final = "compiler"
 """Stands for a backend where the text itself could not be read."""
 
@@ -213,7 +211,7 @@ def _inputs(net: Net, seed: int, steps: int) -> Arrays:
 @cache
 def _others() -> tuple[str, ...]:
     """Looked up once: it takes as long as a network."""
-    return *others(), FAST
+    return tuple(others())
 
 
 def _compared(numbers: Numbers, backend: str, wanted: Results) -> tuple[str, dict[str, float]] | None:
