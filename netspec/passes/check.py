@@ -12,7 +12,7 @@ from netspec.ir.catalog import definitions
 from netspec.ir.definition import Definition
 from netspec.ir.layer import Layer, Origin
 from netspec.ir.net import Net
-from netspec.ir.training import Aim, Loss, Metric, Reader, Schedule, Training, key_of, kind_of
+from netspec.ir.training import Aim, Metric, Reader, Schedule, Training, key_of, kind_of
 from netspec.passes.augment import check_augment
 from netspec.passes.bind import Bound
 from netspec.passes.context import Context
@@ -40,6 +40,14 @@ ONE: Final = {
     "nothing": "nothing",
 }
 """One such target in words."""
+ALONE: Final = {
+    "loss": "the updates say what is made small",
+    "metric": "an update has none",
+    "augment": "an update has none",
+    "inputs": "an update names the fields that it reads",
+    "target": "the losses of an update name their targets",
+}
+"""The settings of a network that is trained by itself, and why there are none beside updates."""
 
 
 def check_structure(context: Context, bound: Bound) -> None:
@@ -180,14 +188,13 @@ def _check_updates(context: Context, net: Net, training: Training) -> None:
         message = f"nothing says which of the networks is trained: {names}"
         report("N405", message, next(iter(spans.values())), notes=(note,))
         return
-    for key, use in settings.items() if training.updates else ():
-        what = ""
-        if kind_of(key) in ("loss", "metric", "augment"):
-            what = "the updates say what is made small" if isinstance(use, Loss) else "an update has none"
+    for key in settings if training.updates else ():
+        message = ""
+        if what := ALONE.get(kind_of(key)):
             message = f"`{kind_of(key)}` is of a network that is trained by itself: {what}"
         elif key == "optimizer" and all(update.optimizer for update in training.updates):
-            what = message = "no update uses this optimizer: each has one of its own"
-        if what:
+            message = "no update uses this optimizer: each has one of its own"
+        if message:
             span = spans.get(key)
             report("N406", message, *([span] if span else []), fixes=drops(span) if span else ())
 
