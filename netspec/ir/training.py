@@ -50,6 +50,11 @@ class Reader(Definition):
         """
         return ("input", "target")
 
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """The fields of which each example has a length of its own, where what reads them has a symbol for it."""
+        return ()
+
     def example_shape(self) -> Shape | None:
         """Shape of the first field where it is one whatever reads it, and known without opening a file."""
         return None

@@ -16,7 +16,7 @@ from netspec.ir.training import Aim, Metric, Reader, Schedule, Training, key_of,
 from netspec.passes.augment import check_augment
 from netspec.passes.bind import Bound
 from netspec.passes.context import Context
-from netspec.passes.fields import check_fields
+from netspec.passes.fields import check_fields, check_lengths
 from netspec.passes.loss import check_loss, implied
 from netspec.passes.objective import aims_of, figures_of, implied_loss
 from netspec.passes.settings import drops
@@ -171,6 +171,8 @@ def check_training(context: Context, net: Net, training: Training) -> None:
         if figure and not context.diagnostics:
             _check_figure(context, net, figure, training, name)
     reader = settings.get("data")
+    if isinstance(reader, Reader) and training.updates and not context.diagnostics:
+        check_lengths(context, net, reader, training)
     if isinstance(reader, Reader) and aims and not context.diagnostics:
         roles = check_fields(context, net, reader, training)
         if roles and roles.target == reader.fields([layer.name for layer in net.inputs])[-1]:

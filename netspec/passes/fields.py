@@ -6,14 +6,17 @@ Every reader names its fields.  Which is which follows from their order unless `
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from netspec.diagnostics import Edit, Fix, Label, SpecError, did_you_mean, error
 from netspec.frozen import frozen
+from netspec.ir.layer import Layer
 from netspec.ir.net import Net
+from netspec.ir.symbolic import symbols_of
 from netspec.ir.training import Reader, Training
+from netspec.ir.updates import Field, Use, inside, values_of
 from netspec.passes.context import Context
 from netspec.settings.generate import Feed
 from netspec.settings.plain import Inputs, Target
@@ -121,6 +124,43 @@ def _reads(names: Sequence[str]) -> str:
 
 def _listed(fields: Sequence[str]) -> str:
     return ", ".join(f"`{each}`" for each in fields)
+
+
+def filled_up(names: Iterable[str]) -> str:
+    """What can be done where examples differ in lengths that have these symbols."""
+    bound = " ".join(f"--bind {name}=100" for name in names)
+    return (
+        f"with a number of steps ({bound}) all are filled up to it, and what fills up is read like the rest"
+    )
+
+
+def check_lengths(context: Context, net: Net, reader: Reader, training: Training) -> None:
+    """The examples that updates read are all of one length; reports the first field that is not."""
+    inputs = {each.name: each.inputs for each in net.networks}
+    every = (each for value in values_of(training.updates) for each in inside(value))
+    for use in (each for each in every if isinstance(each, Use)):
+        for field, name in zip(use.of, inputs[use.network], strict=True):
+            layer = net.by_name[name]
+            names = symbols_of(layer.shape.dims[0]) if layer.shape.dims else ()
+            if isinstance(field, Field) and field.name in reader.differing and names:
+                _report_lengths(context, reader, field, layer, training)
+                return
+
+
+def _report_lengths(context: Context, reader: Reader, field: Field, layer: Layer, training: Training) -> None:
+    """Report a field of different lengths, and propose one for all."""
+    names = symbols_of(layer.shape.dims[0])
+    labels = [Label(training.spans["data"], "each of another length")] if "data" in training.spans else []
+    fixes = []
+    if layer.origin:
+        statement = layer.origin.statement
+        labels.insert(0, Label(statement, f"reads `{field}`"))
+        text = re.sub(rf"\b({'|'.join(names)})\b", "100", statement.text)
+        fixes.append(Fix((Edit(statement, text),), f"`{text}`"))
+    message = (
+        f"updates cannot be done on examples of different lengths, as `{field}` of `{reader.word}` has them"
+    )
+    context.diagnostics.report("N409", message, *labels, fixes=tuple(fixes), notes=(filled_up(names),))
 
 
 def check_fields(context: Context, net: Net, reader: Reader, training: Training) -> Roles | None:

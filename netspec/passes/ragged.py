@@ -17,6 +17,7 @@ from netspec.ir.layer import Layer, Operation
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.ir.symbolic import Dim, Symbol, symbols_of
+from netspec.passes.fields import filled_up
 from netspec.passes.objective import aims_of
 from netspec.settings.augment import Augment
 
@@ -169,11 +170,7 @@ def _differ(names: Iterable[str]) -> str:
 
 
 def _refusal(message: str, labels: Sequence[Label], names: Sequence[str], notes: Sequence[str]) -> SpecError:
-    bound = " ".join(f"--bind {name}=100" for name in names)
-    cure = (
-        f"with a number of steps ({bound}) all are filled up to it, and what fills up is read like the rest"
-    )
-    return SpecError(Diagnostic("N409", message, tuple(labels), notes=(*notes, cure)))
+    return SpecError(Diagnostic("N409", message, tuple(labels), notes=(*notes, filled_up(names))))
 
 
 def _check_inputs(net: Net, differing: Sequence[str]) -> None:

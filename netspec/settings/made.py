@@ -140,5 +140,9 @@ class Scenes(Reader):
     def marks(self) -> tuple[int, int]:
         return 1, 2
 
+    @property
+    def differing(self) -> tuple[str, ...]:
+        return ("caption",)
+
     def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
         return "image", "caption"

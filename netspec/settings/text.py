@@ -85,6 +85,10 @@ class Text(Reader):
     def marks(self) -> tuple[int, int] | None:
         return (START, STOP) if self.lines else None
 
+    @property
+    def differing(self) -> tuple[str, ...]:
+        return ("text",) if self.lines else ()
+
     def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
         return ("text",)
 
@@ -144,6 +148,10 @@ class Pairs(Reader):
     @property
     def marks(self) -> tuple[int, int] | None:
         return (START, STOP) if self.is_of_two else None
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        return ("source", "target") if self.is_of_two else ("text",)
 
     def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
         return ("source", "target") if self.is_of_two else ("text", "label")

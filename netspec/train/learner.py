@@ -25,11 +25,14 @@ from netspec.backends import (
     inside,
     under,
 )
-from netspec.diagnostics import error
+from netspec.diagnostics import Diagnostic, Label, SpecError, error
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
+from netspec.ir.symbolic import Expression
 from netspec.ir.training import Aim, Optimizer, Training
 from netspec.ir.updates import Field, Noise, Update
+from netspec.passes.fields import filled_up
+from netspec.passes.ragged import steps_of, symbols
 from netspec.passes.updates import Derived, made, updates
 from netspec.train.evaluate import Batch, Figures, Prepared, evaluate
 from netspec.train.noise import Draws
@@ -209,7 +212,7 @@ def learner_for(net: Net, works: Net, compiled: Callable[[Net], Program]) -> Lea
         whole = compiled(works)
         return Learner.of(whole, _shown(show, compiled, whole))
     if works is not net:
-        raise error("N409", "updates cannot be done on examples of different lengths")
+        raise _differing(net)
     whole = compiled(net)
     if whole.group.size > 1:
         raise error("N602", "updates cannot be done in several processes", notes=("without --devices",))
@@ -222,6 +225,15 @@ def learner_for(net: Net, works: Net, compiled: Callable[[Net], Program]) -> Lea
     for turn, each in zip(turns, derived, strict=True):
         _borrow(turn.program, whole, set(each.trained))
     return Learner(whole, turns, _shown(show, compiled, whole))
+
+
+def _differing(net: Net) -> SpecError:
+    """Data of which only the files tell that their examples differ in length."""
+    names = symbols(net)
+    origins = (layer.origin for layer in net.inputs if isinstance(steps_of(layer.shape), Expression))
+    labels = tuple(Label(origin.statement, "reads them") for origin in origins if origin)
+    message = "updates cannot be done on examples of different lengths, as these data have them"
+    return SpecError(Diagnostic("N409", message, labels, notes=(filled_up(names),)))
 
 
 def _shown(show: Derived | None, compiled: Callable[[Net], Program], whole: Program) -> Turn | None:

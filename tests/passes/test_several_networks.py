@@ -156,3 +156,25 @@ def test_an_input_that_says_nothing_is_told_in_its_place() -> None:
         netspec.parse(text)
     (found,) = refused.value.diagnostics
     assert (found.code, found.span and found.span.line) == ("N103", 2)
+
+
+PAIRS = """
+network reader:
+    input {size} of 500
+    embed 8
+    gru 8 last
+    softmax 2
+
+train:
+    data pairs "reviews.tsv"
+    update reader: crossentropy(reader(text), label)
+"""
+
+
+def test_updates_read_texts_of_one_length() -> None:
+    assert refused(PAIRS.format(size="T")) == {"N409"}
+    for net in (netspec.parse(PAIRS.format(size="T"), sizes={"T": 20}), netspec.parse(PAIRS.format(size=20))):
+        assert str(net.inputs[0].shape) == "20 of 500"
+        assert netspec.from_json(net.to_json()) == net
+    said = PAIRS.format(size="T").partition("    update")[0]
+    assert str(netspec.parse(said).inputs[0].shape) == "T of 500"

@@ -16,6 +16,7 @@ from netspec.backends import Piece, as_tuple, compile_net
 from netspec.data import Dataset, Loaded
 from netspec.diagnostics import SpecError
 from netspec.ir.updates import Noise
+from netspec.passes.ragged import ragged
 from netspec.train.checkpoint import metadata_of
 from netspec.train.events import Observer, Result, Step
 from netspec.train.learner import Learner, learner_for
@@ -189,6 +190,21 @@ def test_one_update_is_training_a_network_by_itself(backend: str) -> None:
     assert [row.loss for row in one.rows] == [row.loss for row in other.rows]
     assert [row.new.loss for row in one.rows] == [row.new.loss for row in other.rows]
     assert [row.rate for row in one.rows] == [row.rate for row in other.rows]
+
+
+def test_updates_on_examples_of_different_lengths_are_refused_with_a_remedy() -> None:
+    """Also where the file does not say that these differ, as that of a reader of a package may not."""
+    net = library.parse(
+        "network judge:\n    input T of 9\n    embed 3\n    gru 4 last\n    softmax 2\n"
+        'train:\n    data npz "a.npz"\n    update judge: crossentropy(judge(x), y)\n'
+    )
+    with pytest.raises(SpecError) as refused:
+        learner_for(net, ragged(net), partial(compile_net, backend="numpy", device="cpu"))
+    (found,) = refused.value.diagnostics
+    assert (found.code, found.span and found.span.text) == ("N409", "input T of 9")
+    assert "--bind T=100" in found.notes[0]
+    bound = net.bind(T=5)
+    assert ragged(bound) is bound
 
 
 # --- noise, turns, targets
