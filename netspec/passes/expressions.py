@@ -88,7 +88,7 @@ class Expressions:
     ) -> None:
         self.context, self.networks, self.reader = context, networks, reader
         self.is_unread = is_unread
-        """There are data, of which something was reported: any name may be that of a field."""
+        """Something was reported of the data, or of a line that may give a name: any name may stand for a value."""
         self.scope = Scope(dict(values or {}))
         self.fields = _fields(reader)
         """The fields of the data by their names here."""

@@ -7,6 +7,7 @@ what `make` shows, are expressions of them (`passes.expressions`); the networks 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -46,15 +47,28 @@ class Lines:
     first: tree.Name | None
     """The name after `data ... as`."""
     has_data: bool
+    unread: Sequence[str]
+    """The lines of `train:` that could not be read."""
 
     @classmethod
-    def of(cls, statements: Sequence[tree.Statement]) -> Lines:
+    def of(cls, context: Context, statements: Sequence[tree.Statement]) -> Lines:
         """Those of a file."""
         train, generate = (_section(statements, word) for word in ("train", "generate"))
         makes = [each for each in generate if isinstance(each, tree.Command) and each.head.text == "make"]
         names = [name for each in train if _is(each, "data") for name in _given(each)]
         steps = [each for each in train if isinstance(each, tree.Let | tree.Update)]
-        return cls(steps, makes, (*names, None)[0], any(_is(each, "data") for each in train))
+        unread = [context.text(each) for each in train if isinstance(each, tree.Unread)]
+        return cls(steps, makes, (*names, None)[0], any(_is(each, "data") for each in train), unread)
+
+    @property
+    def are_without_update(self) -> bool:
+        """There is no `update`, nor may an unread line be one."""
+        return not self.unread and not any(isinstance(each, tree.Update) for each in self.steps)
+
+    @property
+    def hide_names(self) -> bool:
+        """An unread line may say what names stand for."""
+        return any(re.search(r"\b(data|let)\b", text) for text in self.unread)
 
 
 def _section(statements: Sequence[tree.Statement], word: str) -> tuple[tree.Statement, ...]:
@@ -77,23 +91,21 @@ def bind_networks(
     context: Context, unfold: Unfold, bound: Bound, statements: Sequence[tree.Statement]
 ) -> None:
     """Lay out the networks of a file that has no layers of its own, and bind what is said of them."""
-    lines, networks = Lines.of(statements), Networks(context, unfold, bound.words)
+    lines, networks = Lines.of(context, statements), Networks(context, unfold, bound.words)
     shows = _only(context, lines.makes)
     if bound.graph.names:
         _refuse(context, lines)
         bound.make = shows
         return
-    if lines.first and not any(isinstance(each, tree.Update) for each in lines.steps):
-        message = f"`as {short(lines.first.text)}` names the data for an `update`, and there is none"
-        context.diagnostics.report("N411", message, context.span(lines.first))
+    if lines.first and lines.are_without_update:
+        _report_first(context, lines.first)
     for word in networks.declared():
         networks.lay_out(word)
     training = bound.training or Training({})
     reader = training.get("data")
     known = reader if isinstance(reader, Reader) else None
-    expressions = Expressions(
-        context, networks, known, lines.first, bound.values, lines.has_data and known is None
-    )
+    is_unread = lines.hide_names or (lines.has_data and known is None)
+    expressions = Expressions(context, networks, known, lines.first, bound.values, is_unread)
     for line in lines.steps:
         expressions.line(line)
     make = expressions.make(shows) if shows else None
@@ -122,10 +134,14 @@ def _refuse(context: Context, lines: Lines) -> None:
         note = "`network NAME:` before the layers, and these indented below it, makes a network of them"
         context.diagnostics.report("N411", message, context.span(line), notes=(note,))
         return
-    if lines.first:
-        message = f"`as {short(lines.first.text)}` names the data for an `update`, and there is none"
-        clause = context.span(lines.first)
-        context.diagnostics.report("N411", message, clause)
+    if lines.first and lines.are_without_update:
+        _report_first(context, lines.first)
+
+
+def _report_first(context: Context, name: tree.Name) -> None:
+    """Report a name for the first field of the data that no update reads."""
+    message = f"`as {short(name.text)}` names the data for an `update`, and there is none"
+    context.diagnostics.report("N411", message, context.span(name))
 
 
 class Networks:
