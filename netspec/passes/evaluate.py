@@ -66,12 +66,12 @@ _LARGEST = 10**18
 _WANTED: Final = "only numbers, names and + - * / // % can stand here"
 
 
-def amount(node: tree.Expression, sizes: Mapping[str, int] | None = None) -> Amount:
+def amount(node: tree.Expression, sizes: Mapping[str, int] | None = None, *, real: bool = False) -> Amount:
     """The number that an expression stands for, or its canonical form where it has symbols; raises `NotConstant`.
 
-    Symbols that have a size are numbers.
+    Symbols that have a size are numbers.  Of `real` numbers `1 / 2` is a half, where it else is not whole.
     """
-    value = _value(node, sizes or {})
+    value = _value(node, sizes or {}, real=real)
     if isinstance(value, bool):
         raise NotConstant(node, "a number is wanted here, and this is a condition")
     if not isinstance(value, (int, float, Expression)):
@@ -79,9 +79,9 @@ def amount(node: tree.Expression, sizes: Mapping[str, int] | None = None) -> Amo
     return value
 
 
-def evaluate(node: tree.Expression) -> Number:
+def evaluate(node: tree.Expression, *, real: bool = False) -> Number:
     """The number that an expression stands for; raises `NotConstant`."""
-    value = amount(node)
+    value = amount(node, real=real)
     if isinstance(value, Expression):
         raise _unbound(node, value)
     return value
@@ -104,7 +104,9 @@ def compare(operator: str, left: Number, right: Number) -> bool:
     return found
 
 
-def _value(node: tree.Expression, sizes: Mapping[str, int], replaced: Container[int] = ()) -> Any:
+def _value(
+    node: tree.Expression, sizes: Mapping[str, int], replaced: Container[int] = (), *, real: bool = False
+) -> Any:
     """The number, expression, truth or word of an expression.
 
     Operands are computed before their operation by means of a list, not of recursion: a sum may have any length.
@@ -115,7 +117,7 @@ def _value(node: tree.Expression, sizes: Mapping[str, int], replaced: Container[
         part, ready = todo.pop()
         match part:
             case tree.Number(value=value):
-                values.append(value)
+                values.append(float(value) if real else value)
             case tree.Group(expression=inner):
                 todo.append((inner, False))
             case tree.Operation(operands=operands) if not ready:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from netspec.diagnostics import Edit, Fix, Label, did_you_mean, short
+from netspec.diagnostics import Edit, Fix, Label, short
 from netspec.ir import catalog
 from netspec.ir.layer import Layer
 from netspec.ir.shape import Shape
@@ -30,12 +30,20 @@ from netspec.ir.updates import (
 from netspec.passes.arguments import bind_arguments
 from netspec.passes.context import Context
 from netspec.passes.evaluate import NotConstant
-from netspec.passes.scope import Replacement, Scope, constant
+from netspec.passes.scope import Replacement, Scope, Unknown, constant
+from netspec.passes.strange import (
+    EVERY,
+    STOP,
+    every_apart,
+    no_field,
+    no_network,
+    no_optimizer,
+    no_value,
+    shapeless,
+)
 from netspec.passes.terms import Terms
 from netspec.syntax import tree
 
-EVERY: Final = "every"
-"""The option of an update that says at which steps it is done."""
 NAMES: Final = "xyzuvw"
 """What the values that a network reads are called where it is told how it is applied."""
 
@@ -97,6 +105,10 @@ class Expressions:
         self.shapes: dict[Field, Shape] = {}
         """The shapes of the fields that are read."""
         self.lets: dict[str, tuple[tree.Let, Found | None]] = {}
+        self.written: dict[str, tree.Let] = {}
+        """The lines `let` by the name that they give, also those that stand further down."""
+        self.reading: tree.Let | tree.Update | None = None
+        """The line that is read."""
         self.places = 0
         self.updates: list[Update] = []
         self.terms = Terms(self)
@@ -107,12 +119,18 @@ class Expressions:
 
     # --- lines
 
-    def line(self, line: tree.Let | tree.Update) -> None:
-        """`let NAME = EXPR` or `update NAME: EXPR ...`."""
-        if isinstance(line, tree.Let):
-            self.let(line)
-        else:
-            self.update(line)
+    def lines(self, lines: Sequence[tree.Let | tree.Update]) -> None:
+        """Bind `let NAME = EXPR` and `update NAME: EXPR ...`, one line after the other."""
+        for line in reversed(lines):
+            if isinstance(line, tree.Let):
+                self.written[line.name.text] = line
+        for line in lines:
+            self.reading = line
+            if isinstance(line, tree.Let):
+                self.let(line)
+            else:
+                self.update(line)
+        self.reading = None
 
     def let(self, line: tree.Let) -> None:
         name = line.name.text
@@ -135,7 +153,7 @@ class Expressions:
     def update(self, line: tree.Update) -> None:
         word = line.network.text
         if word not in self.networks.words:
-            self.stranger(line.network)
+            no_network(self, line.network)
             return
         terms = self.terms.of(line.loss, word)
         how = self.how(line.optimizer)
@@ -198,26 +216,48 @@ class Expressions:
         rest = [each for each in items if each not in options]
         every = 1
         for option in options:
-            match option.values:
-                case (tree.Number(value=int(every)),) if every >= 1:
-                    pass
-                case _:
-                    message = "`every` is a whole number of steps, 1 or more"
-                    self.report("N105", message, option)
-                    return None
+            if (every := self.every(option)) < 1:
+                return None
         if head is None and rest:
             self.report("N411", "after the losses stands an optimizer, or `every=` alone", rest[0])
             return None
         if head is None:
             return None, every
+        if isinstance(written, tree.Command) and every_apart(self, written):
+            return None
         definition = catalog.find("optimizer", head.text)
         if definition is None:
-            near = did_you_mean(head.text, catalog.words("optimizer"))
-            fixes = tuple(Fix((Edit(self.context.span(head), each),), f"`{each}`") for each in near)
-            self.report("N101", f"there is no optimizer called `{short(head.text)}`", head, fixes=fixes)
+            no_optimizer(self, head)
             return None
-        use = bind_arguments(self.context, definition, head, rest).instance
+        given = self.replaced(rest)
+        use = None if given is None else bind_arguments(self.context, definition, head, given).instance
         return (use, every) if isinstance(use, Optimizer) else None
+
+    def every(self, option: tree.Option) -> int:
+        """The number of steps that `every=` says; 0 after a report."""
+        values = self.replaced(option.values)
+        match values:
+            case None:
+                return 0
+            case (tree.Number(value=int(number)),) if number >= 1:
+                return number
+            case (tree.Number(value=number),) if not isinstance(option.values[0], tree.Number):
+                label = f"is {number:g}"
+            case _:
+                label = ""
+        self.report("N105", f"`{EVERY}` is a whole number of steps, 1 or more", option, label)
+        return 0
+
+    def replaced(self, items: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Items with the parameters of the file replaced and values worked out; None after a report."""
+        try:
+            work = Replacement(self.scope)
+            return tuple(constant(work.node(each)) for each in items)
+        except NotConstant as problem:
+            self.context.report_value(problem)
+        except Unknown:
+            pass  # reported where the parameter stands
+        return None
 
     # --- values
 
@@ -231,18 +271,14 @@ class Expressions:
             case tree.Call(function=function) if function.text in self.networks.words:
                 return self.use(node)
             case tree.Call(function=function):
-                self.stranger(function)
-            case tree.Apply(function=tree.Name(text="stop"), arguments=(argument,)):
+                no_network(self, function, node)
+            case tree.Apply(function=tree.Name(text=word), arguments=(argument,)) if word == STOP:
                 found = self.value(argument)
                 return found and Found(Stop(found.value), found.shape)
             case tree.Apply(function=tree.Name(text=word)) if word in NOISE:
                 return self.noise(node)
             case tree.Apply(function=function):
-                near = did_you_mean(function.text, [*NOISE, "stop"])
-                fixes = tuple(Fix((Edit(self.context.span(function), each),), f"`{each}`") for each in near)
-                words = ", ".join(f"`{each}`" for each in NOISE)
-                message = f"`{short(function.text)}` makes no value; {words} and `stop` do"
-                self.report("N411", message, function, fixes=fixes)
+                no_value(self, function)
             case _:
                 notes = (
                     "a value is a field of the data, a network applied to a value, noise, `stop` a value",
@@ -269,7 +305,7 @@ class Expressions:
             fix = Fix((Edit(self.context.span(node), text),), f"`{text}`")
             self.report("N411", f"`{name}` is a network, and is applied to what it reads", node, fixes=(fix,))
             return None
-        self.unknown_field(node)
+        no_field(self, node)
         return None
 
     def field_shape(self, field: Field) -> Shape | None:
@@ -279,44 +315,6 @@ class Expressions:
         if field not in self.shapes and own is not None:
             self.shapes[field] = own
         return self.shapes.get(field)
-
-    def unknown_field(self, node: tree.Name) -> None:
-        """Report a name that is neither given by `let` nor that of a field."""
-        if self.is_unread:
-            return
-        known = [*self.fields, *self.lets]
-        span = self.context.span(node)
-        if self.reader and not self.fields:
-            message = f"`{self.reader.word}` is not made of examples and what is to be predicted of each"
-            notes = (f"its fields: {', '.join(f'`{each}`' for each in self.reader.fields(()))}",)
-            self.report("N411", f"{message}, as an update reads them", node, notes=notes)
-            return
-        fixes = tuple(Fix((Edit(span, near),), f"`{near}`") for near in did_you_mean(node.text, known))
-        names = ", ".join(f"`{each}`" for each in known)
-        notes = (f"known: {names}",) if known else ("`data` in `train:` says what the fields are",)
-        what = f"`{self.reader.word}` has no field" if self.reader else "there are no data with a field"
-        self.report(
-            "N412",
-            f"{what} `{short(node.text)}`, nor does a `let` give the name",
-            node,
-            fixes=fixes,
-            notes=notes,
-        )
-
-    def stranger(self, node: tree.Name) -> None:
-        """Report a word that is no network of the file."""
-        span = self.context.span(node)
-        if catalog.find("loss", node.text):
-            message = f"`{node.text}` is a loss: it stands in an `update`, and no network reads it"
-            self.report("N411", message, node)
-            return
-        known = list(self.networks.words)
-        fixes = tuple(Fix((Edit(span, near),), f"`{near}`") for near in did_you_mean(node.text, known))
-        names = ", ".join(f"`{each}`" for each in known)
-        notes = (f"networks of the file: {names}" if known else "`network NAME:` makes one",)
-        self.report(
-            "N108", f"there is no network called `{short(node.text)}`", node, fixes=fixes, notes=notes
-        )
 
     def use(self, node: tree.Call) -> Found | None:
         """A network applied to what stands in its parentheses."""
@@ -350,23 +348,19 @@ class Expressions:
 
     def noise(self, node: tree.Apply) -> Found | None:
         """`normal 100`: numbers of a shape."""
-        work = Replacement(self.scope)
-        try:
-            values = [constant(work.node(each)) for each in node.arguments]
-        except NotConstant as problem:
-            self.context.report_value(problem)
-            return None
+        values = self.replaced(node.arguments)
         match values:
-            case [tree.Number(value=int(size))]:
+            case None:
+                return None
+            case (tree.Number(value=int(size)),):
                 dims: tuple[object, ...] = (size,)
-            case [tree.Size(dimensions=given)]:
+            case (tree.Size(dimensions=given),):
                 dims = given
             case _:
                 dims = ()
         sizes = tuple(dim for dim in dims if isinstance(dim, int) and dim >= 1)
         if not sizes or len(sizes) < len(dims) or any(isinstance(dim, Expression) for dim in dims):
-            message = f"`{node.function.text}` takes a shape in numbers, such as 100 or 7x7x128"
-            self.report("N105", message, node)
+            self.report("N105", shapeless(node.function.text), node)
             return None
         kind = noise_word(node.function.text)
         assert kind is not None

@@ -106,8 +106,7 @@ def bind_networks(
     known = reader if isinstance(reader, Reader) else None
     is_unread = lines.hide_names or (lines.has_data and known is None)
     expressions = Expressions(context, networks, known, lines.first, bound.values, is_unread)
-    for line in lines.steps:
-        expressions.line(line)
+    expressions.lines(lines.steps)
     make = expressions.make(shows) if shows else None
     expressions.check_read(lines.steps)
     updates, make = numbered(expressions.updates, make)
@@ -385,8 +384,7 @@ def with_updates(context: Context, net: Net, lines: Sequence[str], make: str | N
     if len(makes) + len(steps) < sum(not isinstance(each, tree.Unread) for each in statements):
         message = "the updates of a document are lines `let` and `update`"
         context.diagnostics.report("N105", message, context.source.line_span(1))
-    for line in steps:
-        expressions.line(line)
+    expressions.lines(steps)
     shows = _only(context, makes)
     shown = expressions.make(shows) if shows else None
     expressions.check_read(steps)

@@ -17,7 +17,7 @@ from netspec.passes.arguments import bind_arguments
 from netspec.passes.evaluate import NotConstant, evaluate
 from netspec.passes.loss import check_loss
 from netspec.passes.objective import target_shape
-from netspec.passes.scope import Replacement
+from netspec.passes.scope import Replacement, Unknown
 from netspec.syntax import tree
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ class Terms:
     def of(self, loss: tree.Expression, network: str) -> tuple[Term, ...] | None:
         """The terms of an update; None after a report."""
         before = len(self.context.diagnostics)
-        found = [self.term(call, factor, network) for call, factor in self.calls(loss)]
+        try:
+            found = [self.term(call, factor, network) for call, factor in self.calls(loss)]
+        except Unknown:
+            return None  # reported where the parameter stands
         if len(self.context.diagnostics) > before:
             return None
         terms = tuple(term for term in found if term is not None)
@@ -56,16 +59,11 @@ class Terms:
                     todo += [(right, factor if sign == "+" else -factor), (left, factor)]
                 case tree.Operation(operator="-", operands=(inner,)):
                     todo.append((inner, -factor))
-                case tree.Operation(operator="*", operands=(left, right)):
-                    number = self.number(left)
-                    inner, number = (right, number) if number is not None else (left, self.number(right))
-                    if number is None:
-                        self.report("N411", "a loss is multiplied by a number", node)
+                case tree.Operation(operator="*" | "/", operands=(_, _)):
+                    scaled = self.scaled(node, factor)
+                    if scaled is None:
                         return
-                    if number == 0 or not isfinite(number * factor):
-                        self.report("N411", f"a loss times {number:g} changes nothing", node)
-                        return
-                    todo.append((inner, factor * number))
+                    todo.append(scaled)
                 case tree.Call():
                     yield node, factor
                 case _:
@@ -75,10 +73,41 @@ class Terms:
                     self.report("N411", message, node, notes=(note,))
                     return
 
-    def number(self, node: tree.Expression) -> float | None:
-        """The number that an expression is, None where it is none."""
+    def scaled(self, node: tree.Operation, factor: float) -> tuple[tree.Expression, float] | None:
+        """What a number multiplies or divides, and the factor that comes of it; None after a report."""
+        left, right = node.operands
+        problems = []
+        for amount, loss in ((right, left), (left, right))[: 1 + (node.operator == "*")]:
+            try:
+                number = self.worked_out(amount)
+            except NotConstant as problem:
+                problems.append(problem)
+                continue
+            if number == 0:
+                says = "times 0 changes nothing" if node.operator == "*" else "cannot be divided by 0"
+                self.report("N411", f"a loss {says}", node)
+                return None
+            product = factor * number if node.operator == "*" else factor / number
+            if product == 0 or not isfinite(product):
+                self.report("N411", f"the factors of a loss come to {product:g}", node)
+                return None
+            return loss, product
+        known = list(self.expressions.scope.values)
+        for each in problems:
+            if not isinstance(each.node, tree.Call):
+                self.context.report_value(NotConstant(each.node, str(each), each.code, known))
+                return None
+        self.report("N411", "a loss is multiplied or divided by a number: `0.5 * mse(x, y)`", node)
+        return None
+
+    def worked_out(self, node: tree.Node) -> float:
+        """The number that an expression is, where `1 / 2` is a half; raises `NotConstant` and `Unknown`."""
+        return float(evaluate(Replacement(self.expressions.scope, fold=False).node(node), real=True))
+
+    def number(self, node: tree.Node) -> float | None:
+        """The number that an expression is, None where it is none; raises `Unknown`."""
         try:
-            return float(evaluate(Replacement(self.expressions.scope).node(node)))
+            return self.worked_out(node)
         except NotConstant:
             return None
 
@@ -126,7 +155,8 @@ class Terms:
                 self.report("N110", message, name)
                 return None
             items.append(tree.Option(name.start, value.end, name, (_as_value(value),)))
-        use = bind_arguments(self.context, definition, function, items).instance
+        given = self.expressions.replaced(items)
+        use = None if given is None else bind_arguments(self.context, definition, function, given).instance
         if not isinstance(use, Loss):
             return None
         if getattr(use, "weights", None) is not None:
@@ -142,6 +172,11 @@ class Terms:
         stops = [each for each in _applies(call) if each.function.text == "stop"]
         labels = [Label(self.context.span(call.arguments[0]), f"depends on no parameter of `{network}`")]
         fixes = []
+        if target := self.trained_target(call, network):
+            first, span = self.context.span(call.arguments[0]), self.context.span(target)
+            labels.append(Label(span, "does, and stands where the target does"))
+            said = f"{call.function.text}({span.text}, {first.text})"
+            fixes.append(Fix((Edit(first, span.text), Edit(span, first.text)), f"`{said}`"))
         if stops:
             labels.append(Label(self.context.span(stops[0]), "no gradient passes"))
             inner = self.context.text(stops[0].arguments[0])
@@ -149,6 +184,14 @@ class Terms:
         message = f"this loss changes nothing in `{network}`"
         self.context.diagnostics.report("N411", message, *labels, fixes=tuple(fixes))
         return False
+
+    def trained_target(self, call: tree.Call, network: str) -> tree.Node | None:
+        """The target of a loss where that, and not its value, depends on the network."""
+        match call.arguments:
+            case (_, (tree.Name() | tree.Call() | tree.Apply()) as target) if self.number(target) is None:
+                found = self.expressions.value(target)
+                return target if found and trains(found.value, network) else None
+        return None
 
     def fits(self, call: tree.Call, loss: Loss, output: Layer) -> bool:
         """The loss fits the output of the network that it is of; reports one that does not."""
@@ -162,7 +205,7 @@ class Terms:
 
     def target(self, node: tree.Node, aim: Aim, network: str) -> float | Value | None:
         """What the output is compared with; None after a report."""
-        number = self.number(node) if not isinstance(node, tree.Apply) else None  # type: ignore[arg-type]
+        number = self.number(node)
         if number is not None:
             return number if self.number_fits(node, number, aim) else None
         expressions = self.expressions

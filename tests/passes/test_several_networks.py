@@ -178,3 +178,56 @@ def test_updates_read_texts_of_one_length() -> None:
         assert netspec.from_json(net.to_json()) == net
     said = PAIRS.format(size="T").partition("    update")[0]
     assert str(netspec.parse(said).inputs[0].shape) == "T of 500"
+
+
+FACTORS = """
+param half = 0.5
+param few = 3
+network judge:
+    input 4
+    sigmoid 1
+
+train:
+    data npz "a.npz"
+    update judge: {loss} {how}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loss", "weights"),
+    [
+        ("bce(judge(x), 1) / 2", [0.5]),
+        ("(1/2) * bce(judge(x), 1)", [0.5]),
+        ("1/3 * bce(judge(x), 1) - mse(judge(x), 0) / 4 / 2", [1 / 3, -0.125]),
+        ("(bce(judge(x), 1) + mse(judge(x), 0)) / few", [1 / 3, 1 / 3]),
+        ("half * bce(judge(x), 1) + mse(judge(x), 0) * (half/few)", [0.5, 0.5 / 3]),
+        ("few/2 * bce(judge(x), 1/few)", [1.5]),
+    ],
+)
+def test_factors_are_worked_out_as_real_numbers(loss: str, weights: list[float]) -> None:
+    net = netspec.parse(FACTORS.format(loss=loss, how="every=few"))
+    assert net.training is not None
+    (update,) = net.training.updates
+    assert [term.loss.weight for term in update.terms] == weights
+    assert update.every == 3
+    assert netspec.from_json(net.to_json()) == net
+
+
+def test_parameters_stand_for_numbers_in_all_of_an_update() -> None:
+    text = FACTORS.format(
+        loss="mse(judge(x), 0) + huber(judge(normal (few+1)), 0, delta=half)", how="adam (half/10) every=few"
+    )
+    plain = FACTORS.format(
+        loss="mse(judge(x), 0) + huber(judge(normal 4), 0, delta=0.5)", how="adam 0.05 every=3"
+    )
+    one, other = (netspec.parse(each).training for each in (text, plain))
+    assert one is not None and other is not None and one.updates == other.updates
+    changed = netspec.parse(text, values={"half": "0.2"}).training
+    assert changed is not None and changed.updates != one.updates
+
+
+def test_a_parameter_without_a_value_is_reported_once() -> None:
+    text = FACTORS.format(loss="half * bce(judge(normal half), half)", how="adam half every=half")
+    with pytest.raises(SpecError) as found:
+        netspec.parse(text.replace("half = 0.5", "half = (1/0)"))
+    assert [each.message for each in found.value.diagnostics] == ["division by zero"]
