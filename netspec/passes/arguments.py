@@ -232,9 +232,9 @@ class Binder:
     def store(self, found: Argument, value: Any, item: tree.Item) -> None:
         """Keep an argument's value; it may be given once."""
         span = self.context.span(item)
-        if found.kind.many and found.name in self.values:
+        if found.kind.many and found.name in self.spans:
             value, span = (*self.values[found.name], *value), self.spans[found.name].to(span)
-        elif found.name in self.values:
+        elif found.name in self.values and not found.kind.many:
             labels = Label(span, "again"), Label(self.spans.get(found.name, span), "first")
             drop = Fix((Edit(span, ""),), f"without `{short(span.text)}`")
             self.report("N106", f"`{found.name}` of `{self.word}` is given twice", *labels, fixes=(drop,))
