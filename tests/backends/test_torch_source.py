@@ -20,6 +20,7 @@ from netspec.backends.torch.export import export
 from netspec.backends.torch.source import attributes, class_name, module_source
 from netspec.init import initial
 from netspec.ir.net import Net
+from netspec.passes.updates import alone
 from tests.backends.torch_nets import NETS, compiled, inputs, parse
 
 
@@ -154,3 +155,59 @@ def test_an_exported_file_runs_without_netspec(tmp_path: Path) -> None:
         np.testing.assert_allclose(np.load(folder / "outputs.npy"), result, rtol=1e-5, atol=1e-7)
         plain = (folder / "plain.py").read_text(encoding="utf-8")
         exec(compile(plain, "plain.py", "exec"), {"__name__": "plain"})
+
+
+def run(source: str) -> dict[str, Any]:
+    """What is there after an exported file was run by itself."""
+    own: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(source, "net.py", "exec"), own)
+    return own
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("model", "torch", "tuple", "sum"),
+        ("batch", "parameters", "output", "parameters_"),
+        ("nn", "range", "batch", "batch_"),
+        ("print", "len", "print_", "__name__"),
+    ],
+)
+def test_names_of_the_file_are_not_those_of_its_examples(
+    names: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b, c, d = names
+    text = f"input {a} 3\ninput {b} 4\ndense 2 from {a} as {c}\ndense 5 from {b} as {d}\noutput {c} {d}"
+    own = run(export(parse(text)))
+    assert capsys.readouterr().out == "33 parameters, (2, 3) and (2, 4) to (2, 2) and (2, 5)\n"
+    assert own["model"].training is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input ends of 7; input 6x3; conv1d 2 3 lengths=ends as masked; global avg lengths=ends",
+        "input masked of 7; input 6x3; dense 2 as ends; conv1d 2 3 lengths=masked; last lengths=masked; dense 6",
+        "input 5x3; dense 3 as _; gru 2; dense 3; add _",
+    ],
+)
+def test_names_of_functions_are_not_those_of_values(text: str) -> None:
+    net = parse(text.replace("; ", "\n"))
+    program, batch = compiled(net, seed=7), inputs(net)
+    oracle = netspec.compile(net, "numpy", parameters=program.parameters())
+    np.testing.assert_allclose(program.predict(batch), oracle.predict(batch), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("body", ["dense 3", "dense 3 as train", "embed 4 as w; dense 9 tied=w"])
+def test_weights_of_one_network_of_several_are_loaded_as_the_file_says(
+    body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "\n    ".join(["input 4 of 9" if "embed" in body else "input 4", *body.split("; ")])
+    both = parse(f"network one:\n    {lines}\nnetwork two:\n    input 3\n    dense 2\n")
+    net, values = alone(both), initial(both, 7, "float32")
+    save_file(values, tmp_path / "best.safetensors")
+    monkeypatch.chdir(tmp_path)
+    mark = "    # Weights that netspec has trained:\n"
+    own = run(export(net).replace(mark, "").replace("    # ", "    "))
+    for name, value in own["model"].state_dict().items():
+        assert any(np.array_equal(value.numpy(), each) for each in values.values()), name

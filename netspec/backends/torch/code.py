@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import keyword
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -55,7 +57,7 @@ class Code:
     In `lines`, `{x}` is the input, `{y}` the result, `{module}` the submodule: `{y} = {module}({x})`.  Further inputs
     are `{x1}`, `{x2}` and so on, `{xs}` is all of them with commas between; a further result has its own name
     (`{state}`), and so has the weight of another layer (`{weight}`).  A name in `lines` that is none of these must be
-    one of `source.TEMPORARY`.
+    one of `forward.TEMPORARY`.
     A layer that `follows` is one expression that may be written around the call of the layer before it, as in
     `F.relu(self.conv1(x))`.
     """
@@ -95,6 +97,21 @@ def construct(constructor: str, *arguments: object, **options: object) -> str:
     """The text of a call, its arguments numbers, booleans and tuples of them."""
     parts = [repr(value) for value in arguments] + [f"{name}={value!r}" for name, value in options.items()]
     return f"{constructor}({', '.join(parts)})"
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """A name that Python allows, as nearly this one as can be: with underscores after it while it is taken."""
+    # two underscores in front would have Python add the class's name
+    found = f"layer{name}" if name.startswith("__") else name
+    while found in taken or keyword.iskeyword(found):
+        found += "_"
+    return found
+
+
+def supports(codes: Iterable[Code]) -> dict[str, str]:
+    """The classes and functions that layers are made with, by name."""
+    texts = [text for code in codes for text in code.support]
+    return {name: text for text in texts for name in re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE)}
 
 
 STARTS: Final = {

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Final
 
-from netspec.backends.torch.source import attributes, class_name, module_source, renamed, tied
+from netspec.backends.torch.code import free, supports
+from netspec.backends.torch.source import attributes, class_name, codes, module_source, renamed, tied
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 
 ANY_SIZE: Final = 12
 """What stands for a symbolic dimension in the batch that the file tries, or a size near it that is allowed."""
+_TAKEN: Final = frozenset(dir(builtins)) | {"torch", "nn", "F", "model", "batch", "output", "parameters"}
+"""Names of the file, which its classes and what it prints read."""
 
 
 def export(net: Net) -> str:
@@ -26,8 +30,8 @@ def _main(net: Net) -> list[str]:
     lines = [f"model = {class_name(net)}().eval()"]
     if net.parameters:
         lines += ["# Weights that netspec has trained:", "# from safetensors.torch import load_file"]
-        lines += _load(renamed(net), tied(net))
-    names = attributes(net)
+        lines += _load(renamed(net), tied(net), ", strict=False" * bool(net.networks))
+    names = _variables(net)
     batches = ["batch"] if len(net.inputs) == 1 else [names[layer.name] for layer in net.inputs]
     lines += [f"{name} = {_random(layer)}" for name, layer in zip(batches, net.inputs, strict=True)]
     outputs = ["output"] if len(net.outputs) == 1 else [names[layer.name] for layer in net.outputs]
@@ -41,6 +45,17 @@ def _main(net: Net) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
+def _variables(net: Net) -> dict[str, str]:
+    """The variables that hold inputs and outputs, as nearly called like their layers' submodules as can be."""
+    names, taken = attributes(net), {*_TAKEN, class_name(net), *supports(codes(net).values())}
+    found: dict[str, str] = {}
+    for layer in (*net.inputs, *net.outputs):
+        if layer.name not in found:
+            found[layer.name] = free(names[layer.name], taken)
+            taken.add(found[layer.name])
+    return found
+
+
 def _random(layer: Layer) -> str:
     """An expression for two examples of an input."""
     given = layer.shape
@@ -49,14 +64,17 @@ def _random(layer: Layer) -> str:
     return f"torch.rand{size}" if given.of is None else f"torch.randint({given.of}, {size})"
 
 
-def _load(names: dict[str, str], copies: dict[str, str]) -> list[str]:
-    """Comments with the lines that load weights, under the names that the module has for its layers."""
+def _load(names: dict[str, str], copies: dict[str, str], among: str) -> list[str]:
+    """Comments with the lines that load weights, under the names that the module has for its layers.
+
+    `among` is what lets the file have the weights of other networks too.
+    """
     if copies:
         further = ", ".join(f'"{copy}": weights["{owner}"]' for copy, owner in copies.items())
-        return [*_renaming(names), f"# model.load_state_dict(weights | {{{further}}})"]
+        return [*_renaming(names), f"# model.load_state_dict(weights | {{{further}}}{among})"]
     if not names:
-        return ['# model.load_state_dict(load_file("best.safetensors"))']
-    return [*_renaming(names), "# model.load_state_dict(weights)"]
+        return [f'# model.load_state_dict(load_file("best.safetensors"){among})']
+    return [*_renaming(names), f"# model.load_state_dict(weights{among})"]
 
 
 def _renaming(names: dict[str, str]) -> list[str]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from netspec.backends.torch.code import Code
+from netspec.backends.torch.code import Code, free, supports
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
 
 WIDTH: Final = 80
 """Longest expression that a following function is written around."""
-TEMPORARY: Final = frozenset("a h c mean share steps variance".split())
+TEMPORARY: Final = frozenset("_ a h c mean share steps variance".split())
 """Names that rules use for what they work out on the way."""
 _TAKEN = TEMPORARY | {"self", "torch", "nn", "F", "x", "logits"}
 
@@ -56,7 +55,7 @@ class Forward:
         self.net, self.code, self.modules, self.weights = net, code, modules, weights
         self.body, self.results = body, results
         self.within = {layer.name for layer in body}
-        self.taken = set(_TAKEN)
+        self.taken = {*_TAKEN, *supports(code.values())}
         self.given = [layer.name for layer in net.inputs]
         self.same = {layer.name: layer.name for layer in net}
         """The value that a result is: that of its input, where a layer hands this on."""
@@ -84,10 +83,7 @@ class Forward:
 
     def own(self, name: str) -> str:
         """A variable that is called like a result, as nearly as can be."""
-        found = name.replace(".", "_")
-        found = f"layer{found}" if found.startswith("__") else found
-        while found in self.taken or keyword.iskeyword(found):
-            found += "_"
+        found = free(name.replace(".", "_"), self.taken)
         self.taken.add(found)
         return found
 

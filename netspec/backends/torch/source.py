@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import torch
 
-from netspec.backends.torch.code import Code, Site, rules
+from netspec.backends.torch.code import Code, Site, free, rules, supports
 from netspec.backends.torch.forward import Forward
 from netspec.ir.layer import Layer
 from netspec.ir.net import Net
@@ -27,14 +27,9 @@ def class_name(net: Net) -> str:
     """The name of a network in CamelCase: `lecture_cnn` is `LectureCnn`."""
     words = re.findall("[A-Za-z0-9]+", net.name)
     name = "".join(word[0].upper() + word[1:] for word in words)
-    unusable = not name or name[0].isdigit() or name in ("F", *supports(net)) or keyword.iskeyword(name)
+    taken = {"F", *supports(codes(net).values())}
+    unusable = not name or name[0].isdigit() or name in taken or keyword.iskeyword(name)
     return f"Net{name}" if unusable else name
-
-
-def supports(net: Net) -> dict[str, str]:
-    """The classes and functions that the layers are made with, by name."""
-    texts = [text for code in codes(net).values() for text in code.support]
-    return {name: text for text in texts for name in re.findall(r"^(?:class|def) (\w+)", text, re.MULTILINE)}
 
 
 def attributes(net: Net) -> dict[str, str]:
@@ -45,12 +40,8 @@ def attributes(net: Net) -> dict[str, str]:
     found: dict[str, str] = {}
     taken = set(_TAKEN)
     for layer in net.layers:
-        # two underscores in front would have Python add the class's name
-        name = f"layer{layer.name}" if layer.name.startswith("__") else layer.name
-        while name in taken or keyword.iskeyword(name):
-            name += "_"
-        taken.add(name)
-        found[layer.name] = name
+        found[layer.name] = free(layer.name, taken)
+        taken.add(found[layer.name])
     return found
 
 
@@ -119,7 +110,7 @@ def module_source(net: Net) -> str:
     """
     code = codes(net)
     methods = "\n".join(_methods(net, code))
-    support = "".join(f"\n\n{text}\n" for text in dict.fromkeys(supports(net).values()))
+    support = "".join(f"\n\n{text}\n" for text in dict.fromkeys(supports(code.values()).values()))
     everything = support + methods
     imports = ["import torch"] * bool(re.search(r"\btorch\.", everything)) + ["from torch import nn"]
     imports += ["from torch.nn import functional as F"] * bool(re.search(r"\bF\.", everything))
