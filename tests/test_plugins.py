@@ -157,8 +157,15 @@ class Wave(Operation):
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 def test_a_missing_rule_is_told_when_compiled(tmp_path: Path, backend: str) -> None:
     write_plugin(tmp_path, "ripple", "[netspec.layers]\nwave = ripple:Wave\n", WAVE)
-    code = REFUSED + f'print(refusal(lambda: netspec.compile(netspec.parse("input 4; wave"), {backend!r})))'
-    assert python(code, tmp_path) == f"N601: the backend `{backend}` has no rule for `wave`\n"
+    code = f"""
+try:
+    netspec.compile(netspec.parse("input 4; wave"), {backend!r})
+except netspec.SpecError as refused:
+    print(refused, *(f"at {{found.span.text}}" for found in refused.diagnostics))
+"""
+    assert python(f"import netspec{code}", tmp_path) == (
+        f"N601: the backend `{backend}` has no rule for `wave` at wave\n"
+    )
 
 
 def test_rules_that_cannot_be_imported_are_told_where_they_are_missed(

@@ -8,13 +8,16 @@ the backend's name, whose value is the module with the rules.  So nothing is imp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Generic, TypeVar
 
-from netspec.diagnostics import error
+from netspec.diagnostics import Label, SpecError, error
 from netspec.ir.definition import Definition
+from netspec.ir.layer import Layer
 
 R = TypeVar("R")
 
@@ -65,3 +68,15 @@ class Rules(Generic[R]):
             except Exception as problem:  # a stranger's module must not break what does not need it
                 reason = f"{type(problem).__name__}: {problem}"
                 self._broken.append(f"the rules in `{point.value}` cannot be imported: {reason}")
+
+
+@contextmanager
+def placed(layer: Layer) -> Iterator[None]:
+    """Have what is refused in here, a rule that is missing or what a rule cannot say, point to the layer's line."""
+    try:
+        yield
+    except SpecError as refused:
+        labels = (Label(layer.origin.word),) if layer.origin else ()
+        raise SpecError(
+            *(found if found.labels else replace(found, labels=labels) for found in refused.diagnostics)
+        ) from None

@@ -53,5 +53,6 @@ def test_what_has_no_meaning_in_onnx_is_refused(tmp_path: Path, capsys: pytest.C
         main(["export", "--to", "onnx", str(spec), "-o", str(tmp_path / "x.onnx")], standalone_mode=False)
         == 1
     )
-    assert "error[N601]" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "error[N601]" in told and "any.net:2:1" in told
     assert not (tmp_path / "x.onnx").exists()

@@ -35,6 +35,7 @@ from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.store import Store
 from netspec.backends.parts import Parts, Shares
 from netspec.backends.room import free_memory
+from netspec.backends.rules import placed
 from netspec.diagnostics import error
 from netspec.init import generator
 from netspec.ir.net import Net
@@ -56,7 +57,8 @@ class NumpyProgram:
     def __init__(self, net: Net, dtype: str, reference: bool = False) -> None:
         for layer in net.layers:
             if layer.inputs:
-                rules.find(type(layer.operation))  # so that a missing one is told now
+                with placed(layer):
+                    rules.find(type(layer.operation))  # so that a missing one is told now
         self.net = net
         self.whole = [layer.shape.of is not None for layer in net.inputs]
         """Which inputs are whole numbers: words, classes."""

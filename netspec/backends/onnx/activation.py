@@ -84,10 +84,11 @@ def leaky_relu(site: Site[LeakyRelu]) -> None:
 
 @rule(Prelu)
 def prelu(site: Site[Prelu]) -> None:
-    """`PRelu`, its slopes along the channels."""
-    after = site.rank - site.channel_axis
-    slopes = site.values["weight"].reshape(-1, *(1,) * after)
-    site.node("PRelu", [site.x, site.numbers("slope", slopes)])
+    """`PRelu`, its slopes along the channels, whose axis ONNX takes to be the last one."""
+    slopes, after = site.weights["weight"], range(1, site.rank - site.channel_axis + 1)
+    if after:
+        slopes = site.node("Unsqueeze", [slopes, site.whole("axes", *after)], "slopes")
+    site.node("PRelu", [site.x, slopes])
 
 
 @rule(Rescale)

@@ -1,6 +1,7 @@
 """What a rule of this backend is: a function that adds a layer's nodes to a graph.
 
-Arrays are laid out as in the PyTorch backend, channels first, and so are weights, under the network's own names.
+Arrays are laid out as in the PyTorch backend, channels first, and so are weights, under the network's own names
+wherever ONNX has a place for them as they are (`recurrent` says where it has none).
 """
 
 from __future__ import annotations

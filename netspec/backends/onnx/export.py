@@ -1,6 +1,7 @@
 """A network with its weights as an ONNX model, built from its layers and through no other framework.
 
-Every layer becomes one node where ONNX has one, named after it; weights keep their names and their layout.
+Every layer becomes one node where ONNX has one, named after it; weights keep their names and their layout, but for
+those of recurrent layers, whose gates ONNX has in another order and in arrays of its own.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, checker, helper
 
 from netspec.backends import check_values
 from netspec.backends.onnx.code import TYPES, Graph, Site, rules
+from netspec.backends.rules import placed
 from netspec.diagnostics import error
 from netspec.init import initial
-from netspec.ir.layer import Layer
+from netspec.ir.layer import Layer, Operation
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.ir.symbolic import Unbound
@@ -39,15 +41,8 @@ def model(net: Net, parameters: Mapping[str, Array] | None = None, dtype: str = 
     read = {name for layer in net.layers for name in layer.inputs}
     for layer in net.layers:
         if layer.inputs:
-            _check_lengths(layer)
-            site = _site(net, layer, graph, values, read, np.dtype(dtype))
-            rule = rules.find(type(layer.operation))
-            try:
-                rule(site)
-            except Unbound:
-                said = layer.operation.written()
-                message = f"ONNX cannot say `{said}` for any size; --bind gives it numbers"
-                raise error("N601", message, *([layer.origin.word] if layer.origin else [])) from None
+            with placed(layer):
+                _add(layer.operation, _site(net, layer, graph, values, read, np.dtype(dtype)))
     used = {name for node in graph.nodes for name in node.input}
     for name in net.parameters:
         if name in used:
@@ -69,12 +64,17 @@ def model(net: Net, parameters: Mapping[str, Array] | None = None, dtype: str = 
     return made
 
 
-def _check_lengths(layer: Layer) -> None:
-    """Raise `SpecError` N601 for a layer that is told where each example ends, which no rule here says yet."""
-    if getattr(layer.operation, "lengths", None) is not None:
-        message = f"the backend `onnx` has no rule for `{layer.word}` with `lengths`"
+def _add(operation: Operation, site: Site[Any]) -> None:
+    """Add a layer's nodes; of one that is told where each example ends, no rule here speaks yet."""
+    if getattr(operation, "lengths", None) is not None:
+        message = f"the backend `onnx` has no rule for `{operation.word}` with `lengths`"
         notes = ("without it, and examples of one length in a batch, the results are the same",)
-        raise error("N601", message, *([layer.origin.word] if layer.origin else []), notes=notes)
+        raise error("N601", message, notes=notes)
+    try:
+        rules.find(type(operation))(site)
+    except Unbound:
+        message = f"ONNX cannot say `{operation.written()}` for any size; --bind gives it numbers"
+        raise error("N601", message) from None
 
 
 def _site(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import torch
 
+from netspec.backends.rules import placed
 from netspec.backends.torch.code import Code, Site, free, rules, supports
 from netspec.backends.torch.forward import Forward
 from netspec.ir.layer import Layer
@@ -68,7 +69,8 @@ def _code(net: Net, layer: Layer, read: set[str], uses: Mapping[str, frozenset[t
     borrowed = {name: weights[name].transposed for name in operation.borrows(inputs)}
     several = uses.get(layer.shares or layer.name, frozenset())
     site: Site[Any] = Site(operation, inputs, layer.shape, extras, borrowed, several)
-    code: Code = rules.find(type(operation))(site)
+    with placed(layer):
+        code: Code = rules.find(type(operation))(site)
     return code
 
 
