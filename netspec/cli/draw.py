@@ -46,7 +46,7 @@ def draw(
     netspec draw lenet --format dot | dot -Tpdf > lenet.pdf
     """
     from netspec.cli.files import compile_all
-    from netspec.cli.writing import replace_text
+    from netspec.train.durable import replace_file
     from netspec.views.dot import FORMATS
     from netspec.views.graph import EVERYTHING, graph
 
@@ -63,4 +63,4 @@ def draw(
     if out is None:
         say(text)
     else:
-        replace_text(out, text)
+        replace_file(out, text)

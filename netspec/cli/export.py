@@ -50,7 +50,13 @@ TARGETS: Final[dict[str, Writer]] = {"pytorch": _pytorch, "onnx": _onnx}
 @click.command(short_help="Write a network as code or as a model that runs without netspec.")
 @click.argument("file")
 @click.option("--to", "target", type=click.Choice(list(TARGETS)), required=True, help="What to write.")
-@click.option("-o", "--out", type=click.Path(), default=STDOUT, help="Where to; standard output by default.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    default=STDOUT,
+    help="Where to; standard output by default.",
+)
 @options.values
 @options.sizes
 @options.reading
@@ -67,15 +73,15 @@ def export(
     An ONNX model has the weights of FILE where that is a file of weights, and initial ones otherwise.
     """
     from netspec.cli.files import WEIGHTS, find_spec, read
-    from netspec.cli.writing import replace_bytes
     from netspec.passes import analyse
     from netspec.passes.updates import alone
+    from netspec.train.durable import replace_file
 
     net = alone(analyse(read(file, limits), limits, values, sizes))
     path = find_spec(file) if file.endswith(WEIGHTS) else None
     written = TARGETS[target](net, path, limits)
     if out != STDOUT:
-        replace_bytes(Path(out), written.encode() if isinstance(written, str) else written)
+        replace_file(Path(out), written)
     elif isinstance(written, str):
         say(written)
     elif sys.stdout.isatty():

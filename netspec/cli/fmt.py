@@ -36,8 +36,8 @@ def fmt(
 ) -> None:
     """Rewrite specs, and folders of specs, in the one style.  `-` reads stdin and writes stdout."""
     from netspec.cli.files import STDIN, spec_files
-    from netspec.cli.writing import replace_text
     from netspec.passes.tidy import tidy
+    from netspec.train.durable import replace_file
 
     if annotate and strip:
         raise click.UsageError("--annotate and --strip exclude each other.")
@@ -58,7 +58,7 @@ def fmt(
         elif file == STDIN:
             say(new)
         elif old.text != new:
-            replace_text(Path(file), new)
+            replace_file(Path(file), new)
             tell(f"formatted {old.name}\n")
     if found:
         raise SpecError(*found)

@@ -34,15 +34,15 @@ def write(
     path: Path, examples: Sequence[NDArray[Any]], cells: Sequence[Sequence[NDArray[Any] | None]]
 ) -> None:
     """Put pictures of `cells`, or the numbers of `examples`, into a file; a usage error where there is no picture."""
-    from netspec.cli.writing import replace_bytes
+    from netspec.train.durable import replace_file
     from netspec.train.leave import PICTURE, numbers, picture
 
     kind = path.suffix.lower()
     if kind != PICTURE:
-        replace_bytes(path, numbers(kind, examples))
+        replace_file(path, numbers(kind, examples))
         return
     shown = [[each for each in cell if each is not None] for cell in cells]
     if not shown or not all(shown):
         shape = "x".join(map(str, examples[0].shape)) if examples else "nothing"
         raise click.UsageError(f"The network gives no pictures, but {shape}: --to FILE.npz has the numbers.")
-    replace_bytes(path, picture(shown))
+    replace_file(path, picture(shown))

@@ -1,7 +1,8 @@
 """Writing that survives: a file or a folder is there whole, or as it was before, whenever the machine stops.
 
 What is new is written beside its place, brought to the disk, and renamed; then the folder is brought to the disk, so
-that the rename is too (POSIX rename and fsync; https://lwn.net/Articles/457667/).
+that the rename is too (POSIX rename and fsync; https://lwn.net/Articles/457667/).  An `OSError` bears the name that was
+asked for, whatever is written beside it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -20,32 +21,37 @@ BESIDE: Final = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
 def replace_file(path: Path, content: bytes | str) -> None:
-    """Write a file, or leave the old one; raises OSError."""
+    """Write a file, or leave the old one; its permissions are kept, and a link to it is.  Raises OSError."""
     raw = content.encode() if isinstance(content, str) else content
-    beside = _beside(path)
-    try:
-        _write(beside, raw)
-        beside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
-    sync_folder(path.parent)
+    with _named(path):
+        place = path.resolve()
+        beside = _beside(place)
+        try:
+            _write(beside, raw)
+            if place.exists():
+                shutil.copymode(place, beside)
+            beside.replace(place)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+        sync_folder(place.parent)
 
 
 def make_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Make a folder with files in it, or nothing; raises OSError."""
     beside = _beside(path)
-    try:
-        beside.mkdir()
-        for name, content in files.items():
-            _write(beside / name, content)
-        sync_folder(beside)
-        beside.replace(path)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
-    sync_folder(path.parent)
+    with _named(path):
+        try:
+            beside.mkdir()
+            for name, content in files.items():
+                _write(beside / name, content)
+            sync_folder(beside)
+            beside.replace(path)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+        sync_folder(path.parent)
 
 
 def remove_folder(path: Path) -> None:
@@ -74,6 +80,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have what fails in here bear the name of this file or folder."""
+    try:
+        yield
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror or str(problem), str(path)) from problem
 
 
 def _beside(path: Path) -> Path:

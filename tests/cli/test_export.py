@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import click
 import numpy as np
 import onnxruntime
 import pytest
@@ -43,7 +45,16 @@ def test_a_spec_gives_initial_weights_and_code(tmp_path: Path, capsys: pytest.Ca
         )
         == 1
     )
-    assert "no" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"netspec: {tmp_path / 'no' / 'x.onnx'}: no such file or directory\n"
+
+
+def test_a_folder_is_no_file_to_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec, folder = tmp_path / "words.net", tmp_path / "folder.py"
+    spec.write_text(TEXT)
+    folder.mkdir()
+    with pytest.raises(click.BadParameter, match=f"File '{re.escape(str(folder))}' is a directory"):
+        main(["export", "--to", "pytorch", str(spec), "-o", str(folder)], standalone_mode=False)
+    assert [*folder.iterdir()] == []
 
 
 def test_what_has_no_meaning_in_onnx_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -200,6 +200,19 @@ def test_a_file_is_replaced_or_left(
     assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
 
 
+def test_what_cannot_be_written_bears_the_name_that_was_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for path in (folder, tmp_path / "none" / "result.json"):
+        with pytest.raises(OSError) as failed:
+            durable.replace_file(path, "new")
+        assert (failed.value.filename, failed.value.filename2) == (str(path), None)
+    with pytest.raises(FileNotFoundError) as failed:
+        durable.make_folder(tmp_path / "none" / "last", {"a": b""})
+    assert failed.value.filename == str(tmp_path / "none" / "last")
+    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
+
+
 # --- what is on the disk is not trusted
 
 
