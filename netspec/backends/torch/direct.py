@@ -2,7 +2,7 @@
 
 `nn.Module` keeps them in tables, and looks into these only after Python's own search has failed.  Here that search
 finds them, in less than half the time; a layer asks three times.  What is found is what stands in the table at that
-moment, hooks are called, and layers may be replaced.  The classes are made here and stand in no module, so that `pickle`
+moment, hooks are called, and layers may be replaced.  The classes are made here and stand in no module, so that pickle
 takes none of them: weights are saved as what they are, by `state_dict`.
 """
 
