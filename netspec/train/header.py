@@ -26,6 +26,8 @@ FILES: Final = "files"
 """The key of the texts that the spec took blocks from, a JSON object by path."""
 BOUND: Final = "sizes"
 """The key of the numbers in place of symbols of the spec, a JSON object by symbol."""
+SPEC: Final = ".net"
+"""How the name of a spec ends."""
 SIZES: Final = {"F64": 8, "F32": 4, "F16": 2, "I64": 8, "U64": 8, "U8": 1}
 """Bytes of one entry of the types that weights and the state of a run may have."""
 
@@ -48,9 +50,9 @@ class Header:
         return self.metadata.get("name", "net")
 
 
-def refuse(path: Path, problem: str) -> NoReturn:
+def refuse(path: Path, problem: str, *notes: str) -> NoReturn:
     """Raise N703 with the file's name."""
-    raise error("N703", f"{path}: {problem}")
+    raise error("N703", f"{path}: {problem}", notes=notes)
 
 
 def read_header(path: Path) -> Header:
@@ -99,12 +101,15 @@ def spec_in(path: Path, text: str, metadata: Mapping[str, str], name: str) -> So
 
 
 def _read(path: Path, start: bytes, size: int, read: Any) -> bytes:
+    length = int.from_bytes(start, "little")
+    if path.suffix == SPEC and (len(start) < 8 or length > MOST_HEADER):
+        note = f"`netspec train {path}` leaves weights in a folder of its own in runs/: best.safetensors"
+        refuse(path, "it is a spec, and a network has weights when it is trained", note)
     if len(start) < 8:
         refuse(
             path,
             f"it is no safetensors file: it is {size:,} bytes long, and the first 8 say how long its header is",
         )
-    length = int.from_bytes(start, "little")
     if length > MOST_HEADER:
         kind = (
             "a zip file (or a PyTorch file, which can carry code)"

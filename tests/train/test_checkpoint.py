@@ -123,6 +123,18 @@ def test_a_file_that_is_none(tmp_path: Path, name: str) -> None:
         load(tmp_path / name)
 
 
+@pytest.mark.parametrize("text", ["input 28x28x1\nsoftmax 10\n", "input"])
+def test_a_spec_holds_no_weights(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "lenet.net"
+    path.write_text(text)
+    with pytest.raises(
+        SpecError, match=r"N703: .*lenet\.net: it is a spec, and a network has weights"
+    ) as refused:
+        restore(path)
+    (found,) = refused.value.diagnostics
+    assert f"`netspec train {path}`" in found.notes[0]
+
+
 def test_weights_that_are_no_numbers_are_refused(weights: Path) -> None:
     broken = {name: value.copy() for name, value in initial(NET).items()}
     broken["dense2.bias"][1] = np.nan
