@@ -164,8 +164,24 @@ class _Feed:
                 self.report(
                     name, f"the token {value} is none: `{source.name}` reads integers below {given.of}"
                 )
-        if feed.beam > 1 and not classes:
-            self.report("beam", f"a beam follows tokens, and `{source.name}` reads rows of numbers")
+        if classes and feed.start is not None and feed.start == feed.stop:
+            message = f"`start` and `stop` are both the token {feed.stop}: a text would end where it begins"
+            self.report("stop", message)
+        self.draws_tokens(feed, source)
+
+    def draws_tokens(self, feed: Feed, source: Layer) -> None:
+        """Rows are fed back as they are: there is nothing to choose from."""
+        if source.shape.of is not None:
+            return
+        rows = f"and `{source.name}` reads rows of numbers"
+        if feed.beam > 1:
+            self.report("beam", f"a beam follows tokens, {rows}")
+        if self.generation.get("sample"):
+            span = self.generation.spans.get("sample")
+            fixes = drops(span) if span else ()
+            _report(
+                self.context, self.generation, "sample", "", f"`sample` draws tokens, {rows}", fixes=fixes
+            )
 
     def report(self, argument: str, message: str, notes: tuple[str, ...] = ()) -> None:
         """Report a misfit of the line."""

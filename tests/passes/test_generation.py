@@ -67,6 +67,8 @@ def test_rows_of_numbers_are_fed_too() -> None:
         (LANGUAGE.replace("lstm 32", "lstm 32 last"), ("feed text",), "N413", "a step of the output is fed"),
         (ROWS, ("feed rows start=1",), "N413", "`start` is a token"),
         (ROWS, ("feed rows beam=2",), "N413", "a beam follows tokens"),
+        (ROWS, ("feed rows", "sample top_k=3"), "N413", "`sample` draws tokens, and `rows` reads rows"),
+        (LANGUAGE, ("feed text start=1 stop=1",), "N413", "`start` and `stop` are both the token 1"),
         (ROWS.replace("dense 3", "dense 2"), ("feed rows",), "N413", "gives 2 numbers a step"),
         ("input image 8x8x3\nconv 3 3x3\n", ("feed image",), "N413", "what is fed is a sequence"),
     ],
@@ -78,6 +80,12 @@ def test_what_does_not_fit_is_refused(net: str, lines: tuple[str, ...], code: st
     assert found.code == code
     assert message in found.message
     assert found.span is not None and found.span.text in "".join(lines)
+
+
+def test_tokens_that_are_none_are_told_once() -> None:
+    with pytest.raises(netspec.SpecError) as refused:
+        netspec.parse(spec("feed rows start=1 stop=1", net=ROWS))
+    assert ["is a token" in found.message for found in refused.value.diagnostics] == [True, True]
 
 
 def test_a_difference_is_told() -> None:
