@@ -13,6 +13,7 @@ from netspec.cli import results
 from netspec.cli.console import say
 from netspec.cli.train import POSITIVE, backend_of, machine
 from netspec.limits import Limits
+from netspec.settings.generate import MOST_BEGINNINGS, MOST_STEPS, MOST_TEMPERATURE
 
 if TYPE_CHECKING:
     from netspec.train.generated import Generated, Writer
@@ -23,6 +24,9 @@ SAMPLES: Final = 64
 """Samples that are made of noise unless said otherwise."""
 FEW: Final = 20
 """Numbers of a sample that are shown."""
+STEPS: Final = click.IntRange(1, MOST_STEPS)
+BEAM: Final = click.IntRange(1, MOST_BEGINNINGS)
+TEMPERATURE: Final = click.FloatRange(0, MOST_TEMPERATURE, min_open=True)
 SHARE: Final = click.FloatRange(min=0, min_open=True, max=1)
 
 
@@ -31,10 +35,10 @@ SHARE: Final = click.FloatRange(min=0, min_open=True, max=1)
 @click.argument("given", metavar="[GIVEN]", required=False, type=click.Path(path_type=Path))
 @click.option("--prompt", default="", metavar="TEXT", help="What a text begins with.")
 @click.option("--count", type=POSITIVE, help="How many: 1 text, 64 samples of noise, 1 of each example.")
-@click.option("--max", "most", type=POSITIVE, metavar="STEPS", help="The most steps; the spec's own.")
+@click.option("--max", "most", type=STEPS, metavar="STEPS", help="The most steps; the spec's own.")
 @click.option("--greedy", is_flag=True, help="The likeliest token at each step.")
-@click.option("--beam", type=POSITIVE, help="Beginnings that are followed at once.")
-@click.option("--temperature", type=click.FloatRange(min=0, min_open=True), help="Draw, bolder above 1.")
+@click.option("--beam", type=BEAM, help="Beginnings that are followed at once.")
+@click.option("--temperature", type=TEMPERATURE, help="Draw, bolder above 1.")
 @click.option("--top-k", type=POSITIVE, help="Draw from the k likeliest tokens.")
 @click.option("--top-p", type=SHARE, help="Draw from the likeliest tokens with this probability together.")
 @click.option(
@@ -73,30 +77,41 @@ def generate(
     from netspec.train.maker import Maker
 
     restored, chosen = restore(weights, limits), backend_of(backend)
-    generation = restored.net.generation
+    generation, words = restored.net.generation, {"prompt": prompt, **manner}
     if generation is not None and generation.make is not None:
-        _refuse_words({"prompt": prompt or None, **manner})
+        _refuse_words(words, "the spec says `make`: --count, --seed and --to go with it")
         maker = Maker(restored, chosen, device)
         made = maker.make(_count(maker, given, count), seed, given)
         _tell_made(weights, maker, made, to, seed, as_json)
         return
-    _check_words(manner, to)
+    _check_words(manner)
     writer = Writer(restored, Manner(**manner), chosen, device)
-    _tell_written(weights, writer, _found(writer, given, prompt, count or 1, seed), count or 1, as_json)
+    if to is not None:
+        raise click.UsageError("--to takes what `make` gives, and what this network writes is printed.")
+    if not writer.is_of_tokens:
+        _refuse_words(
+            {**words, "most": None, "count": count}, "the network goes on with rows: --max goes with it"
+        )
+    _tell_written(weights, writer, _found(writer, given, prompt, count, seed), count or 1, as_json)
 
 
 # --- what is written
 
 
-def _check_words(manner: Mapping[str, Any], to: Path | None) -> None:
-    """A usage error for options that do not go together, or not with texts and rows."""
+def _check_words(manner: Mapping[str, Any]) -> None:
+    """A usage error for options that do not go together."""
     draws = any(manner[name] is not None for name in ("temperature", "top_k", "top_p"))
     if manner["greedy"] and (draws or manner["beam"] is not None):
         raise click.UsageError("--greedy takes the likeliest token: no beam, and nothing is drawn.")
     if (manner["beam"] or 1) > 1 and draws:
         raise click.UsageError("--beam follows the likeliest, and --temperature, --top-k and --top-p draw.")
-    if to is not None:
-        raise click.UsageError("--to takes what `make` gives, and what this network writes is printed.")
+
+
+def _refuse_words(given: Mapping[str, Any], what: str) -> None:
+    """A usage error for options that are about texts, where the network writes none."""
+    words = [f"--{name.replace('_', '-').replace('most', 'max')}" for name, value in given.items() if value]
+    if words:
+        raise click.UsageError(f"{words[0]} is about texts, and {what}.")
 
 
 def _tell_written(
@@ -113,7 +128,9 @@ def _tell_written(
         say(f"{each}\n" if writer.needs else _shown(each, count))
 
 
-def _found(writer: Writer, given: Path | None, prompt: str, count: int, seed: int) -> Iterator[Generated]:
+def _found(
+    writer: Writer, given: Path | None, prompt: str, count: int | None, seed: int
+) -> Iterator[Generated]:
     """What is asked for; a usage error where the network needs a file, or none."""
     wants = not writer.is_of_tokens or bool(writer.needs)
     if wants != (given is not None):
@@ -125,7 +142,11 @@ def _found(writer: Writer, given: Path | None, prompt: str, count: int, seed: in
             what = f"reads {names}: GIVEN names a file with that"
         raise click.UsageError(f"The network {what}.")
     if given is None:
-        return writer.texts(prompt, count, seed)
+        return writer.texts(prompt, count or 1, seed)
+    if count is not None:
+        raise click.UsageError(
+            "--count is how many texts follow a --prompt, and each example of GIVEN is answered once."
+        )
     return writer.answers(given, prompt, seed) if writer.is_of_tokens else writer.rows(given)
 
 
@@ -135,15 +156,6 @@ def _shown(each: Generated, count: int) -> str:
 
 
 # --- what `make` gives
-
-
-def _refuse_words(given: Mapping[str, Any]) -> None:
-    """A usage error for options that are about texts."""
-    words = [f"--{name.replace('_', '-').replace('most', 'max')}" for name, value in given.items() if value]
-    if words:
-        raise click.UsageError(
-            f"{words[0]} is about texts, and the spec says `make`: --count, --seed and --to go with it."
-        )
 
 
 def _count(maker: Maker, path: Path | None, count: int | None) -> int:

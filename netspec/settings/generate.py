@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from netspec.ir.definition import argument, option, word
 from netspec.ir.generation import Line
 from netspec.ir.values import Real, Whole, Word
 
 MAIN = "output"
 """What the main output is called in `feed x from output`."""
+MOST_STEPS: Final = 1_000_000
+MOST_BEGINNINGS: Final = 1000
+"""Beginnings that are followed at once."""
+MOST_TEMPERATURE: Final = 1000
 
 
 @word("feed")
@@ -24,9 +30,11 @@ class Feed(Line):
     )
     start: int | None = option(Whole(0, example=1), "the token that everything begins with", default=None)
     stop: int | None = option(Whole(0, example=2), "the token after which nothing follows", default=None)
-    max: int = option(Whole(1, 1_000_000, example=50), "the most steps", default=100)
+    max: int = option(Whole(1, MOST_STEPS, example=50), "the most steps", default=100)
     beam: int = option(
-        Whole(1, 1000, example=4), "how many beginnings are followed at once; 1 is greedy", default=1
+        Whole(1, MOST_BEGINNINGS, example=4),
+        "how many beginnings are followed at once; 1 is greedy",
+        default=1,
     )
 
     def written(self) -> str:
@@ -44,7 +52,7 @@ class Sample(Line):
     """
 
     temperature: float = option(
-        Real(0, 1000, open_low=True, example=0.8),
+        Real(0, MOST_TEMPERATURE, open_low=True, example=0.8),
         "below 1 more likely tokens still, above 1 more even",
         default=1.0,
     )

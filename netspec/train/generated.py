@@ -17,6 +17,7 @@ from netspec.data.preprocessing import Windows
 from netspec.data.vocabulary import Tokens, Vocabulary, tokens_of
 from netspec.diagnostics import error
 from netspec.generate import Said, Stepper, continue_rows, generate
+from netspec.ir.net import Net
 from netspec.limits import DEFAULT, Limits
 from netspec.settings.generate import Feed, Sample
 from netspec.train.checkpoint import Restored, restore
@@ -86,6 +87,18 @@ class Generated:
         return self.prompt + self.text
 
 
+def _advice(net: Net) -> tuple[str, ...]:
+    """The lines of `generate:` that may go with a network."""
+    block = "a block in it does:  generate:  and below it"
+    fed = [layer.name for layer in net.inputs if len(layer.shape.dims) == (1 if layer.shape.of else 2)]
+    lines = [f"feed {name} from output" for name in fed[-1:]]
+    if net.networks:
+        lines.append("make NETWORK(normal 100)")
+    elif not fed:
+        lines.append("make LAYER=normal")
+    return tuple(f"{block}  {line}" for line in lines)
+
+
 class Writer:
     """A trained network that goes on with what it said; raises `SpecError` N405 where its spec has no line `feed`."""
 
@@ -94,9 +107,9 @@ class Writer:
         lines = net.generation.lines if net.generation else {}
         feed, sample = lines.get("feed"), lines.get("sample")
         if not isinstance(feed, Feed):
-            message = f"the spec of `{net.name}` does not say what is fed back"
-            notes = ("a block in it does:  generate:  and below it  feed x from output",)
-            raise error("N405", message, notes=notes)
+            raise error(
+                "N405", f"the spec of `{net.name}` does not say what is generated", notes=_advice(net)
+            )
         self.restored, self.net = restored, net
         self.prepared = by_input(net, restored.preprocessing)
         """What was fitted to the field that feeds each input."""

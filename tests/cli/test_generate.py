@@ -113,11 +113,55 @@ def test_what_does_not_fit_is_refused(
         assert ended.value.code == 2
 
 
-def test_a_network_that_feeds_nothing_back_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+NOTHING_SAID = {
+    "input 4\ndense 2\n": ["make LAYER=normal"],
+    "input text T of 5\nembed 4\nlstm 6\nsoftmax 5\n": ["feed text from output"],
+    "network one:\n    input 6\n    dense 2\n\nnetwork two:\n    input 2\n    dense 2\n"
+    "\ntrain:\n    update one: mse(two(one(normal 6)), 1)\n": ["make NETWORK(normal 100)"],
+}
+
+
+@pytest.mark.parametrize("words", [[], ["--to", "made.png"]])
+@pytest.mark.parametrize("text", NOTHING_SAID)
+def test_a_network_that_says_nothing_is_told_which_lines_may_help(
+    tmp_path: Path, text: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(weights(tmp_path, "input 4\ndense 2\n", None)) == 1
-    assert "error[N405]" in capsys.readouterr().err
+    assert run(weights(tmp_path, text, None), *words) == 1
+    said = capsys.readouterr().err
+    assert "error[N405]: the spec of `letters` does not say what is generated" in said
+    assert re.findall("(?:feed|make) .*$", said, re.MULTILINE) == NOTHING_SAID[text]
+
+
+@pytest.mark.parametrize(
+    "words", ["--max=1000001", "--max=100000000000", "--beam=1001", "--temperature=1001"]
+)
+def test_options_have_the_bounds_of_the_spec(tmp_path: Path, words: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not in the range"):
+        run(weights(tmp_path), words)
+
+
+ROWS = """input rows Tx2
+lstm 3
+dense 2
+
+generate:
+    feed rows from output max=4
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--count=3", "--beam=2", "--temperature=0.5", "--top-k=2", "--top-p=0.5", "--prompt=x", "--greedy"],
+)
+def test_rows_take_no_words_about_texts(
+    tmp_path: Path, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, file = weights(tmp_path, ROWS, None), tmp_path / "rows.npy"
+    np.save(file, np.ones((1, 3, 2)))
+    with pytest.raises(click.UsageError, match=f"{words.partition('=')[0]} is about texts, and the network"):
+        run(path, str(file), words)
+    assert run(path, str(file), "--max", "2") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 TRANSLATION = """input source S of 8
@@ -178,6 +222,8 @@ def test_a_translation_needs_a_text(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert run(path, str(file), "--prompt", "a dog") == 0
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 2 and all(line.startswith("a dog") for line in said)
+    with pytest.raises(click.UsageError, match="--count is how many texts follow a --prompt"):
+        run(path, str(file), "--count", "2")
     file.write_text("a\tb\n", encoding="utf-8")
     assert run(path, str(file)) == 1
     assert "N705" in capsys.readouterr().err
