@@ -28,6 +28,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 BEGINNING: Final = "\n"
 """What a text begins with where nothing else is said, if its vocabulary has it."""
+DIGITS: Final = 18
+"""Those of a token that stands in a prompt as a number; there are none with more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class Writer:
         return tuple(layer.name for layer in self.net.inputs if layer.name != self.feed.input)
 
     def texts(self, prompt: str = "", count: int = 1, seed: int = 0) -> Iterator[Generated]:
-        """Texts that begin with a prompt; raises `SpecError` N705 where a part of that is no token that it knows."""
+        """Texts that begin with a prompt, tokens as numbers where there is no vocabulary; raises `SpecError` N705."""
         begin = self._encoded(prompt)
         if not begin and self.feed.start is None:
             begin = self._encoded(BEGINNING, asked=False)
@@ -202,11 +204,9 @@ class Writer:
 
     def _encoded(self, text: str, *, asked: bool = True) -> list[int]:
         vocabulary = self._vocabulary()
-        if vocabulary is None or not text:
-            if text and asked:
-                raise error(
-                    "N705", "the network was trained on no text, so that nothing says what a prompt means"
-                )
+        if vocabulary is None:
+            return self._numbers(text) if asked else []
+        if not text:
             return []
         (numbers,) = vocabulary.numbers_of([text])
         if -1 in numbers:
@@ -217,11 +217,21 @@ class Writer:
             raise error("N705", f"{strange!r} is in the prompt, and the network knows no such token")
         return numbers
 
+    def _numbers(self, text: str) -> list[int]:
+        """A prompt where there is no vocabulary: its tokens as numbers."""
+        most = self.net.by_name[self.feed.input].shape.of
+        assert most is not None
+        words = text.replace(",", " ").split()
+        for word in words:
+            if not word.isdecimal() or len(word) > DIGITS or int(word) >= most:
+                message = f"{word[:DIGITS]!r} is in the prompt, and the network was trained on no text"
+                notes = (f"its tokens are numbers from 0 to {most - 1}: a prompt is such as  3 1 4",)
+                raise error("N705", message, notes=notes)
+        return [int(word) for word in words]
+
     def _text(self, prompt: str, tokens: Sequence[int]) -> str:
         """Tokens as text; numbers where there is no vocabulary."""
         vocabulary = self._vocabulary()
-        if vocabulary is None:
-            return " ".join(map(str, tokens))
-        text = vocabulary.decode(tokens)
+        text = " ".join(map(str, tokens)) if vocabulary is None else vocabulary.decode(tokens)
         of_characters = isinstance(vocabulary, Vocabulary) and vocabulary.level == "char"
         return text if of_characters else " " * bool(prompt and text) + text

@@ -95,6 +95,23 @@ def test_without_a_vocabulary_tokens_are_numbers(tmp_path: Path, capsys: pytest.
     text = TEXT.replace("max=12", "start=1 stop=2 max=12")
     assert run(weights(tmp_path, text, None)) == 0
     assert set(capsys.readouterr().out.split()) <= set("01234")
+    path = weights(tmp_path, TEXT, None)
+    assert run(path, "--prompt", "3, 1 4", "--max", "5") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("3, 1 4 ") and len(said.split()) == 8
+    assert run(path, "--prompt", "3 1 4", "--max", "5", "--json") == 0
+    (one,) = json.loads(capsys.readouterr().out)["generated"]
+    assert said.rstrip("\n") == f"3, 1 4 {' '.join(map(str, one['tokens']))}" == f"3, 1 4{one['text']}"
+
+
+@pytest.mark.parametrize("prompt", ["3 5", "-1", "a", "1.0", "9" * 5000])
+def test_a_prompt_of_numbers_is_of_tokens(
+    tmp_path: Path, prompt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(weights(tmp_path, TEXT, None), "--prompt", prompt) == 1
+    said = capsys.readouterr().err
+    assert "error[N705]" in said and "is in the prompt, and the network was trained on no text" in said
+    assert "its tokens are numbers from 0 to 4" in said and len(said) < 400
 
 
 @pytest.mark.parametrize(
