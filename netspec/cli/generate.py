@@ -161,7 +161,7 @@ def _shown(each: Generated, count: int) -> str:
 def _count(maker: Maker, path: Path | None, count: int | None) -> int:
     """How many samples, or how many of each example; a usage error where examples are missing, or not read."""
     if bool(maker.needs) != (path is not None):
-        names = " and ".join(f"`{name}`" for name in maker.needs)
+        names = " and ".join(f"`{name}`" for name in maker.called.values())
         what = f"reads {names}: GIVEN names a file with that"
         raise click.UsageError(f"The network {what if names else 'draws from noise, and reads no file'}.")
     return count or (1 if maker.needs else SAMPLES)

@@ -6,7 +6,7 @@ nothing in them is trusted. Every refusal is N705.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -39,7 +39,7 @@ class _Wanted:
     shape: Shape
     preprocessing: Preprocessing | None
     most_bytes: int
-    name: str = "x"
+    names: Sequence[str] = ()
 
 
 def read_new(
@@ -47,19 +47,19 @@ def read_new(
     shape: Shape,
     preprocessing: Preprocessing | None = None,
     most_bytes: int = MOST_BYTES,
-    name: str = "x",
+    names: Sequence[str] = (),
 ) -> Array:
     """The examples in a file, (n, *dims as the spec writes them), of the type that the input has.
 
-    A picture is one example, in the size and with the channels of the input. `.npz` holds an array `x`, or one called
-    `name`, `.npy` is one: n examples, or a single one of the input's own shape. Of a table each row is an example, of a
-    series its last window, of a file of texts or of letters each line, of a text to be gone on with each window. A text
-    may have any name, and be packed. Raises `SpecError` N705.
+    A picture is one example, in the size and with the channels of the input. `.npz` holds an array of one of the
+    `names`, or `x`, `.npy` is one: n examples, or a single one of the input's own shape. Of a table each row is an
+    example, of a series its last window, of a file of texts or of letters each line, of a text to be gone on with each
+    window. A text may have any name, and be packed. Raises `SpecError` N705.
     """
     if not path.is_file():
         raise _refused(path, "it is a folder" if path.is_dir() else "there is no such file")
     suffix = path.suffix.lower()
-    wanted = _Wanted(shape, preprocessing, most_bytes, name)
+    wanted = _Wanted(shape, preprocessing, most_bytes, names)
     read = next((read for suffixes, read in _READERS if suffix in suffixes), None)
     if read is None and isinstance(preprocessing, Tokens):
         read = _table  # a text may be called anything: `news.de`, `news.de.gz`
@@ -83,19 +83,23 @@ def read_several(
     shapes: Mapping[str, Shape],
     preprocessing: Mapping[str, Preprocessing],
     most_bytes: int = MOST_BYTES,
+    called: Mapping[str, str] | None = None,
 ) -> dict[str, Array]:
     """The examples in an `.npz` file for several inputs by name: an array for each by its name, or `x1`, `x2`, ...
 
-    `preprocessing` is that of an input, where it has one. Raises `SpecError` N705.
+    `called` are other names that arrays may have. `preprocessing` is that of an input, where it has one. Raises
+    `SpecError` N705.
     """
+    others = tuple((called or {}).get(name, name) for name in shapes)
     if path.suffix.lower() != ".npz":
-        names = " and ".join(f"`{name}`" for name in shapes)
+        names = " and ".join(f"`{name}`" for name in others)
         raise _refused(path, f"the network reads {names}, which an .npz file has an array each for")
     if not path.is_file():
         raise _refused(path, "it is a folder" if path.is_dir() else "there is no such file")
     found = {}
     try:
-        members = members_of(path, tuple(shapes), tuple(f"x{number}" for number in range(1, len(shapes) + 1)))
+        numbered = tuple(f"x{number}" for number in range(1, len(shapes) + 1))
+        members = members_of(path, others, tuple(shapes), numbered)
         for member, (name, shape) in zip(members, shapes.items(), strict=True):
             wanted = _Wanted(shape, preprocessing.get(name), most_bytes)
             most_bytes -= member.size
@@ -146,7 +150,8 @@ def _picture(path: Path, wanted: _Wanted) -> Array:
 
 
 def _array(path: Path, wanted: _Wanted) -> Array:
-    member = file_of(path) if path.suffix.lower() == ".npy" else members_of(path, (wanted.name,), ("x",))[0]
+    choices = [(name,) for name in (*wanted.names, "x")]
+    member = file_of(path) if path.suffix.lower() == ".npy" else members_of(path, *choices)[0]
     return _read_member(path, member, wanted)
 
 

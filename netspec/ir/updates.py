@@ -50,6 +50,8 @@ class Field:
 
     name: str
     last: bool = False
+    called: str = field(default="", compare=False)
+    """Another name that the text gives it (`data mnist as real`)."""
 
     def __str__(self) -> str:
         return self.name

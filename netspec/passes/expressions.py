@@ -98,10 +98,8 @@ class Expressions:
         self.is_unread = is_unread
         """Something was reported of the data, or of a line that may give a name: any name may stand for a value."""
         self.scope = Scope(dict(values or {}))
-        self.fields = _fields(reader)
+        self.fields = _fields(reader, first.text if first else "")
         """The fields of the data by their names here."""
-        if first and self.fields:
-            self.fields[first.text] = next(iter(self.fields.values()))
         self.shapes: dict[Field, Shape] = {}
         """The shapes of the fields that are read."""
         self.lets: dict[str, tuple[tree.Let, Found | None]] = {}
@@ -369,12 +367,16 @@ class Expressions:
         return Found(Noise(kind, shape, self.places), shape)
 
 
-def _fields(reader: Reader | None) -> dict[str, Field]:
-    """The fields of data that are examples with what is to be predicted of them; none of others."""
+def _fields(reader: Reader | None, called: str) -> dict[str, Field]:
+    """The fields of data that are examples with what is to be predicted of them; none of others.
+
+    The first may be called otherwise.
+    """
     names = reader.fields(()) if reader else ()
     match names:
-        case (first, last):
-            return {first: Field(first), last: Field(last, last=True)}
+        case (name, last):
+            first = Field(name, called=called)
+            return {name: first, last: Field(last, last=True), **({called: first} if called else {})}
     return {}
 
 

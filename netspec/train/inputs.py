@@ -34,13 +34,17 @@ def read_inputs(path: Path, net: Net, preprocessing: Preprocessing | None = None
 
 
 def read_named(
-    path: Path, shapes: Mapping[str, Shape], prepared: Mapping[str, Preprocessing]
+    path: Path,
+    shapes: Mapping[str, Shape],
+    prepared: Mapping[str, Preprocessing],
+    called: Mapping[str, str] | None = None,
 ) -> dict[str, Array]:
-    """The examples in a file for inputs by name; raises `SpecError` N705."""
+    """The examples in a file for inputs by name, of which some may be `called` otherwise; raises `SpecError` N705."""
+    names = {name: (called or {}).get(name, name) for name in shapes}
     if len(shapes) > 1:
-        return read_several(path, shapes, prepared)
+        return read_several(path, shapes, prepared, called=names)
     ((name, shape),) = shapes.items()
-    return {name: read_new(path, shape, prepared.get(name), name=name)}
+    return {name: read_new(path, shape, prepared.get(name), names=(names[name], name))}
 
 
 def by_input(net: Net, preprocessing: Preprocessing | None) -> dict[str, Preprocessing]:

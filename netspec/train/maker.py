@@ -81,13 +81,19 @@ class Maker:
         pairs = zip(self.derived.inputs, self.derived.net.inputs, strict=True)
         return {each.name: layer.shape for each, layer in pairs if isinstance(each, Field)}
 
+    @property
+    def called(self) -> dict[str, str]:
+        """What the spec calls these fields."""
+        read = (each for each in self.derived.inputs if isinstance(each, Field))
+        return {each.name: each.called or each.name for each in read}
+
     def make(self, count: int, seed: int = 0, path: Path | None = None) -> Made:
         """So many samples, or so many of each example in a file where it `needs` one.
 
         A sample depends on the seed and on its own number, and not on how many there are.  Raises `SpecError` N705 for
         the file, N507 where the samples do not fit into memory.
         """
-        given = read_named(path, self.needs, self._prepared()) if path else {}
+        given = read_named(path, self.needs, self._prepared(), self.called) if path else {}
         given = {name: np.repeat(array, count, axis=0) for name, array in given.items()}
         count = next((len(array) for array in given.values()), count)
         self._check_room(count)

@@ -332,6 +332,24 @@ generate:
 """
 
 
+BOTH = """
+network painter:
+    input picture 4x4x1
+    input kind of 10
+    embed 16 from kind
+    reshape 4x4x1
+    add picture
+    conv 1 3x3
+
+train:
+    data idx "images" labels="labels"
+    update painter: mse(painter(image, label), image)
+
+generate:
+    make painter(image, label)
+"""
+
+
 def test_samples_of_examples_lie_beside_these(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, given, file = maker(tmp_path, REPAINTS), tmp_path / "given.npy", tmp_path / "made.png"
     np.save(given, np.random.default_rng(0).random((2, 4, 4, 1)))
@@ -340,6 +358,31 @@ def test_samples_of_examples_lie_beside_these(tmp_path: Path, capsys: pytest.Cap
     with Image.open(file) as picture:
         assert picture.size == (2 * (2 * 4 + 1), 2 * (2 * 4 + 1))
     with pytest.raises(click.UsageError, match=r"The network reads `image`: GIVEN names a file with that"):
+        run(path)
+
+
+@pytest.mark.parametrize("text", [REPAINTS, BOTH], ids=["one field", "two"])
+def test_a_field_may_have_the_name_that_the_spec_gives_it(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called = text.replace('labels="labels"', 'labels="labels" as real').replace("(image", "(real")
+    path, file = maker(tmp_path, called), tmp_path / "given.npz"
+    images, found = np.random.default_rng(0).random((2, 4, 4, 1)), []
+    for names in (("real", "label"), ("image", "label"), ("x1", "x2") if text is BOTH else ("x", "label")):
+        np.savez(file, **dict(zip(names, (images, [3, 1]), strict=True)))
+        assert run(path, str(file), "--json") == 0
+        found.append(json.loads(capsys.readouterr().out)["made"]["samples"])
+    assert found[0] == found[1] == found[2]
+    np.savez(file, foo=images)
+    assert run(path, str(file), "--json") == 1
+    wanted = (
+        "real, label are needed, or image, label, or x1, x2"
+        if text is BOTH
+        else "real is needed, or image, or x"
+    )
+    assert f"it holds foo; {wanted}" in json.loads(capsys.readouterr().out)["errors"][0]["message"]
+    needed = "`real` and `label`" if text is BOTH else "`real`"
+    with pytest.raises(click.UsageError, match=f"The network reads {needed}: GIVEN names a file with that"):
         run(path)
 
 
