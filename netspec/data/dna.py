@@ -14,7 +14,7 @@ from netspec.data.labels import check_count
 from netspec.data.lazy import Array
 from netspec.data.made import check_room, random_of
 from netspec.data.preprocessing import Letters
-from netspec.data.texts import numbered
+from netspec.data.texts import lines_of
 from netspec.diagnostics import error
 from netspec.ir.shape import Shape
 from netspec.settings.made import Dna
@@ -86,7 +86,7 @@ def new_letters(path: Path, prepared: Letters, shape: Shape, most_bytes: int) ->
             f"its letters take {len(text) * _WIDTH:,} bytes in the network, and {most_bytes:,} are the limit"
         )
         raise unreadable(path, message)
-    lines = [(number, line.strip()) for number, line in numbered(text) if line.strip()]
+    lines = [(number, line.strip()) for number, line in enumerate(lines_of(path, text), 1)]
     for number, line in lines:
         strange = next((letter for letter in line if letter.upper() not in places), None)
         if strange is not None:

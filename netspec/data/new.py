@@ -40,6 +40,7 @@ class _Wanted:
     preprocessing: Preprocessing | None
     most_bytes: int
     names: Sequence[str] = ()
+    blank: bool = False
 
 
 def read_new(
@@ -48,18 +49,21 @@ def read_new(
     preprocessing: Preprocessing | None = None,
     most_bytes: int = MOST_BYTES,
     names: Sequence[str] = (),
+    *,
+    blank: bool = False,
 ) -> Array:
     """The examples in a file, (n, *dims as the spec writes them), of the type that the input has.
 
     A picture is one example, in the size and with the channels of the input. `.npz` holds an array of one of the
     `names`, or `x`, `.npy` is one: n examples, or a single one of the input's own shape. Of a table each row is an
     example, of a series its last window, of a file of texts or of letters each line, of a text to be gone on with each
-    window. A text may have any name, and be packed. Raises `SpecError` N705.
+    window. A text may have any name, and be packed. A line without a text, but for those at the end, is refused, or
+    where it may be `blank` a text of no token. Raises `SpecError` N705.
     """
     if not path.is_file():
         raise _refused(path, "it is a folder" if path.is_dir() else "there is no such file")
     suffix = path.suffix.lower()
-    wanted = _Wanted(shape, preprocessing, most_bytes, names)
+    wanted = _Wanted(shape, preprocessing, most_bytes, names, blank)
     read = next((read for suffixes, read in _READERS if suffix in suffixes), None)
     if read is None and isinstance(preprocessing, Tokens):
         read = _table  # a text may be called anything: `news.de`, `news.de.gz`
@@ -169,7 +173,7 @@ def _read_member(path: Path, member: Member, wanted: _Wanted) -> Array:
 def _table(path: Path, wanted: _Wanted) -> Array:
     prepared = wanted.preprocessing
     if isinstance(prepared, Tokens):
-        return new_texts(path, prepared, wanted.shape, wanted.most_bytes)
+        return new_texts(path, prepared, wanted.shape, wanted.most_bytes, blank=wanted.blank)
     if isinstance(prepared, Letters):
         return new_letters(path, prepared, wanted.shape, wanted.most_bytes)
     if isinstance(prepared, Windows):

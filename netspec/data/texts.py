@@ -37,6 +37,21 @@ def numbered(text: str) -> Iterable[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
 
 
+def lines_of(path: Path, text: str, *, blank: bool = False) -> list[str]:
+    """The lines of a file of which each is an example, none passed over: raises N702 where one has no text.
+
+    Where they may be `blank` all lines stay, such a one as an empty text; else those at the end are left out.
+    """
+    lines = [line if line.strip() else "" for line in text.removesuffix("\n").split("\n")]
+    last = max((number for number, line in enumerate(lines, 1) if line), default=0)
+    if blank or not last:
+        return lines if last else []
+    if "" in lines[:last]:
+        message = f"line {lines.index('') + 1} is empty, and each line is an example"
+        raise unreadable(path, message)
+    return lines[:last]
+
+
 def load(reader: Text, request: Request) -> Loaded:
     """The windows or the lines of a text for a network; raises N701, N702, N404, N406 and N604."""
     (shape,) = request.only("text", "text", target="text")
@@ -236,15 +251,17 @@ class _Maker:
 # --- new texts
 
 
-def new_texts(path: Path, prepared: Tokens, shape: Shape, most_bytes: int) -> NDArray[np.int64]:
+def new_texts(
+    path: Path, prepared: Tokens, shape: Shape, most_bytes: int, *, blank: bool = False
+) -> NDArray[np.int64]:
     """A new file as the training text was: a text a line, filled up, or a text in windows, the last one at its end.
 
-    Raises N404, N604 and N702.
+    Where lines may be `blank`, such a one is a text of no token.  Raises N404, N604 and N702.
     """
     level: Level = prepared.level if isinstance(prepared, Vocabulary) else "subword"
     text = read(path, most_bytes, level, prepared.encoding)
     if prepared.padded:
-        return _new_lines(path, text, prepared, shape, most_bytes)
+        return _new_lines(path, lines_of(path, text, blank=blank), prepared, shape, most_bytes)
     assert isinstance(prepared, Vocabulary) and prepared.window is not None
     tokens = tokens_of(text, level)
     numbers = prepared.encode(tokens)
@@ -260,16 +277,19 @@ def new_texts(path: Path, prepared: Tokens, shape: Shape, most_bytes: int) -> ND
     return sliding_window_view(numbers, length)[starts]
 
 
-def _new_lines(path: Path, text: str, prepared: Tokens, shape: Shape, most_bytes: int) -> NDArray[np.int64]:
+def _new_lines(
+    path: Path, lines: Sequence[str], prepared: Tokens, shape: Shape, most_bytes: int
+) -> NDArray[np.int64]:
     """(n, steps): the text of each line, filled up with 0."""
-    lines = list(numbered(text))
     if not lines:
         raise unreadable(path, "there is no text in it")
-    tabs = next((number for number, line in lines if "\t" in line), None)
+    tabs = next((number for number, line in enumerate(lines, 1) if "\t" in line), None)
     if tabs is not None:
         raise unreadable(path, f"line {tabs} has a tab, and a text alone is needed")
-    texts, begins = [line.strip() for _, line in lines], prepared.begins
-    side = Side(str(path), texts, lambda row: f"line {lines[row][0]}", shape, marked=begins)
+    texts, begins = [line.strip() for line in lines], prepared.begins
+    side = Side(str(path), texts, lambda row: f"line {row + 1}", shape, marked=begins)
     room = [each for each in (prepared.window, side.steps and side.steps - begins) if each is not None]
-    numbers = side.numbers(prepared, Spelling("word", min(room, default=None)), most_bytes)
+    found = side.numbers(prepared, Spelling("word", min(room, default=None)), most_bytes)
+    # pieces of words have a number for a text of which nothing is left
+    numbers = [each if text else [] for text, each in zip(texts, found, strict=True)]
     return (said(numbers, side.steps)[0] if begins else filled(numbers, side.steps)).array

@@ -5,7 +5,7 @@ Between a weight file and `netspec.generate`, which knows numbers alone: words b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -160,11 +160,12 @@ class Writer:
     def answers(self, path: Path, prompt: str = "", seed: int = 0) -> Iterator[Generated]:
         """What is said of each example in a file, such as a line of a text or a picture; raises `SpecError` N705.
 
-        Texts of the same length are worked on together, so that nothing fills them up.
+        Texts of the same length are worked on together, so that nothing fills them up.  Of a line without a text
+        nothing is said, so that each answer has the number of its line.
         """
         layers = [self.net.by_name[name] for name in self.needs]
         shapes = {layer.name: layer.shape for layer in layers}
-        given = read_named(path, shapes, self.prepared)
+        given = read_named(path, shapes, self.prepared, blank=True)
         begin = self._encoded(prompt)
         # of an input with a symbol the steps that there are; 0 is what fills up
         lengths = {
@@ -173,9 +174,28 @@ class Writer:
             if not self.net.by_name[name].shape.is_known and isinstance(self.prepared.get(name), Tokens)
         }
         stepper = self._stepper(len(begin))
-        found = answers(stepper, self.feed, self.sample, given, lengths, prompt=begin, seed=seed)
-        for index, each in enumerate(found):
-            yield self._generated(index, prompt, len(begin), each)
+        places = np.flatnonzero(self._says_something(given))
+        found = answers(
+            stepper, self.feed, self.sample, given, lengths, prompt=begin, seed=seed, places=places
+        )
+        said = dict(zip(places.tolist(), found, strict=True))
+        for index in range(len(next(iter(given.values())))):
+            if index in said:
+                yield self._generated(index, prompt, len(begin), said[index])
+            else:
+                yield Generated(index, stopped=True)
+
+    def _says_something(self, given: Mapping[str, Array]) -> Array:
+        """Whether there is something to be answered, of each example (n,): it is no text, or a text of some token."""
+        there = [
+            (array != 0).any(axis=1) if self._is_filled_up(name) else np.ones(len(array), bool)
+            for name, array in given.items()
+        ]
+        return np.asarray(np.any(there, axis=0))
+
+    def _is_filled_up(self, name: str) -> bool:
+        prepared = self.prepared.get(name)
+        return isinstance(prepared, Tokens) and prepared.padded
 
     def _stepper(self, given: int) -> Stepper:
         """A stepper for as many steps as there may be; those that are given, the prompt, are steps too."""

@@ -38,13 +38,18 @@ def read_named(
     shapes: Mapping[str, Shape],
     prepared: Mapping[str, Preprocessing],
     called: Mapping[str, str] | None = None,
+    *,
+    blank: bool = False,
 ) -> dict[str, Array]:
-    """The examples in a file for inputs by name, of which some may be `called` otherwise; raises `SpecError` N705."""
+    """The examples in a file for inputs by name, of which some may be `called` otherwise; raises `SpecError` N705.
+
+    Of a file of texts each line is one, and may be `blank` (see `netspec.data.read_new`).
+    """
     names = {name: (called or {}).get(name, name) for name in shapes}
     if len(shapes) > 1:
         return read_several(path, shapes, prepared, called=names)
     ((name, shape),) = shapes.items()
-    return {name: read_new(path, shape, prepared.get(name), names=(names[name], name))}
+    return {name: read_new(path, shape, prepared.get(name), names=(names[name], name), blank=blank)}
 
 
 def by_input(net: Net, preprocessing: Preprocessing | None) -> dict[str, Preprocessing]:

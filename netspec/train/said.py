@@ -39,29 +39,30 @@ def answers(
     *,
     prompt: Sequence[int] = (),
     seed: int = 0,
+    places: Array | None = None,
 ) -> list[Said]:
-    """What is said of each example, in their order.
+    """What is said of each example, or of those at some places, in their order.
 
     `inputs` are those of the network but the fed one; `lengths` says of those that are filled up how many steps each
     example has.  What is drawn follows from the seed and the number of the example.
     """
-    count = len(next(iter(inputs.values())))
+    asked = np.arange(len(next(iter(inputs.values())))) if places is None else places
     found: dict[int, Said] = {}
-    for rows in _alike(lengths, count):
+    for rows in _alike(lengths, asked):
         some = {name: np.asarray(array[rows]) for name, array in inputs.items()}
         some |= {name: some[name][:, : each[rows[0]]] for name, each in lengths.items()}
         numbers = [int(row) for row in rows]
         prompts = [prompt] * len(rows)
         said = generate(stepper, feed, sample, inputs=some, prompts=prompts, seed=seed, numbers=numbers)
         found |= zip(numbers, said, strict=True)
-    return [found[number] for number in range(count)]
+    return [found[int(number)] for number in asked]
 
 
-def _alike(lengths: Mapping[str, Array], count: int) -> Iterator[Array]:
+def _alike(lengths: Mapping[str, Array], places: Array) -> Iterator[Array]:
     """The examples that are as long as each other, some at a time."""
-    keys = np.stack([np.zeros(count, np.int64), *lengths.values()], axis=1)
+    keys = np.stack([np.zeros(len(places), np.int64), *(each[places] for each in lengths.values())], axis=1)
     for key in np.unique(keys, axis=0):
-        rows = np.flatnonzero((keys == key).all(axis=1))
+        rows = places[(keys == key).all(axis=1)]
         for start in range(0, len(rows), AT_ONCE):
             yield rows[start : start + AT_ONCE]
 

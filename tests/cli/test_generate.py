@@ -231,6 +231,24 @@ def test_each_line_of_a_file_is_answered_as_alone(
     assert len({each["text"] for each in together}) > 1
 
 
+@pytest.mark.parametrize("words", [[], ["--temperature", "3"], ["--prompt", "a"]])
+def test_a_line_of_the_answer_belongs_to_a_line_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    path, file, found = translation(tmp_path), tmp_path / "new.txt", []
+    for text in ("ein hund.\nrot\n\n \nhund rot\n\n", "ein hund.\nrot\nrot\nrot\nhund rot\nrot"):
+        file.write_text(text, encoding="utf-8")
+        assert run(path, str(file), *words) == 0
+        found.append(capsys.readouterr().out.split("\n"))
+    assert len(found[0]) == 7 and [found[0][place] for place in (2, 3, 5, 6)] == [""] * 4
+    assert [found[0][place] for place in (0, 1, 4)] == [found[1][place] for place in (0, 1, 4)]
+    file.write_text("\nrot", encoding="utf-8")
+    assert run(path, str(file), "--json", *words) == 0
+    first, second = json.loads(capsys.readouterr().out)["generated"]
+    nothing = {"prompt": "", "text": "", "tokens": [], "score": 0.0, "stopped": True}
+    assert first == {"index": 0, **nothing} and second["index"] == 1
+
+
 def test_a_translation_needs_a_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, file = translation(tmp_path), tmp_path / "new.txt"
     with pytest.raises(click.UsageError, match=r"The network reads `source`: GIVEN names a file with that"):

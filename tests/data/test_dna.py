@@ -94,7 +94,7 @@ def test_a_file_of_letters_is_read_as_those_that_were_drawn(tmp_path: Path, shap
     drawn = np.asarray(loaded.train.inputs)[:3]
     places = drawn if shape.of else drawn.argmax(-1)
     lines = ["".join(LETTERS[number] for number in row) for row in places]
-    (tmp_path / "new.txt").write_text(f"{lines[0]}\n\n{lines[1].lower()}\n  {lines[2]}\n")
+    (tmp_path / "new.txt").write_text(f"{lines[0]}\n{lines[1].lower()}\n  {lines[2]}\n\n")
     fitted = preprocessing_from(loaded.preprocessing.to_json())
     found = read_new(tmp_path / "new.txt", shape, fitted)
     np.testing.assert_array_equal(found, drawn)
@@ -104,7 +104,8 @@ def test_a_file_of_letters_is_read_as_those_that_were_drawn(tmp_path: Path, shap
     ("text", "message"),
     [
         ("ACGT\nACXT\n", "line 2 has `X`, and the letters are A, C, G and T"),
-        ("ACGT\n\nACG\n", "line 3 has 3 letters, and the network reads 4"),
+        ("ACGT\nACGT\nACG\n", "line 3 has 3 letters, and the network reads 4"),
+        ("ACGT\n\nACGT\n", "line 2 is empty, and each line is an example"),
         ("\n \n", "there are no letters in it"),
         ("ACGT" * 11, "its letters take 1,056 bytes in the network, and 1,000 are the limit"),
     ],

@@ -247,10 +247,24 @@ def test_what_tells_files_apart() -> None:
 def test_new_texts_stand_a_line_each(tmp_path: Path) -> None:
     put(tmp_path, LINES, "t.tsv")
     saved = pairs(tmp_path).preprocessing
-    new = put(tmp_path, "a film\n\nan unknown story of a film\n", "new.txt")
+    new = put(tmp_path, "a film\nan unknown story of a film\n", "new.txt")
     assert read_new(new, Shape((4,), of=20), saved).tolist() == [[2, 3, 0, 0], [1, 1, 1, 1]]
     with pytest.raises(SpecError, match=r"N705: .*new.tsv: line 1 has a tab, and a text alone is needed"):
         read_new(put(tmp_path, LINES, "new.tsv"), Shape((4,), of=20), saved)
+
+
+def test_a_line_without_a_text_is_not_passed_over(tmp_path: Path) -> None:
+    put(tmp_path, LINES, "t.tsv")
+    saved, shape = pairs(tmp_path).preprocessing, Shape((4,), of=20)
+    end = put(tmp_path, "a film\n \n\n", "end.txt")
+    assert read_new(end, shape, saved).tolist() == [[2, 3, 0, 0]]
+    assert read_new(end, shape, saved, blank=True).tolist() == [[2, 3, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    between = put(tmp_path, "\na film\n\t\na", "between.txt")
+    with pytest.raises(SpecError, match=r"N705: .*between.txt: line 1 is empty, and each line is an example"):
+        read_new(between, shape, saved)
+    assert read_new(between, shape, saved, blank=True)[:, 0].tolist() == [0, 2, 0, 2]
+    with pytest.raises(SpecError, match=r"N705: .*none.txt: there is no text in it"):
+        read_new(put(tmp_path, "\n \n", "none.txt"), shape, saved, blank=True)
 
 
 def test_weights_are_measured_with_their_own_words_and_classes(tmp_path: Path) -> None:
