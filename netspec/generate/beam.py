@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netspec.generate.stepper import Stepper
-from netspec.generate.texts import Prompts, Said, checked, logarithms
+from netspec.generate.texts import Free, Prompts, Said, checked, logarithms
 from netspec.settings.generate import Feed
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -21,26 +21,26 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def search(stepper: Stepper, feed: Feed, texts: Prompts) -> list[Said]:
     """The best text of each example that a stepper has begun with."""
     stepper.select(np.repeat(np.arange(len(texts.tokens)), feed.beam))
-    beams = _Beams(feed, texts)
+    beams = _Beams(feed, texts, stepper.free_memory)
     fed = np.repeat(texts.first(feed), feed.beam)
     for place in range(texts.begins, texts.longest + feed.max):
         parents = beams.step(checked(stepper.step(fed)), place)
         if beams.is_done:
             break
         stepper.select(parents)
-        fed = beams.written[:, :, place].reshape(-1)
+        fed = beams.written.tokens[:, place]
     return [Said(*best) for best in beams.best]
 
 
 class _Beams:
-    """The beginnings that are followed; arrays are (examples, beam, ...)."""
+    """The beginnings that are followed; arrays are (examples, beam, ...), and `written` has a row for each."""
 
-    def __init__(self, feed: Feed, texts: Prompts) -> None:
+    def __init__(self, feed: Feed, texts: Prompts, free: Free) -> None:
         self.feed, self.texts = feed, texts
         self.count, self.beam = len(texts.tokens), feed.beam
-        self.written = np.zeros((self.count, self.beam, texts.longest + feed.max), np.int64)
+        self.written = texts.written(feed, self.beam, free)
         if texts.begins:
-            self.written[:, :, 0] = texts.first(feed)[:, None]
+            self.written.put(0, np.repeat(texts.first(feed), self.beam))
         self.scores = np.full((self.count, self.beam), -np.inf)
         """The sums of logarithms; at first there is one beginning of each example."""
         self.scores[:, 0] = 0
@@ -66,21 +66,19 @@ class _Beams:
             made = place + 1 - int(self.texts.lengths[example])
             if made <= self.feed.max:
                 parents[example], tokens[example] = self._chosen(example, logs[example], place, made)
-        self.written = np.take_along_axis(self.written, parents[:, :, None], axis=1)
-        self.written[:, :, place] = tokens
+        rows = (parents + self.beam * np.arange(self.count)[:, None]).reshape(-1)
+        self.written.select(rows, place)
+        self.written.put(place, tokens.reshape(-1))
         for example in map(int, np.flatnonzero(place + 1 - self.texts.lengths == self.feed.max)):
-            self._finish(
-                example, self.written[example, :, : place + 1], self.scores[example] / self.feed.max, False
-            )
+            self._finish(example, place + 1, self.scores[example] / self.feed.max, False)
             self.scores[example] = -np.inf
-        return (parents + self.beam * np.arange(self.count)[:, None]).reshape(-1)
+        return rows
 
     def _chosen(self, example: int, logs: Array, place: int, made: int) -> tuple[Array, Array]:
         """The beginnings that are followed from here, and with what; those that end are compared with the best."""
         sums = self.scores[example][:, None] + logs
         if self.feed.stop is not None:
-            ended = self.written[example, :, :place]
-            self._finish(example, ended, sums[:, self.feed.stop] / made, True)
+            self._finish(example, place, sums[:, self.feed.stop] / made, True)
             sums[:, self.feed.stop] = -np.inf
         flat = sums.reshape(-1)
         likely = np.flatnonzero(flat >= np.partition(flat, -self.beam)[-self.beam])
@@ -89,7 +87,9 @@ class _Beams:
         self.scores[example] = flat[kept]
         return kept // logs.shape[1], kept % logs.shape[1]
 
-    def _finish(self, example: int, texts: Array, scores: Array, stopped: bool) -> None:
+    def _finish(self, example: int, end: int, scores: Array, stopped: bool) -> None:
+        """Compare the texts up to a place with the best so far."""
         place = int(scores.argmax())
         if scores[place] > self.best[example][2]:
-            self.best[example] = (texts[place].copy(), stopped, float(scores[place]))
+            text = self.written.tokens[example * self.beam + place, :end]
+            self.best[example] = (text.copy(), stopped, float(scores[place]))

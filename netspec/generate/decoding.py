@@ -13,6 +13,7 @@ import numpy as np
 
 from netspec.diagnostics import error
 from netspec.generate.beam import search
+from netspec.generate.room import check_room, counted
 from netspec.generate.stepper import NOTHING, Stepper
 from netspec.generate.texts import Prompts, Said, checked, logarithms
 from netspec.init import generator
@@ -56,7 +57,7 @@ def generate(
     texts = Prompts(feed, prompts, count, tokens)
     if count == 0:
         return []
-    stepper.begin(inputs, count)
+    stepper.begin(inputs, count, feed.beam)
     if feed.beam > 1:
         return search(stepper, feed, texts)
     if sample is None:
@@ -74,13 +75,14 @@ def generate(
 def _follow(stepper: Stepper, feed: Feed, texts: Prompts, choose: Choose) -> list[Said]:
     """One text of each example, a token after the other."""
     count = len(texts.tokens)
-    written = np.zeros((count, texts.longest + feed.max), np.int64)
+    written = texts.written(feed, 1, stepper.free_memory)
     ends = texts.lengths + feed.max
     """How many tokens each text has in the end."""
     scores, stopped = np.zeros(count), np.zeros(count, bool)
     fed = texts.first(feed)
-    written[:, : texts.begins] = fed[:, None][:, : texts.begins]
-    for place in range(texts.begins, written.shape[1]):
+    if texts.begins:
+        written.put(0, fed)
+    for place in range(texts.begins, written.most):
         if (ends <= place).all():
             break
         probabilities = stepper.step(fed)
@@ -97,10 +99,10 @@ def _follow(stepper: Stepper, feed: Feed, texts: Prompts, choose: Choose) -> lis
                 ends[halts] = place
         else:
             fed = forced
-        written[:, place] = fed
+        written.put(place, fed)
     made = ends - texts.lengths + stopped
     return [
-        Said(written[example, : ends[example]].copy(), bool(stopped[example]), float(score))
+        Said(written.tokens[example, : ends[example]].copy(), bool(stopped[example]), float(score))
         for example, score in enumerate(scores / np.maximum(made, 1))
     ]
 
@@ -145,6 +147,8 @@ def continue_rows(stepper: Stepper, rows: Array, most: int, inputs: Mapping[str,
     if not rows.shape[1]:
         raise error("N405", "there is nothing to begin with: not one row")
     stepper.begin(inputs, len(rows))
+    what = f"{counted(most, 'row')} of each of {counted(len(rows), 'example')}"
+    check_room(what, 2 * most * rows[:, 0].size * stepper.dtype.itemsize, stepper.free_memory())
     found = []
     row = rows[:, 0]
     for place in range(1, rows.shape[1] + most):

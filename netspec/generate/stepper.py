@@ -9,7 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.backends import Program, as_given, as_tuple, compile_net
+from netspec.backends.room import free_memory
 from netspec.diagnostics import error
+from netspec.generate.room import check_room, counted
 from netspec.ir.net import Net
 from netspec.ir.shape import Shape
 from netspec.passes.stepped import Stepped, stepped
@@ -21,6 +23,10 @@ NOTHING: Final[Mapping[str, Array]] = {}
 """No further inputs."""
 COPIES: Final = 4
 """How often memories are there at once: before and after a step, in the program, and as they are reordered."""
+WEIGHED: Final = 8
+"""How often the probabilities of a step are there at once while a token is chosen."""
+WIDTH: Final = 8
+"""Bytes of a probability then."""
 
 
 class Stepper:
@@ -87,15 +93,16 @@ class Stepper:
         rows = [self._begun[self.division.given[name]].shape[1] for name in self.division.aligned]
         return min([*([] if self.division.most is None else [self.division.most]), *rows], default=None)
 
-    def begin(self, inputs: Mapping[str, Array] = NOTHING, examples: int = 1) -> None:
+    def begin(self, inputs: Mapping[str, Array] = NOTHING, examples: int = 1, follows: int = 1) -> None:
         """Begin anew with so many examples, or with those that the network's other inputs hold.
 
         `inputs` are these by their names (`division.inputs` at least), as the spec writes them, the example axis first.
-        Raises `SpecError` N507 where what is to be remembered does not fit into memory.
+        Raises `SpecError` N507 where what is to be remembered does not fit into memory, `follows` times of each example
+        where so many beginnings are to be selected.
         """
         given = {name: inputs[name] for name in self.division.inputs}
         examples = next((len(each) for each in given.values()), examples)
-        self._check_room(examples)
+        self._check_room(examples, follows)
         self._owners, self._begun = np.arange(examples), given
         if self.prelude is not None:
             found = as_tuple(
@@ -103,18 +110,24 @@ class Stepper:
             )
             names = (layer.name for layer in self.prelude.net.outputs)
             self._begun = given | dict(zip(names, found, strict=True))
+        if follows > 1:
+            again = sum(value.nbytes for value in self._begun.values()) * follows
+            what = f"{counted(follows, 'beginning')} of each of {counted(examples, 'example')} read what is made before"
+            check_room(what, again, self.free_memory())
         self._restart()
 
-    def _check_room(self, examples: int) -> None:
+    def free_memory(self) -> int | None:
+        """Bytes that can be taken both here and where the programs run; None where nothing says so."""
+        found = (self.program.free_memory(), free_memory())
+        return min((each for each in found if each is not None), default=None)
+
+    def _check_room(self, examples: int, follows: int) -> None:
+        """What is remembered and, of tokens, the probabilities of a step; raises `SpecError` N507."""
         each = sum(prod(memory.shape.known) for memory in self.division.memories) * self.dtype.itemsize
-        free = self.program.free_memory()
-        if free is not None and COPIES * each * examples > free:
-            message = (
-                f"{examples:,} examples at a time remember {each:,} bytes each while they are made, "
-                f"and {free:,} bytes are free"
-            )
-            notes = ("fewer steps (`max=`), a smaller `beam=` or fewer examples at a time take less",)
-            raise error("N507", message, notes=notes)
+        own = f"{follows:,} beginnings of {each:,}" if follows > 1 else f"{each:,}"
+        what = f"{counted(examples, 'example')} at a time, each with {own} bytes to remember"
+        step = COPIES * each + WEIGHED * WIDTH * (self.tokens or 0)
+        check_room(what, step * examples * follows, self.free_memory())
 
     def _restart(self) -> None:
         self._memories = {

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from netspec.diagnostics import error
+from netspec.generate.room import check_room, counted
 from netspec.settings.generate import Feed
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+Free: TypeAlias = Callable[[], int | None]
+"""How many bytes can be taken."""
+
+FIRST: Final = 256
+"""Tokens that there is room for at first where a text may end early."""
+WIDTH: Final = 8
+"""Bytes of a token."""
 TOLERANCE: Final = 1e-3
 """By how much the probabilities of an output may miss 1 in sum."""
 
@@ -27,6 +35,39 @@ class Said:
     """It came to `stop`, before there were as many tokens as may be."""
     score: float
     """The mean of the logarithms of the probabilities of what was generated, `stop` included; 0 of nothing."""
+
+
+class Written:
+    """The tokens of texts side by side, (texts, places), as far as they are needed.
+
+    Where texts may end early there is room for some tokens, and for twice as many when these are there.  `made` raises
+    `SpecError` N507 where more does not fit into memory.
+    """
+
+    def __init__(self, count: int, most: int, may_end: bool, free: Free) -> None:
+        self.most, self.free = most, free
+        self.tokens = self._made(count, min(most, FIRST) if may_end else most)
+        """Of these the ones that were put down count."""
+
+    def put(self, place: int, tokens: Array) -> None:
+        """Put down the token of each text at a place."""
+        count, room = self.tokens.shape
+        if place >= room:
+            found = self._made(count, min(self.most, 2 * room))
+            found[:, :room] = self.tokens
+            self.tokens = found
+        self.tokens[:, place] = tokens
+
+    def select(self, rows: Array, end: int) -> None:
+        """Go on with these texts, which have tokens up to a place."""
+        if not np.array_equal(rows, np.arange(len(rows))):
+            self.tokens[:, :end] = self.tokens[rows, :end]
+
+    def _made(self, count: int, room: int) -> Array:
+        what = f"{counted(count, 'text')} of {counted(room, 'token')} at a time"
+        # what is there is copied as it grows, is put in another order, and is handed on
+        check_room(what, 2 * count * room * WIDTH, self.free())
+        return np.zeros((count, room), np.int64)
 
 
 class Prompts:
@@ -51,6 +92,10 @@ class Prompts:
         self._table = np.zeros((len(self.tokens), max(self.longest, 1)), np.int64)
         for row, prompt in zip(self._table, self.tokens, strict=True):
             row[: len(prompt)] = prompt
+
+    def written(self, feed: Feed, follows: int, free: Free) -> Written:
+        """Where the texts of all examples are to be written, so many of each that is followed."""
+        return Written(len(self.tokens) * follows, self.longest + feed.max, feed.stop is not None, free)
 
     def first(self, feed: Feed) -> Array:
         """The token that is fed first, of each example."""

@@ -219,6 +219,45 @@ def test_rows_are_fed_as_they_are(name: str, backend: str) -> None:
     np.testing.assert_allclose(found, wanted[:, 6:], rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("beam", [1, 3])
+@pytest.mark.parametrize("start", [None, 1])
+def test_texts_that_may_end_take_memory_as_they_grow(
+    start: int | None, beam: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = Feed("text", start=start, stop=2, max=40, beam=beam)
+    spec = Spec("input text T of 4\nembed 5\nlstm 6\ndense 4\nsoftmax")
+    stepper, program = made(spec, feed)
+    values = program.parameters()
+    program.load({**values, "dense1.bias": np.array([0.0, 0.0, -50.0, 0.0])})  # it does not end early
+    prompts = [[3], [1, 0, 1, 3, 0]]
+    whole = generate(stepper, feed, prompts=prompts)
+    assert [len(said.tokens) for said in whole] == [41, 45]
+    monkeypatch.setattr("netspec.generate.texts.FIRST", 2)
+    assert_same(generate(stepper, feed, prompts=prompts), whole)
+    # two texts of 16 places fit, and no more
+    monkeypatch.setattr(stepper, "free_memory", lambda: 2 * 2 * beam * 16 * 8)
+    monkeypatch.setattr(stepper, "_check_room", lambda *_: None)
+    monkeypatch.setattr("netspec.generate.stepper.check_room", lambda *_: None)
+    with pytest.raises(netspec.SpecError, match=f"N507: {2 * beam} texts of 32 tokens at a time: that takes"):
+        generate(stepper, feed, prompts=prompts)
+
+
+def test_memory_that_is_needed_is_asked_for_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = Feed("text", start=1, max=1_000_000, beam=1000)
+    stepper, _ = made(SMALL, feed)
+    monkeypatch.setattr(stepper.program, "free_memory", lambda: 1 << 30)
+    with pytest.raises(
+        netspec.SpecError, match="N507: 1,000 texts of 1,000,000 tokens at a time: that takes 16,000"
+    ):
+        generate(stepper, feed)
+    rows, _ = made(SPECS["rows"], Feed("rows", max=1_000_000))
+    monkeypatch.setattr(rows.program, "free_memory", lambda: 1 << 30)
+    with pytest.raises(
+        netspec.SpecError, match="N507: 1,000,000 rows of each of 100 examples: that takes 4,800"
+    ):
+        continue_rows(rows, np.zeros((100, 1, 3)), 1_000_000)
+
+
 def test_there_has_to_be_a_beginning() -> None:
     feed = Feed("text", max=3)
     stepper, _ = made(SMALL, feed)

@@ -201,9 +201,28 @@ def test_no_more_steps_than_there_are_rows() -> None:
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     stepper, _ = made(GPT)
     monkeypatch.setattr(stepper.program, "free_memory", lambda: 10_000)
-    with pytest.raises(netspec.SpecError, match="N507: 3 examples at a time remember 1,856 bytes each"):
+    with pytest.raises(
+        netspec.SpecError, match="N507: 3 examples at a time, each with 1,856 bytes to remember"
+    ):
         stepper.begin(examples=3)
     stepper.begin(examples=1)
+    with pytest.raises(
+        netspec.SpecError, match="N507: 1 example at a time, each with 3 beginnings of 1,856 bytes"
+    ):
+        stepper.begin(examples=1, follows=3)
+
+
+def test_what_the_beginnings_of_a_beam_read_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stepper, _ = made(LSTM)
+    monkeypatch.setattr(stepper.program, "free_memory", lambda: 100_000)
+    source = np.zeros((1, 5), np.int64)
+    stepper.begin({"source": source}, follows=20)
+    long = {"source": np.zeros((1, 2000), np.int64)}
+    stepper.begin(long)
+    with pytest.raises(
+        netspec.SpecError, match="N507: 20 beginnings of each of 1 example read what is made before"
+    ):
+        stepper.begin(long, follows=20)
 
 
 @BACKENDS
