@@ -22,7 +22,7 @@ from netspec.limits import DEFAULT, Limits
 from netspec.settings.generate import Feed, Sample
 from netspec.train.checkpoint import Restored, restore
 from netspec.train.inputs import by_input, lengths_of, read_named
-from netspec.train.said import AT_ONCE, answers
+from netspec.train.said import answers, at_once
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -148,8 +148,9 @@ class Writer:
         if not begin and self.feed.start is None:
             begin = self._encoded(BEGINNING, asked=False)
         stepper = self._stepper(len(begin))
-        for first in range(0, count, AT_ONCE):
-            some = min(AT_ONCE, count - first)
+        most = at_once(self.feed)
+        for first in range(0, count, most):
+            some = min(most, count - first)
             numbers = range(first, first + some)
             said = generate(
                 stepper, self.feed, self.sample, prompts=[begin] * some, seed=seed, numbers=numbers
@@ -212,7 +213,8 @@ class Writer:
         stepper = self._stepper(given.shape[1])
         made = continue_rows(stepper, given, self.feed.max)
         prepared = self.restored.preprocessing
-        for index, rows in enumerate(np.asarray(made, np.float64)):
+        for index, found in enumerate(made):
+            rows = found.astype(np.float64)
             shown = prepared.original(rows) if isinstance(prepared, Windows) else rows
             yield Generated(index, rows=tuple(tuple(map(float, row)) for row in shown))
 

@@ -94,17 +94,23 @@ class Maker:
         the file, N507 where the samples do not fit into memory.
         """
         given = read_named(path, self.needs, self._prepared(), self.called) if path else {}
+        examples = next((len(array) for array in given.values()), 1)
+        self._check_room(examples * count, given)
         given = {name: np.repeat(array, count, axis=0) for name, array in given.items()}
-        count = next((len(array) for array in given.values()), count)
-        self._check_room(count)
+        count *= examples
         draws = Draws(seed, PURPOSE)
         inputs = [
             draws.of(each, count) if isinstance(each, Noise) else given[each.name]
             for each in self.derived.inputs
         ]
-        parts = [slice(start, start + AT_ONCE) for start in range(0, count, AT_ONCE)]
-        found = [self.program.predict(as_given([array[part] for array in inputs])) for part in parts]
-        return Made(np.concatenate([np.asarray(each) for each in found]), given)
+        samples = np.empty(0)
+        for start in range(0, count, AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            some = np.asarray(self.program.predict(as_given([array[part] for array in inputs])))
+            if not start:
+                samples = np.empty((count, *some.shape[1:]), some.dtype)
+            samples[part] = some
+        return Made(samples, given)
 
     def _prepared(self) -> dict[str, Preprocessing]:
         """What was fitted to each field that is read."""
@@ -113,10 +119,11 @@ class Maker:
             return {name: each for name, each in fitted.fields.items() if name in self.needs}
         return dict.fromkeys(self.needs, fitted) if fitted is not None else {}
 
-    def _check_room(self, count: int) -> None:
+    def _check_room(self, count: int, given: Mapping[str, Array]) -> None:
         noise = [each.shape for each in self.derived.inputs if isinstance(each, Noise)]
         own = [self.shape] if self.shape.is_known else []
-        each, free = sum(prod(shape.known) for shape in (*noise, *own)) * WIDTH, free_memory()
+        read = sum(array[:1].nbytes for array in given.values())
+        each, free = sum(prod(shape.known) for shape in (*noise, *own)) * WIDTH + read, free_memory()
         if free is not None and count * each > free:
             message = (
                 f"{count:,} samples take {each:,} bytes each while they are made, and {free:,} bytes are free"

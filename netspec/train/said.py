@@ -27,7 +27,14 @@ from netspec.train.text_metrics import Texts, text_figure
 Array = np.ndarray[Any, np.dtype[Any]]
 
 AT_ONCE: Final = 64
-"""Examples that are answered at a time."""
+"""Examples that are answered at a time, at most."""
+FOLLOWED: Final = 256
+"""Beginnings of a beam that are followed at a time, of all these examples together."""
+
+
+def at_once(feed: Feed) -> int:
+    """How many examples are answered at a time."""
+    return max(min(AT_ONCE, FOLLOWED // feed.beam), 1)
 
 
 def answers(
@@ -48,7 +55,7 @@ def answers(
     """
     asked = np.arange(len(next(iter(inputs.values())))) if places is None else places
     found: dict[int, Said] = {}
-    for rows in _alike(lengths, asked):
+    for rows in _alike(lengths, asked, at_once(feed)):
         some = {name: np.asarray(array[rows]) for name, array in inputs.items()}
         some |= {name: some[name][:, : each[rows[0]]] for name, each in lengths.items()}
         numbers = [int(row) for row in rows]
@@ -58,13 +65,13 @@ def answers(
     return [found[int(number)] for number in asked]
 
 
-def _alike(lengths: Mapping[str, Array], places: Array) -> Iterator[Array]:
-    """The examples that are as long as each other, some at a time."""
+def _alike(lengths: Mapping[str, Array], places: Array, most: int) -> Iterator[Array]:
+    """The examples that are as long as each other, so many at a time at most."""
     keys = np.stack([np.zeros(len(places), np.int64), *(each[places] for each in lengths.values())], axis=1)
     for key in np.unique(keys, axis=0):
         rows = places[(keys == key).all(axis=1)]
-        for start in range(0, len(rows), AT_ONCE):
-            yield rows[start : start + AT_ONCE]
+        for start in range(0, len(rows), most):
+            yield rows[start : start + most]
 
 
 def figures_of_texts(

@@ -379,6 +379,25 @@ def test_samples_of_examples_lie_beside_these(tmp_path: Path, capsys: pytest.Cap
         run(path)
 
 
+def test_examples_are_not_repeated_before_there_is_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, given, file = maker(tmp_path, REPAINTS), tmp_path / "given.npy", tmp_path / "made.npy"
+    np.save(given, np.random.default_rng(0).random((2, 4, 4, 1)).astype(np.float32))
+    assert run(path, str(given), "--count", "50", "--to", str(file)) == 0
+    found = np.load(file)
+    assert (
+        found.shape == (100, 4, 4, 1)
+        and (found[:50] == found[:1]).all()
+        and (found[50:] == found[50:51]).all()
+    )
+    capsys.readouterr()
+    monkeypatch.setattr("netspec.train.maker.free_memory", lambda: 1 << 30)
+    monkeypatch.setattr("numpy.repeat", None)
+    assert run(path, str(given), "--count", "9" * 25, "--to", str(file)) == 1
+    assert re.search(r"error\[N507\]: 19,9+.* samples take 192 bytes each", capsys.readouterr().err)
+
+
 @pytest.mark.parametrize("text", [REPAINTS, BOTH], ids=["one field", "two"])
 def test_a_field_may_have_the_name_that_the_spec_gives_it(
     tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]

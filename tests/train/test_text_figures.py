@@ -19,13 +19,22 @@ from netspec.init import initial
 from netspec.ir.catalog import find
 from netspec.ir.training import Metric
 from netspec.passes.objective import figures_of
+from netspec.settings.generate import Feed
 from netspec.train import metrics as formulas
 from netspec.train.checkpoint import metadata_of, save
 from netspec.train.generated import Writer
 from netspec.train.measure import evaluate_file
 from netspec.train.options import resolve
-from netspec.train.said import figures_of_texts
+from netspec.train.said import at_once, figures_of_texts
 from netspec.train.text_metrics import Texts, text_figure
+
+
+@pytest.mark.parametrize(("beam", "examples"), [(1, 64), (4, 64), (5, 51), (256, 1), (1000, 1)])
+def test_fewer_examples_are_answered_at_a_time_where_more_beginnings_are_followed(
+    beam: int, examples: int
+) -> None:
+    assert at_once(Feed("text", beam=beam)) == examples
+
 
 TRANSLATION = """input source S of 8
 input target T of 10
