@@ -33,7 +33,7 @@ from netspec.passes.updates import fields, updates
 from netspec.train.ends import Ends
 from netspec.train.metrics import Tally
 from netspec.train.options import Options
-from netspec.train.targets import check_fields, check_targets
+from netspec.train.targets import check_fields, check_sizes, check_targets
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Batch: TypeAlias = tuple[Arrays, Arrays]
@@ -197,6 +197,7 @@ def load_data(
         span=span,
     )
     check_targets(loaded, options.aims, span)
+    check_sizes(loaded, net, options.aims, span)
     check_fields(loaded, updates(net), span)
     return loaded
 

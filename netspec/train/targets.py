@@ -10,7 +10,8 @@ import numpy as np
 
 from netspec.data import Examples, Loaded, Targets, every
 from netspec.diagnostics import error
-from netspec.ir.shape import Shape
+from netspec.ir.net import Net
+from netspec.ir.shape import Shape, Symbol
 from netspec.ir.training import LEFT_OUT, Aim, key_of
 from netspec.ir.updates import Field
 from netspec.passes.objective import target_shape
@@ -43,6 +44,36 @@ def check_targets(loaded: Loaded, aims: Sequence[Aim], span: Span | None = None)
         problem = next(filter(None, map(_problem, aims, given * len(aims) if len(given) == 1 else given)), "")
         if problem:
             raise error("N404", f"{problem} of the {name} data", *places)
+
+
+def check_sizes(loaded: Loaded, net: Net, aims: Sequence[Aim], span: Span | None = None) -> None:
+    """Raise `SpecError` N404 where a target has other sizes than its output, with the data's own numbers for symbols.
+
+    One row for all steps of an output would be compared with each of them.
+    """
+    parts = {"training": loaded.train, "validation": loaded.validation, "test": loaded.test}
+    for name, part in parts.items():
+        if part is None or not aims:
+            continue
+        sizes = {
+            dim.name: size
+            for layer, array in zip(net.inputs, every(part.inputs), strict=True)
+            for dim, size in zip(layer.shape.dims, array.shape[1:], strict=True)
+            if isinstance(dim, Symbol)
+        }
+        given = every(part.targets)
+        for aim, targets in zip(aims, given * len(aims) if len(given) == 1 else given, strict=True):
+            shape = target_shape(aim)
+            wanted, have = shape.substitute(sizes), Shape(targets.shape[1:])
+            if wanted.is_known and wanted.dims != have.dims and aim.targets != "nothing":
+                numbers = ", ".join(f"{symbol} = {sizes[symbol]}" for symbol in shape.symbols)
+                because = f"in these data {numbers}" if numbers else ""
+                message = f"a target of the {name} data is {_sizes(have)}, and the output is {_sizes(wanted)}"
+                raise error("N404", message, *([span] if span else []), because=because)
+
+
+def _sizes(shape: Shape) -> str:
+    return str(Shape(shape.dims)) or "one number"
 
 
 def check_fields(loaded: Loaded, updates: Sequence[Derived], span: Span | None = None) -> None:

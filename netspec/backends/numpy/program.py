@@ -36,6 +36,7 @@ from netspec.backends.numpy.store import Store
 from netspec.backends.parts import Parts, Shares
 from netspec.backends.room import free_memory
 from netspec.backends.rules import placed
+from netspec.backends.targets import check_alike
 from netspec.diagnostics import error
 from netspec.init import generator
 from netspec.ir.net import Net
@@ -157,7 +158,9 @@ class NumpyProgram:
         """Each loss with its gradient; the network itself may give what an output is compared with."""
         given = for_each(self.aims, targets)
         for aim, loss, output, target in zip(self.aims, self.losses, raw, given, strict=True):
-            yield loss.value_and_gradient(output, plan.values[aim.target] if aim.target else target)
+            wanted = plan.values[aim.target] if aim.target else target
+            check_alike(aim, output.shape, wanted.shape)
+            yield loss.value_and_gradient(output, wanted)
 
     def loss_and_gradients(self, inputs: Arrays, targets: Arrays) -> tuple[float, dict[str, Array]]:
         """See `Program.loss_and_gradients`; states and the random generator are put back."""

@@ -29,6 +29,7 @@ from netspec.backends import (
 from netspec.backends.augmentation import Draws, augmentation_of
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.parts import Parts, Shares
+from netspec.backends.targets import check_alike
 from netspec.backends.torch.arrays import count_of, tensors_in, to_array, to_targets, to_tensor
 from netspec.backends.torch.average import Averaged
 from netspec.backends.torch.build import build, output_functions, put
@@ -208,7 +209,9 @@ class TorchProgram:
         for aim, loss, target in zip(self.aims, self._losses, tensors, strict=True):
             name = aim.output.name
             output = by_name[name] if aim.fused else self._finished(name, by_name[name])
-            losses.append(loss(aim.loss, output, by_name[aim.target] if aim.target else target))
+            wanted = by_name[aim.target] if aim.target else target
+            check_alike(aim, output.shape, wanted.shape)
+            losses.append(loss(aim.loss, output, wanted))
         return losses
 
     def _finished(self, name: str, raw: Tensor) -> Tensor:
