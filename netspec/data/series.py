@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -28,9 +30,9 @@ def load(reader: Series, request: Request) -> Loaded:
     which = parts(np.zeros(count, np.float32), Division(reader.test, reader.validation, split="time"))
     window = _window(table, reader, shape, len(names))
     prepared = request.prepared(Windows) or _fitted(table, names, which.train, window, reader)
-    dims = _target_dims(table, prepared, request.target)
+    after = _after(table, reader, prepared, shape, request)
     values = encode(table.path, cells_of(table, prepared.columns), prepared.columns, request.most_bytes)
-    maker = _Maker(table, values, prepared, shape, dims, reader.stride)
+    maker = _Maker(table, values, prepared, shape, after, reader.stride)
     train, test = maker.dataset(which.train, "training"), maker.dataset(which.test, "test")
     held = maker.dataset(which.validation, "validation") if which.validation is not None else None
     note = ""
@@ -97,26 +99,36 @@ def _fitted(table: Table, names: list[str], rows: Array, window: int, reader: Se
     return Windows(tuple(columns), reader.target, window, reader.horizon, reader.delimiter)
 
 
-def _target_dims(table: Table, prepared: Windows, wanted: Shape | None) -> tuple[int, ...]:
-    """The dimensions of a target: horizon x targets as the output writes them, or in a vector."""
-    horizon, count = prepared.horizon, len(prepared.targets)
-    choices = [(horizon, count), (horizon * count,)]
-    if wanted is None:
-        return choices[0]
-    if wanted.of is not None:
-        message = (
-            f"the output tells {wanted.of} classes apart, and {table.path} is to be predicted in numbers"
-        )
-        raise error("N404", message)
-    for dims in choices:
-        if len(dims) == len(wanted.dims) and all(
-            dim == size for dim, size in zip(wanted.dims, dims, strict=True) if isinstance(dim, int)
-        ):
-            return dims
-    rows, columns = f"{horizon} row{'s' * (horizon > 1)}", f"{count} column{'s' * (count > 1)}"
-    because = f"a horizon of {rows} of {columns}: {horizon}x{count}, or {horizon * count} in a vector"
-    message = f"a target of {table.path} is {horizon}x{count}, and the output is {wanted}"
-    raise error("N404", message, because=because, tries=(f"`dense {horizon * count}`",))
+class _After(NamedTuple):
+    """Where the rows of a target lie: so many of them, from one that is so far from the first of the window."""
+
+    first: int
+    rows: int
+    dims: tuple[int, ...]
+    """What an example of them is made."""
+
+    @property
+    def reach(self) -> int:
+        """Rows from the first of a window to the last of its target."""
+        return self.first + self.rows
+
+
+def _after(table: Table, reader: Series, prepared: Windows, shape: Shape, request: Request) -> _After:
+    """The rows after a window, or, where the input is fed, the row after each of its rows; raises N404."""
+    fed, window, horizon = bool(request.roles.fed), prepared.window, prepared.horizon
+    known = replace(reader, path=str(table.path), target=prepared.targets, window=window, horizon=horizon)
+    found = known.misfit(shape, request.target, fed) if request.target else None
+    if found:
+        tries = tuple(f"`{each}`" for each in found.instead)
+        raise error("N404", found.message, because=found.because, notes=found.notes, tries=tries)
+    names = tuple(column.name for column in prepared.columns)
+    if fed and prepared.targets != names:
+        said, told = (",".join(each) for each in (names, prepared.targets))
+        message = f"what is fed back is a row of {table.path}, {said}, and `target` says {told}"
+        raise error("N404", message, tries=(f'`target="{said}"`',))
+    dims = known.target_dims(shape, request.target, fed)
+    sizes = tuple(each for each in dims or () if isinstance(each, int))
+    return _After(1, window, sizes) if fed else _After(window, horizon, sizes)
 
 
 class _Maker:
@@ -128,37 +140,39 @@ class _Maker:
         values: NDArray[np.float32],
         prepared: Windows,
         shape: Shape,
-        dims: tuple[int, ...],
+        after: _After,
         stride: int,
     ) -> None:
         self.table, self.values, self.prepared = table, values, prepared
-        self.shape, self.dims, self.stride = shape, dims, stride
+        self.shape, self.after, self.stride = shape, after, stride
         self.target_values = np.ascontiguousarray(values[:, prepared.places])
 
     def dataset(self, rows: Array, part: str) -> Dataset:
-        """The windows whose rows, those of the horizon among them, all belong to a part; raises N404 for none."""
-        window, horizon = self.prepared.window, self.prepared.horizon
-        starts = windows(rows, window + horizon, self.stride)
+        """The windows whose rows, those of the target among them, all belong to a part; raises N404 for none."""
+        window, reach = self.prepared.window, self.after.reach
+        starts = windows(rows, reach, self.stride)
         if not len(starts):
-            needed = f"a window of {window} and a horizon of {horizon} take {window + horizon} in a row"
+            needed = f"a window of {window} and a horizon of {reach - window} take {reach} in a row"
             message = f"the {part} part of {self.table.path} is {len(rows):,} rows, and {needed}"
             raise error("N404", message)
         dims = fitting_dims((window, self.values.shape[1]), self.shape, str(self.table.path))
         inputs = self._windows(self.values, window, starts, dims)
-        targets = self._windows(self.target_values, horizon, starts + window, self.dims)
-        between = -(-(window + horizon) // self.stride) - 1
+        targets = self._windows(
+            self.target_values, self.after.rows, starts + self.after.first, self.after.dims
+        )
+        between = -(-reach // self.stride) - 1
         return Dataset(inputs, targets, between)
 
     def last_value(self, rows: Array) -> str:
-        """What it comes to on these rows to say that all stays as it was in the last row of each window."""
-        window, horizon = self.prepared.window, self.prepared.horizon
-        starts = windows(rows, window + horizon, self.stride)
-        last = self.target_values[starts + window - 1].astype(np.float64)
+        """What it comes to on these rows to say that all stays as it was in the last row that is read."""
+        window, after = self.prepared.window, self.after
+        starts = windows(rows, after.reach, self.stride)
         squares = absolute = 0.0
-        for step in range(horizon):
-            apart = self.target_values[starts + window + step] - last
-            squares += float(np.square(apart).mean()) / horizon
-            absolute += float(np.abs(apart).mean()) / horizon
+        for step in range(after.rows):
+            last = self.target_values[starts + min(after.first + step, window) - 1].astype(np.float64)
+            apart = self.target_values[starts + after.first + step] - last
+            squares += float(np.square(apart).mean()) / after.rows
+            absolute += float(np.abs(apart).mean()) / after.rows
         return f"repeating the last row: mse {squares:.4f}, rmse {squares**0.5:.4f}, mae {absolute:.4f}"
 
     @staticmethod

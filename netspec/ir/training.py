@@ -30,6 +30,21 @@ LEFT_OUT: Final = -1
 OUTPUT: Final = Word("the name of an output")
 
 
+@frozen
+class Misfit:
+    """What a line says that does not fit a network."""
+
+    message: str
+    argument: str = ""
+    """The argument at fault; empty where it is the line."""
+    because: str = ""
+    notes: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
+    """Layers that may stand in the place of the output's."""
+    fed: bool = False
+    """It would fit if nothing were fed back."""
+
+
 class Reader(Definition):
     """Where examples come from."""
 
@@ -63,6 +78,13 @@ class Reader(Definition):
         """Shape of the last field of one example where it is known without opening a file.
 
         A class is `Shape((), of=number of classes)`.
+        """
+        return None
+
+    def misfit(self, read: Shape, wanted: Shape, fed: bool) -> Misfit | None:
+        """Why a target is not what an output is made for (`wanted`), as far as that is known without opening a file.
+
+        `read` is the shape of the first input; `fed` says that the network's own output feeds it.
         """
         return None
 

@@ -20,6 +20,7 @@ from netspec.passes.fields import check_fields, check_lengths
 from netspec.passes.loss import check_loss, implied
 from netspec.passes.objective import aims_of, figures_of, implied_loss
 from netspec.passes.settings import drops
+from netspec.passes.target import check_target
 from netspec.settings.augment import Augment
 from netspec.settings.plain import Stop
 from netspec.source import Span
@@ -178,6 +179,7 @@ def check_training(context: Context, net: Net, training: Training) -> None:
         if roles and roles.target == reader.fields([layer.name for layer in net.inputs])[-1]:
             for aim in aims:
                 _check_reader(context, net, reader, aim, training)
+                check_target(context, net, reader, aim, training, roles)
 
 
 def _check_updates(context: Context, net: Net, training: Training) -> None:

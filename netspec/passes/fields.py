@@ -42,6 +42,8 @@ class Roles:
     inputs: tuple[str, ...]
     target: str
     fields: tuple[str, ...]
+    fed: str = ""
+    """The input that the network's own output feeds, if there is one."""
 
 
 class Unfit(Exception):
@@ -101,7 +103,7 @@ def roles_of(reader: Reader, wishes: Wishes) -> Roles:
         if len(wishes.inputs) != len(wishes.names):
             named = f"`inputs` names {len(wishes.inputs)} field{'s' * (len(wishes.inputs) > 1)}"
             raise Unfit("inputs", "N404", f"{named}, and {_reads(wishes.names)}")
-        return Roles(wishes.inputs, target, fields)
+        return Roles(wishes.inputs, target, fields, wishes.fed)
     given = fields if reader.goes_on else fields[:-1]
     if len(given) != len(wishes.names):
         count = f"{NUMBERS[len(given)]} input{'s' * (len(given) != 1)}"
@@ -110,11 +112,11 @@ def roles_of(reader: Reader, wishes: Wishes) -> Roles:
         message = f"`{reader.word}` gives {count} ({_listed(given)}), and {_reads(wishes.names)}"
         raise Unfit("data", "N404", message, (note,) if len(fields) > 1 else ())
     if set(given) == set(wishes.names):
-        return Roles(wishes.names, target, fields)
+        return Roles(wishes.names, target, fields, wishes.fed)
     if reader.goes_on and wishes.fed in wishes.names:
         others = iter(given[:-1])
         given = tuple(given[-1] if name == wishes.fed else next(others) for name in wishes.names)
-    return Roles(given, target, fields)
+    return Roles(given, target, fields, wishes.fed)
 
 
 def _reads(names: Sequence[str]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final, get_args
 
 from netspec.ir.definition import argument, flag, option, word
-from netspec.ir.shape import Shape
-from netspec.ir.training import Reader
+from netspec.ir.shape import Dim, Shape, Symbol
+from netspec.ir.training import Misfit, Reader
 from netspec.ir.values import Choice, String, Whole
 from netspec.settings.values import FRACTION, PART, SCALE, SEED, Columns, Delimiter, Held, Split, Target
 
@@ -179,11 +179,12 @@ class Series(Reader):
     """A table of numbers whose rows follow one another in time: from `window` rows to the `horizon` rows after them.
 
     All columns of numbers are the input (T x columns, the target's own among them), those of `target` the target,
-    horizon x columns. Columns without any number, such as dates, are left out, which is said unless `drop` names them.
-    Numbers have mean 0 and deviation 1 over the training part, and so have the targets: losses and metrics are in
-    these units, `predict` gives the column's own. The last rows are the test part, those before them the validation
-    part, and no window lies in two parts. The file is looked for beside the spec, then in the folder that NETSPEC_DATA
-    names.
+    horizon x columns. Where the network's own output is fed back (`feed`), the target of each step is the next row, and
+    `target` names all columns. Columns without any number, such as dates, are left out, which is said unless `drop`
+    names them. Numbers have mean 0 and deviation 1 over the training part, and so have the targets: losses and metrics
+    are in these units, `predict` gives the column's own. The last rows are the test part, those before them the
+    validation part, and no window lies in two parts. The file is looked for beside the spec, then in the folder that
+    NETSPEC_DATA names.
     """
 
     path: str = argument(String(FILE, "series.csv"), "the file")
@@ -210,3 +211,76 @@ class Series(Reader):
 
     def fields(self, inputs: Sequence[str]) -> tuple[str, ...]:
         return "window", "target"
+
+    def targets(self, read: Shape, fed: bool) -> tuple[tuple[Dim, ...], ...]:
+        """The dimensions that a target may have: horizon x columns, or these in a vector; where `fed` a row a step."""
+        count = len(self.target)
+        if fed:
+            return ((read.dims[0] if self.window is None else self.window, count),)
+        return (self.horizon, count), (self.horizon * count,)
+
+    def target_dims(self, read: Shape, wanted: Shape | None, fed: bool) -> tuple[Dim, ...] | None:
+        """Those that an output is made for, the first ones where any will do; None where none fit it."""
+        choices = self.targets(read, fed)
+        dims = choices[0] if wanted is None else wanted.substitute(self._sizes(read)).dims
+        return next((each for each in choices if _agree(each, dims)), None)
+
+    def _sizes(self, read: Shape) -> dict[str, Dim]:
+        """The number of steps, where the input has a symbol for it and the line says it."""
+        steps = read.dims[0] if read.dims else None
+        return {steps.name: self.window} if isinstance(steps, Symbol) and self.window is not None else {}
+
+    def misfit(self, read: Shape, wanted: Shape, fed: bool) -> Misfit | None:
+        steps = read.dims[0] if read.dims else None
+        if self.window is not None and isinstance(steps, int) and steps != self.window:
+            return Misfit(
+                f"a window of {self.path} has {self.window} rows, and the input is {read}", "window"
+            )
+        if wanted.of is not None:
+            message = (
+                f"the output tells {wanted.of} classes apart, and {self.path} is to be predicted in numbers"
+            )
+            return Misfit(message)
+        if fed and self.horizon > 1:
+            message = (
+                f"`horizon={self.horizon}` is of one answer a window, and what is fed back is said row by row"
+            )
+            because = "each step of the output is to say the next row"
+            note = f"`max={self.horizon}` in the line `feed` has {self.horizon} rows said one after the other"
+            return Misfit(message, "horizon", because, (note,), fed=True)
+        if self.target_dims(read, wanted, fed) is not None:
+            return None
+        target = Shape(self.targets(read, fed)[0])
+        message = (
+            f"a target of {self.path} is {target}, and the output is {wanted.substitute(self._sizes(read))}"
+        )
+        return self._row(message, target) if fed else self._answer(message, target, read, wanted)
+
+    def _row(self, message: str, target: Shape) -> Misfit:
+        """Why a target is what it is where rows are fed back."""
+        because = f"each step is to say the next row, of {_counted(len(self.target), 'column')}: {target}"
+        note = "what is fed back is a row: `target` names all columns of the input, in their order"
+        return Misfit(message, "", because, (note,), fed=True)
+
+    def _answer(self, message: str, target: Shape, read: Shape, wanted: Shape) -> Misfit:
+        """Why a target is what it is where a window has one answer, and what the output may be instead."""
+        size = self.horizon * len(self.target)
+        rows, columns = _counted(self.horizon, "row"), _counted(len(self.target), "column")
+        because = f"a horizon of {rows} of {columns}: {target}, or {size} in a vector"
+        if len(wanted.dims) < 2 or wanted.dims[0] != read.dims[0]:
+            return Misfit(message, "", because, (), (f"dense {size}",))
+        note = "where each step is to say the next row, `generate:` has a line `feed` with the input's name"
+        return Misfit(message, "", because, (note,), (f"last; dense {size}",))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number > 1)}"
+
+
+def _agree(one: Sequence[Dim], other: Sequence[Dim]) -> bool:
+    """No size is another one; a symbol may stand for any."""
+    return len(one) == len(other) and all(
+        mine == theirs
+        for mine, theirs in zip(one, other, strict=True)
+        if isinstance(mine, int) and isinstance(theirs, int)
+    )

@@ -19,6 +19,7 @@ from netspec.ir.symbolic import Symbol, substituted
 from netspec.ir.training import Aim
 from netspec.layers.output import Probability
 from netspec.limits import DEFAULT, Limits
+from netspec.passes.fields import wishes_of
 from netspec.passes.objective import aims_of, answering, implied_loss
 from netspec.passes.ragged import steps_of, symbols
 from netspec.passes.updates import alone, updates
@@ -200,9 +201,11 @@ class Predictor:
         return Prediction(file, index, classes, probabilities, output.tolist())
 
     def _original(self, output: Array, prepared: Windows) -> Array:
-        horizon, count = prepared.horizon, len(prepared.targets)
+        count, horizon, said = len(prepared.targets), prepared.horizon, "after the window"
+        if wishes_of(self.net, None).fed:  # the next row at each step
+            horizon, said = prepared.window, "of a window"
         if output.size != horizon * count:
-            found = f"{count} columns and {horizon} rows after the window"
+            found = f"{count} columns and {horizon} rows {said}"
             shape = "x".join(map(str, output.shape))
             message = f"the series in the header of the weights has {found}, and the output is {shape}"
             raise error("N703", message)

@@ -10,6 +10,7 @@ from netspec.data import Lazy, Loaded, load, preprocessing_from, read_new, serie
 from netspec.data.preprocessing import Windows
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.ir.shape import Shape, Symbol
+from netspec.passes.fields import Wishes
 from netspec.settings.data import Series
 
 TABLE = "date,a,b\n" + "".join(f"day {n},{n},{100 + 2 * n}\n" for n in range(100))
@@ -100,6 +101,21 @@ def test_targets_are_laid_out_as_the_output_wants(
     assert loaded.preprocessing.original(np.zeros(dims)).shape == dims
 
 
+@pytest.mark.parametrize("wanted", [Shape((5, 2)), Shape((Symbol("T"), 2)), None])
+def test_of_rows_that_are_fed_back_the_target_is_the_window_a_step_later(
+    tmp_path: Path, wanted: Shape | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path)
+    reader = Series("s.csv", ("a", "b"), window=5, stride=3, drop=("date",), standardize=False)
+    for lazy in (False, True):
+        loaded = load(reader, None, Shape((Symbol("T"), 2)), wanted, Wishes(("x",), fed="x"), folder=tmp_path)
+        assert isinstance(loaded.train.targets, Lazy) == lazy and loaded.train.between == 1
+        assert len(loaded.train) == len(loaded.train.targets) == 25  # 6 rows, 3 apart, in 80
+        assert loaded.train.targets[4].tolist() == [[n, 100 + 2 * n] for n in range(13, 18)]
+        assert loaded.baseline == f"repeating the last row: mse 2.5000, rmse {2.5**0.5:.4f}, mae 1.5000"
+        monkeypatch.setattr(series, "LAZY_FROM", 100)
+
+
 def test_one_column_may_be_a_vector(tmp_path: Path) -> None:
     put(tmp_path)
     loaded = read(tmp_path, Shape((12,)), Shape((1,)), drop=("date", "a"))
@@ -171,6 +187,11 @@ def test_a_broken_table_is_refused_with_its_line(tmp_path: Path, content: str | 
         ((Shape((Symbol("T"), 2)),), {}, "N404: the input Tx2 does not say how many rows .*; `window` does"),
         ((Shape((5, 2)),), {"window": 6}, "N404: a window of .* is 6x2, and the input is 5x2"),
         ((Shape((5,), of=9),), {"window": 5}, "N404: the input is integers"),
+        (
+            (Shape((Symbol("T"), 2)), Shape((Symbol("T"), 1))),
+            {"window": 5},
+            "N404: .* is 1x1, .* output is 5x1",
+        ),
         ((Shape((5, 2)), Shape((4,))), {"horizon": 3}, "N404: a target of .* is 3x1, and the output is 4"),
         ((Shape((5, 2)), Shape((), of=4)), {}, "N404: the output tells 4 classes apart, and .* in numbers"),
         (
