@@ -229,7 +229,7 @@ def test_equal_maxima_send_their_gradient_to_the_first() -> None:
     """Images of one colour: all entries of a window are equal."""
     _, fast, plain = programs("input 8x8x1; conv 3 3x3 relu; pool 2; conv 3 3x3 relu; pool 2; dense 3")
     inputs = np.tile(np.array([0.5, -1, 2]).reshape(3, 1, 1, 1), (1, 1, 8, 8))
-    targets = np.array([0, 1, 2])
+    targets = np.eye(3)
     wanted = plain.loss_and_gradients(inputs, targets)[1]
     for name, gradient in fast.loss_and_gradients(inputs, targets)[1].items():
         assert far(gradient, wanted[name]) <= FLOAT64, name
