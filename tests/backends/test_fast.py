@@ -10,7 +10,7 @@ import pytest
 import netspec
 from netspec.backends import Program, as_tuple, channels_first, compile_net, on_each
 from netspec.backends.manner import Manner
-from netspec.backends.numpy.fast import PATHS
+from netspec.backends.numpy.fast import PATHS, recurrent
 from netspec.backends.numpy.fast.canvas import phases
 from netspec.backends.numpy.fast.dense import DenseRelu
 from netspec.backends.numpy.fast.images import Images
@@ -285,3 +285,15 @@ def test_phases_put_each_row_where_it_belongs(stride: int, before: int, length: 
         assert len(own) == places.stop - places.start
         found |= {row: place * stride + phase for row, place in zip(own, range(length)[places], strict=True)}
     assert found == {row: row + before for row in range(size) if row + before < length * stride}
+
+
+@pytest.mark.parametrize(
+    "name", ["lstms in a row", "both directions", "a state that goes on", "a state alone"]
+)
+@pytest.mark.parametrize("block", [2, 4])
+def test_an_lstm_predicts_block_after_block(name: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrent, "BLOCK", block)
+    monkeypatch.setattr(recurrent, "ROOM", 1)
+    case, fast, plain = programs(TAKEN[name][0])
+    given = case.inputs(3, "float64")
+    assert far(fast.predict(given), plain.predict(given)) < FLOAT64

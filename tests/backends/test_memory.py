@@ -14,7 +14,8 @@ import pytest
 import netspec
 from benchmarks import memory
 from netspec.backends import as_tuple, channels_first, compile_net, on_each
-from netspec.backends.manner import Manner
+from netspec.backends.manner import PLAIN, Manner
+from netspec.backends.numpy import cells
 from netspec.backends.numpy.kernel import rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.program import NumpyProgram
@@ -72,6 +73,57 @@ def test_at_their_own_size_also_without_weights_and_beside_pytorch(name: str) ->
         for one, other in ((taken, told), (taken.without(net), told.without(net))):
             assert 1 <= getattr(one, way) / getattr(other, way) <= memory.OVER_ESTIMATE, (way, one, other)
         assert getattr(told, way) == pytest.approx(getattr(theirs, way), rel=memory.FROM_TORCH), way
+
+
+SEQUENCES = {
+    "rnn": ("rnn 32", 1.3),
+    "gru": ("gru 32", 1.4),
+    "gru, reset first": ("gru 32 reset=before", 1.4),
+    "lstm": ("lstm 32", 1.45),
+    "lstm both ways": ("lstm 32 bidirectional", 1.55),
+}
+"""Layers four of which stand in a row, and what they may take over the estimate on the way forward and back.
+
+There, each holds beside what is counted the gradient of its input, and the faster lstm what its steps read.
+"""
+
+
+@pytest.mark.parametrize("manner", [PLAIN, REFERENCE], ids=["fast", "plain"])
+@pytest.mark.parametrize(("layer", "over"), SEQUENCES.values(), ids=SEQUENCES)
+def test_layers_over_sequences_take_what_the_estimate_says(layer: str, over: float, manner: Manner) -> None:
+    net = netspec.parse("input 100x32; " + f"{layer}; " * 4 + "last; softmax 3")
+    told, taken = memory.estimated(net, 128), memory.ours(net, 128, manner)
+    assert taken.forward <= memory.OVER_ESTIMATE * told.forward, (told, taken)
+    assert taken.both <= over * told.both, (told, taken)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 7x3; rnn 4 bidirectional; rnn 4 reverse last; dense 2",
+        "input 7x3; gru 4 reset=before reverse state as memory; gru 4 init=memory; dense 2",
+        "input 7x3; gru 4 state as memory; gru 4 bidirectional last; dense 4; add memory; dense 2",
+        "input 7x3; lstm 4 bidirectional state as memory; lstm 4 init=memory bidirectional; last; dense 2",
+        "input counts of 8; input 7x3; lstm 4 lengths=counts state as memory; lstm 4 init=memory reverse last; dense 2",
+        "input counts of 8; input 7x3; gru 4 bidirectional reverse lengths=counts; last lengths=counts; dense 2",
+    ],
+)
+def test_steps_in_blocks_are_all_steps(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of one step, or of two, give what one block gives, and the gradients too."""
+    net = netspec.parse(text)
+    case = Case("blocks", net)
+    given, wanted = case.inputs(5, "float64"), []
+    for most in (cells.MOST, 1, 2 * 5 * 12):
+        monkeypatch.setattr(cells, "MOST", most)
+        program = compile_net(net, "numpy", dtype="float64", parameters=case.start("float64"))
+        program.begin(case.training)
+        loss, gradients = program.loss_and_gradients(
+            on_each(channels_first, given), case.targets(5, "float64")
+        )
+        wanted.append({"loss": loss, "predicted": program.predict(given), **gradients})
+    for found in wanted[1:]:
+        for name, value in wanted[0].items():
+            np.testing.assert_allclose(found[name], value, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
 def test_the_estimate_is_near_what_pytorch_takes() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -35,6 +35,8 @@ class Site(Generic[O]):
     """A backward pass follows: what it reads is kept."""
     sends: bool = True
     """The gradient of what it reads is wanted."""
+    shared: dict[tuple[object, ...], Any] = field(default_factory=dict)
+    """Room that kernels of a plan use one after another: nothing in it is wanted after a call."""
 
     def empty(self, *shape: int) -> Array:
         """Room for numbers, for as long as somebody holds it."""

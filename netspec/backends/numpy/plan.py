@@ -89,6 +89,7 @@ class Plan:
         self._batch, self._random = input_shapes[0][0], random
         self._done = last_read(layers, {*results, *kept, *self.sources})
         self._shown = {*self.sources}
+        self._shared: dict[tuple[object, ...], Any] = {}
         trained = learning(net, layers, store.trained) if paths else {layer.name for layer in layers}
         for row in rows(layers, {*results, *kept}):
             places = [self._place(net, layer, trained) for layer in row]
@@ -115,6 +116,7 @@ class Plan:
             self._random,
             self.learns,
             not self.paths or any(name.partition(".")[0] in trained for name in layer.inputs),
+            self._shared,
         )
         return site, shared
 
