@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 
 from netspec.backends.numpy.kernel import Array, Kernel, rule
 from netspec.backends.numpy.lengths import ends_of, there
 from netspec.backends.numpy.output import softmax
+from netspec.ir.shape import Shape
 from netspec.layers.attention import Attention, AttentionKeys, AttentionOver, AttentionStep
+
+MOST: Final = 1 << 17
+"""Numbers of a block on the way to a prediction: enough for a GEMM to pay, few enough for a processor's cache."""
+
+
+class Kept(NamedTuple):
+    """What the backward pass reads: arrays of heads, but for the input and what the last dense layer reads."""
+
+    x: Array
+    query: Array
+    key: Array
+    value: Array
+    probabilities: Array
+    mixed: Array
 
 
 class Heads(Kernel[Attention]):
@@ -18,10 +33,23 @@ class Heads(Kernel[Attention]):
 
     def prepare(self) -> None:
         self.scale = self.operation.sizes[0] ** -0.5
+        self.rooms: dict[str, Array] = {}
+        """What is kept for the way back, held from batch to batch: as large as it is, new room would take its time."""
+
+    def room(self, name: str, *shape: int) -> Array:
+        """Room for what is made on the way."""
+        if not self.site.learns:
+            return self.site.empty(*shape)
+        if name not in self.rooms:
+            self.rooms[name] = self.site.empty(*shape)
+        return self.rooms[name]
 
     def project(self, x: Array, name: str) -> Array:
         """One of the dense layers."""
-        y: Array = x @ self.site.parameters[f"{name}.weight"].T
+        weight = self.site.parameters[f"{name}.weight"].T
+        y = np.matmul(
+            x, weight, out=None if name == "out" else self.room(name, *x.shape[:2], weight.shape[1])
+        )
         if self.operation.bias:
             y += self.site.parameters[f"{name}.bias"]
         return y
@@ -55,30 +83,45 @@ class Heads(Kernel[Attention]):
 
     def attend(
         self, x: Array, keys: Array, values: Array, later: Array | None = None, lengths: Array | None = None
-    ) -> Array:
-        """What the queries of x find in keys and values that are not `later`, within `lengths`."""
-        self.x, self.key, self.value = x, self.split(keys), self.split(values)
-        self.query = self.split(self.project(x, "query")) * self.scale
-        scores = self.query @ self.key.swapaxes(2, 3)
-        if later is not None:
-            np.copyto(scores, -np.inf, where=later)
-        if lengths is not None:
-            steps = scores.shape[-1]
-            np.copyto(scores, -np.inf, where=~there(ends_of(lengths, steps), steps)[:, None, None])
-        self.probabilities = softmax(scores, 3, scores)
-        self.mixed = self.merged(self.probabilities @ self.value)
-        return self.project(self.mixed, "out")
+    ) -> tuple[Array, Kept | None]:
+        """What the queries of x find in keys and values that are not `later`, within `lengths`; what is kept of it."""
+        query = self.project(x, "query")
+        query *= self.scale
+        query, key, value = self.split(query), self.split(keys), self.split(values)
+        (n, count, steps, _), others, size = query.shape, key.shape[2], value.shape[3]
+        unseen = None if lengths is None else ~there(ends_of(lengths, others), others)[:, None, None]
+        mixed = self.room("mixed", n, steps, count * size)
+        together = count if self.site.learns else max(1, MOST // (n * steps * others))
+        scores = self.room("scores", n, min(together, count), steps, others)
+        for first in range(0, count, together):
+            some = slice(first, first + together)
+            room = scores[:, : count - first]
+            probabilities = self.weigh(query[:, some], key[:, some], later, unseen, room)
+            np.matmul(probabilities, value[:, some], out=self.split(mixed)[:, some])
+        y = self.project(mixed, "out")
+        return y, Kept(x, query, key, value, probabilities, mixed) if self.site.learns else None
 
-    def attend_back(self, dy: Array) -> tuple[Array, Array, Array]:
+    @staticmethod
+    def weigh(query: Array, key: Array, later: Array | None, unseen: Array | None, out: Array) -> Array:
+        """How much of each step a query takes."""
+        scores = np.matmul(query, key.swapaxes(2, 3), out=out)
+        for hidden in (later, unseen):
+            if hidden is not None:
+                np.copyto(scores, -np.inf, where=hidden)
+        return softmax(scores, 3, scores)
+
+    def attend_back(self, dy: Array, kept: Kept) -> tuple[Array, Array, Array]:
         """The gradients of x, keys and values."""
-        dmixed = self.split(self.project_back(dy, self.mixed, "out"))
-        dvalue = self.probabilities.swapaxes(2, 3) @ dmixed
-        dscores = dmixed @ self.value.swapaxes(2, 3)
-        dscores -= np.sum(dscores * self.probabilities, axis=3, keepdims=True)
-        dscores *= self.probabilities
-        dquery = (dscores @ self.key) * self.scale
-        dkey = dscores.swapaxes(2, 3) @ self.query
-        dx = self.project_back(self.merged(dquery), self.x, "query")
+        x, query, key, value, probabilities, mixed = kept
+        dmixed = self.split(self.project_back(dy, mixed, "out"))
+        dvalue = probabilities.swapaxes(2, 3) @ dmixed
+        dscores = dmixed @ value.swapaxes(2, 3)
+        # the mean that softmax takes off, the sum of dscores * P: by Y = P V it is that of dY * Y, which is smaller
+        dscores -= np.sum(dmixed * self.split(mixed), axis=3, keepdims=True)
+        dscores *= probabilities
+        dquery = (dscores @ key) * self.scale
+        dkey = dscores.swapaxes(2, 3) @ query
+        dx = self.project_back(self.merged(dquery), x, "query")
         return dx, self.merged(dkey), self.merged(dvalue)
 
 
@@ -93,15 +136,30 @@ class AttentionKernel(Heads):
         self.later = np.triu(np.ones((steps, others), bool), 1) if self.operation.causal else None
         """What is later than the step that looks."""
 
+        self.together = max(1, MOST // Shape((self.operation.keeps(self.site.inputs),)).known[0])
+        """Examples at a time where nothing goes back."""
+
     def forward(self, *inputs: Array, training: bool) -> Array:
-        self.memory = inputs[self.operation.measured()]
-        keys, values = self.project(self.memory, "key"), self.project(self.memory, "value")
-        return self.attend(inputs[0], keys, values, self.later, self.lengths_in(inputs))
+        x, memory, lengths = inputs[0], inputs[self.operation.measured()], self.lengths_in(inputs)
+        if self.site.learns or len(x) <= self.together:
+            y, found = self.look(x, memory, lengths)
+            self.kept = memory, found
+            return y
+        y = self.site.empty(*self.site.output_shape())
+        for some in (slice(first, first + self.together) for first in range(0, len(x), self.together)):
+            y[some], _ = self.look(x[some], memory[some], None if lengths is None else lengths[some])
+        return y
+
+    def look(self, x: Array, memory: Array, lengths: Array | None) -> tuple[Array, Kept | None]:
+        """What some examples find in their memories."""
+        keys, values = self.project(memory, "key"), self.project(memory, "value")
+        return self.attend(x, keys, values, self.later, lengths)
 
     def backward(self, dy: Array) -> tuple[Array, ...]:
-        dx, *dparts = self.attend_back(dy)
-        dmemory = self.project_back(dparts[0], self.memory, "key")
-        dmemory += self.project_back(dparts[1], self.memory, "value")
+        memory, kept = self.kept
+        dx, *dparts = self.attend_back(dy, kept)
+        dmemory = self.project_back(dparts[0], memory, "key")
+        dmemory += self.project_back(dparts[1], memory, "value")
         found = (dx + dmemory,) if self.operation.over is None else (dx, dmemory)
         return (*found, *self.dlengths)
 
@@ -111,14 +169,15 @@ class AttentionKeysKernel(Heads):
     """Two dense layers."""
 
     def forward(self, memory: Array, *, training: bool) -> tuple[Array, Array]:
-        self.memory = memory
+        self.kept = memory
         return self.project(memory, "key"), self.project(memory, "value")
 
     def backward(self, *gradients: Array | None) -> Array:
-        dmemory = np.zeros_like(self.memory)
+        memory = self.kept
+        dmemory = np.zeros_like(memory)
         for name, gradient in zip(("key", "value"), gradients, strict=True):
-            dpart = self.site.zeros(*self.memory.shape[:2], len(self.site.parameters[f"{name}.weight"]))
-            dmemory += self.project_back(dpart if gradient is None else gradient, self.memory, name)
+            dpart = self.site.zeros(*memory.shape[:2], len(self.site.parameters[f"{name}.weight"]))
+            dmemory += self.project_back(dpart if gradient is None else gradient, memory, name)
         return dmemory
 
 
@@ -146,11 +205,12 @@ class AttentionOverKernel(Counted):
     def forward(self, *inputs: Array, training: bool) -> Array:
         x, keys, values, *_ = inputs
         later = self.later(inputs[3]) if self.operation.causal else None
-        return self.attend(x, keys, values, later, self.lengths_in(inputs))
+        y, self.kept = self.attend(x, keys, values, later, self.lengths_in(inputs))
+        return y
 
     def backward(self, dy: Array) -> tuple[Array, ...]:
         dcount = [self.site.zeros(self.site.batch, 1)] * self.operation.causal  # integers have no gradient
-        return (*self.attend_back(dy), *dcount, *self.dlengths)
+        return (*self.attend_back(dy, self.kept), *dcount, *self.dlengths)
 
 
 @rule(AttentionStep)
@@ -162,19 +222,22 @@ class AttentionStepKernel(Counted):
     def forward(
         self, x: Array, memory: Array, keys: Array, values: Array, count: Array, *, training: bool
     ) -> tuple[Array, Array, Array]:
-        self.memory, self.own = memory, (self.places == count)[:, :, None]
-        keys = np.where(self.own, self.project(memory, "key"), keys)
-        values = np.where(self.own, self.project(memory, "value"), values)
-        return self.attend(x, keys, values, self.later(count)), keys, values
+        own = (self.places == count)[:, :, None]
+        keys = np.where(own, self.project(memory, "key"), keys)
+        values = np.where(own, self.project(memory, "value"), values)
+        y, found = self.attend(x, keys, values, self.later(count))
+        self.kept = memory, own, found
+        return y, keys, values
 
     def backward(
         self, dy: Array | None, dkeys: Array | None, dvalues: Array | None
     ) -> tuple[Array, Array, Array, Array, Array]:
-        dx, *given = self.attend_back(self.site.zeros(*self.site.output_shape()) if dy is None else dy)
-        dmemory, dbefore = np.zeros_like(self.memory), []
+        memory, is_own, found = self.kept
+        dx, *given = self.attend_back(self.site.zeros(*self.site.output_shape()) if dy is None else dy, found)
+        dmemory, dbefore = np.zeros_like(memory), []
         for name, gradient, more in zip(("key", "value"), given, (dkeys, dvalues), strict=True):
             total = gradient if more is None else gradient + more
-            own = np.sum(total * self.own, axis=1, keepdims=True)
-            dmemory += self.project_back(own, self.memory, name)
-            dbefore.append(np.where(self.own, 0, total))
+            own = np.sum(total * is_own, axis=1, keepdims=True)
+            dmemory += self.project_back(own, memory, name)
+            dbefore.append(np.where(is_own, 0, total))
         return dx, dmemory, dbefore[0], dbefore[1], self.site.zeros(self.site.batch, 1)

@@ -22,13 +22,12 @@ class PositionKernel(Kernel[Position]):
     def prepare(self) -> None:
         _, self.steps, features = self.site.input_shape()
         self.learned = self.operation.kind == "learned"
-        self.y = self.site.empty(*self.site.output_shape())
         if not self.learned:
             self.table = sinusoids(self.steps, features).astype(self.site.dtype)
 
     def forward(self, x: Array, training: bool) -> Array:
         table = self.site.parameters["weight"][: self.steps] if self.learned else self.table
-        return np.add(x, table, out=self.y)
+        return np.add(x, table)
 
     def backward(self, dy: Array) -> Array:
         if self.learned:
@@ -45,20 +44,18 @@ class PositionAtKernel(Kernel[PositionAt]):
     def prepare(self) -> None:
         site = self.site
         self.learned = self.operation.kind == "learned"
-        self.y = site.empty(*site.output_shape())
-        self.dindex = site.zeros(*site.input_shape(1))  # integers have no gradient
         if not self.learned:
             most = site.inputs[1].of
             assert most is not None
             self.table = sinusoids(most, site.inputs[0].features).astype(site.dtype)
 
     def forward(self, x: Array, index: Array, *, training: bool) -> Array:
-        self.index = index
-        return np.add(x, (self.site.parameters["weight"] if self.learned else self.table)[index], out=self.y)
+        self.kept = index
+        return np.add(x, (self.site.parameters["weight"] if self.learned else self.table)[index])
 
     def backward(self, dy: Array) -> tuple[Array, Array]:
         if self.learned:
             gradient = self.site.gradients["weight"]
             gradient.fill(0)
-            np.add.at(gradient, self.index, dy)
-        return dy, self.dindex
+            np.add.at(gradient, self.kept, dy)
+        return dy, self.site.zeros(*self.site.input_shape(1))  # integers have no gradient
