@@ -8,8 +8,10 @@
 - *step*, where the settings say how large a batch is: the peak of a step, all of these with the examples that it works
   on at a time.  Updates of several networks have none: each of them is a step of its own.
 
-Numbers are of `BYTES` each.  Not counted: the columns of a convolution and other scratch space, which a backend works
-off in blocks, copies that a faster path holds, and the program itself.
+Numbers are of `BYTES` each.  Not counted: the columns of a convolution, the gates of some steps, the weights of some
+examples or heads in attention and other scratch space, which the NumPy backend works off in blocks where nothing goes
+back; what it holds from batch to batch for speed beside what is told to be kept (of recurrent layers the gradient of
+their input); copies and results that a faster path holds; and the program itself.
 """
 
 from __future__ import annotations

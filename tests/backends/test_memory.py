@@ -18,7 +18,7 @@ from benchmarks import memory
 from netspec.backends import as_tuple, channels_first, compile_net, on_each
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.numpy import attention, cells
-from netspec.backends.numpy.kernel import rules
+from netspec.backends.numpy.kernel import Site, rules
 from netspec.backends.numpy.plan import Plan
 from netspec.backends.numpy.program import NumpyProgram
 from netspec.init import generator
@@ -149,6 +149,22 @@ def test_attention_in_blocks_is_that_of_all_examples_and_heads(monkeypatch: pyte
             found.append(program.predict(given))
         for other in found[1:]:
             np.testing.assert_allclose(other, found[0], rtol=1e-12, atol=1e-14)
+
+
+def test_room_is_used_again_when_nobody_holds_it() -> None:
+    net = netspec.parse("input 3; dense 2")
+    random, dtype = np.random.default_rng(0), np.dtype("float32")
+    site: Site[Operation] = Site(
+        net.layers[1].operation, (), net.layers[1].shape, 1, dtype, {}, {}, random, False
+    )
+    first, second = site.result(4, 6), site.result(4, 6)
+    assert not np.shares_memory(first, second)
+    place, part = first.ctypes.data, first[1:].T[::2]
+    del first
+    third = site.result(6, 4)
+    assert not np.shares_memory(third, part) and not np.shares_memory(third, second)
+    del part
+    assert site.result(24).ctypes.data == place
 
 
 def test_what_layers_over_sequences_read_is_let_go_of_after_the_way_back() -> None:

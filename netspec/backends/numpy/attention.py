@@ -145,7 +145,7 @@ class AttentionKernel(Heads):
             y, found = self.look(x, memory, lengths)
             self.kept = memory, found
             return y
-        y = self.site.empty(*self.site.output_shape())
+        y = self.site.result(*self.site.output_shape())
         for some in (slice(first, first + self.together) for first in range(0, len(x), self.together)):
             y[some], _ = self.look(x[some], memory[some], None if lengths is None else lengths[some])
         return y

@@ -75,13 +75,10 @@ class Conv1dKernel(Kernel[Conv1d]):
 class SlideKernel(Kernel[Slide]):
     """The rows from the second on, and one more."""
 
-    def prepare(self) -> None:
-        self.y = self.site.empty(*self.site.output_shape())
-        self.dwindow = self.site.zeros(*self.site.input_shape())
-
     def forward(self, window: Array, row: Array, *, training: bool) -> Array:
-        return np.concatenate((window[:, 1:], row), axis=1, out=self.y)
+        return np.concatenate((window[:, 1:], row), axis=1)
 
     def backward(self, dy: Array) -> tuple[Array, Array]:
-        self.dwindow[:, 1:] = dy[:, :-1]
-        return self.dwindow, dy[:, -1:]
+        dwindow = self.site.zeros(*self.site.input_shape())
+        dwindow[:, 1:] = dy[:, :-1]
+        return dwindow, dy[:, -1:]

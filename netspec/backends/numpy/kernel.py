@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from math import prod
+from sys import getrefcount
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 
@@ -14,6 +16,15 @@ from netspec.ir.sizes import Sides
 
 Array = np.ndarray[Any, np.dtype[Any]]
 O = TypeVar("O", bound=Operation)  # noqa: E741
+
+
+def _references(held: list[Array]) -> list[int]:
+    """How many hold each array; a view of it, or a view of that, is one of them."""
+    return [getrefcount(array) for array in held]
+
+
+_ALONE: Final = _references([np.empty(1)])[0]
+"""What is counted where the list alone holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,20 @@ class Site(Generic[O]):
     def empty(self, *shape: int) -> Array:
         """Room for numbers, for as long as somebody holds it."""
         return np.empty(shape, self.dtype)
+
+    def result(self, *shape: int) -> Array:
+        """Room for a result; where nothing goes back, that of an earlier one which nobody holds any more.
+
+        Large room that is new takes as long as what fills it: the system hands it over page by page.
+        """
+        if self.learns:
+            return self.empty(*shape)
+        held: list[Array] = self.shared.setdefault(("result", prod(shape)), [])
+        for place, references in enumerate(_references(held)):
+            if references == _ALONE:
+                return held[place].reshape(shape)
+        held.append(self.empty(prod(shape)))
+        return held[-1].reshape(shape)
 
     def zeros(self, *shape: int) -> Array:
         """The same, filled with zeros."""
@@ -81,7 +106,8 @@ class Kernel(Generic[O]):
     """The rule of a layer.  Arrays that it returns are good until its next call, and may be its own buffers.
 
     `forward` puts what `backward` needs into `kept`, which the plan empties when nobody will read it any more; a
-    large array is made where it is filled and let go of, so that it lives no longer than `passes.lifetimes` says.
+    large array is made where it is filled and let go of, so that it lives no longer than `passes.lifetimes` says; where
+    new room would take as long as what fills it, a plan that learns holds it, and one that predicts asks `Site.result`.
     `backward` follows the `forward` that it belongs to, once.
     A kernel may return what it is given (or a view of it), from `backward` too; it must not write into it.
     """

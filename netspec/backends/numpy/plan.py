@@ -1,6 +1,8 @@
 """The plan: a network for one batch size, every kernel made, run many times.
 
-Results live as long as `passes.lifetimes` says: what nobody will read any more is let go of after every step.
+Results live as long as `passes.lifetimes` says: what nobody will read any more is let go of after every step.  What
+layers over sequences keep for the way back, and what the faster paths of `fast` fill, is held from batch to batch.  A
+plan that only predicts holds of them no more than a block of steps, the results of dense layers, and what `Images` has.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class PositionKernel(Kernel[Position]):
 
     def forward(self, x: Array, training: bool) -> Array:
         table = self.site.parameters["weight"][: self.steps] if self.learned else self.table
-        return np.add(x, table)
+        return np.add(x, table, out=self.site.result(*x.shape))
 
     def backward(self, dy: Array) -> Array:
         if self.learned:

@@ -46,7 +46,7 @@ class RecurrentKernel(Kernel[Recurrent]):
     def forward(self, x: Array, *others: Array, training: bool) -> tuple[Array, Array]:
         start = others[0] if self.operation.init is not None else None
         ends = ends_of(others[-1], self.steps) if self.operation.lengths is not None else None
-        y = self.y if self.site.learns else self.site.empty(*self.outer)
+        y = self.y if self.site.learns else self.site.result(*self.outer)
         state = self.site.empty(*self.whole)
         read = [self.ordered(x, index, ends).swapaxes(0, 1) for index in range(len(self.directions))]
         for index in range(len(self.directions)):

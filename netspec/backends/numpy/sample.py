@@ -13,8 +13,9 @@ class SampleKernel(Kernel[Sample]):
     """y = mean + noise, noise = scale * exp(v / 2) * normal, so dv = dy * noise / 2."""
 
     def prepare(self) -> None:
-        self.noise = self.site.empty(*self.site.output_shape())
-        self.draws = np.empty(self.noise.shape)
+        if self.site.learns:
+            self.noise = self.site.empty(*self.site.output_shape())
+            self.draws = np.empty(self.noise.shape)
 
     def forward(self, *inputs: Array, training: bool) -> Array:
         self.training = training

@@ -63,7 +63,7 @@ class LstmSteps:
         return int(isinstance(operation, Lstm) and operation.lengths is None)
 
     def forward(self, x: Array, *start: Array, training: bool) -> tuple[Array, Array]:
-        y = self.y if self.site.learns else self.site.empty(*self.outer)
+        y = self.y if self.site.learns else self.site.result(*self.outer)
         state = self.site.empty(*self.whole)
         for index, reading in enumerate(self.readings):
             given = self._memories(start[0], index) if start else None
