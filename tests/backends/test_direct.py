@@ -121,3 +121,22 @@ def test_weights_that_are_computed() -> None:
     torch.testing.assert_close(module(batch()), plain(batch()))
     module.dense1.parametrizations.weight.original0.data *= 2
     assert not torch.allclose(module(batch()), plain(batch()))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_an_lstm_is_what_it_was(batch_first: bool, bidirectional: bool) -> None:
+    """Of a batch, of one sequence, of packed ones and with states to begin with; and trained alike."""
+    torch.manual_seed(0)
+    plain = nn.LSTM(3, 4, num_layers=2, batch_first=batch_first, bidirectional=bidirectional)
+    found = direct(deepcopy(plain))
+    x, states = torch.randn(5, 6, 3), torch.randn(4 if bidirectional else 2, 5 if batch_first else 6, 4)
+    packed = nn.utils.rnn.pack_padded_sequence(x, [6, 4, 3, 2, 1], batch_first=True)
+    for given in ((x,), (x[0],), (x, (states, states)), *([(packed,)] * batch_first)):
+        results = []
+        for each in (plain, found):
+            each.zero_grad()
+            y, memories = each(*given)
+            (y.data if isinstance(y, nn.utils.rnn.PackedSequence) else y).square().sum().backward()
+            results.append((y, *memories, *(parameter.grad for parameter in each.parameters())))
+        torch.testing.assert_close(*results, rtol=0, atol=0)
