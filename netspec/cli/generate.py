@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,10 +25,22 @@ SAMPLES: Final = 64
 """Samples that are made of noise unless said otherwise."""
 FEW: Final = 20
 """Numbers of a sample that are shown."""
+
+
+class _Within(click.FloatRange):
+    """Numbers between bounds; NaN, which no bound excludes, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found: float = super().convert(value, param, ctx)
+        if isnan(found):
+            self.fail(f"{value} is no number.", param, ctx)
+        return found
+
+
 STEPS: Final = click.IntRange(1, MOST_STEPS)
 BEAM: Final = click.IntRange(1, MOST_BEGINNINGS)
-TEMPERATURE: Final = click.FloatRange(0, MOST_TEMPERATURE, min_open=True)
-SHARE: Final = click.FloatRange(min=0, min_open=True, max=1)
+TEMPERATURE: Final = _Within(0, MOST_TEMPERATURE, min_open=True)
+SHARE: Final = _Within(min=0, min_open=True, max=1)
 
 
 @click.command(short_help="Have a trained network write or draw.")

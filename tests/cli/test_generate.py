@@ -157,6 +157,12 @@ def test_options_have_the_bounds_of_the_spec(tmp_path: Path, words: str) -> None
         run(weights(tmp_path), words)
 
 
+@pytest.mark.parametrize("words", ["--temperature=nan", "--top-p=nan"])
+def test_what_is_no_number_is_within_no_bounds(tmp_path: Path, words: str) -> None:
+    with pytest.raises(click.BadParameter, match="nan is no number"):
+        run(weights(tmp_path), words)
+
+
 ROWS = """input rows Tx2
 lstm 3
 dense 2
