@@ -141,7 +141,9 @@ def test_a_reader_survives_text_and_document(line: str) -> None:
     again = netspec.from_json(json.loads(json.dumps(net.to_json()))).training
     assert again is not None and again.get("data") == reader
     assert isinstance(reader, Reader)
-    told = netspec.parse(f"input 96x2\ndense 4; flatten; dense 48\ntrain:\n    data {reader.written()}").training
+    told = netspec.parse(
+        f"input 96x2\ndense 4; flatten; dense 48\ntrain:\n    data {reader.written()}"
+    ).training
     assert told is not None and told.get("data") == reader
 
 
