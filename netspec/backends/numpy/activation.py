@@ -317,7 +317,8 @@ class RescaleKernel(Kernel[Rescale]):
 
     def forward(self, x: Array, training: bool) -> Array:
         y: Array = np.multiply(x, self.operation.factor)
-        y += self.operation.shift
+        if self.operation.shift:
+            y += self.operation.shift
         return y
 
     def backward(self, dy: Array) -> Array:

@@ -7,7 +7,7 @@ from torch import nn
 
 
 def lay_out(module: nn.Module) -> None:
-    """Lay the channels of a weight side by side, for a processor, where convolutions take up to 0.6 of their time so.
+    """Lay the channels of a weight side by side, for a processor: convolutions take as little as 0.6 of their time so.
 
     The result of a convolution lies as its weight does, wherever its input came from, and what follows keeps that.
     """

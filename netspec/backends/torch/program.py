@@ -77,7 +77,7 @@ class TorchProgram:
         if manner.sharded:
             check_shard(manner)
             shard(self.module, module_source(net))
-        elif self.torch_device.type == "cpu":
+        elif self.torch_device.type == "cpu":  # what is divided among processes has to lie as its shape says
             lay_out(self.module)
         names = attributes(net)
         split = {name: name.partition(".") for name in net.parameters}
