@@ -4,8 +4,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +15,8 @@ from netspec.train.checkpoint import load
 from netspec.train.evaluate import Figures
 from netspec.train.events import Row
 from netspec.train.record import new_folder
+from tests.train.started import started
 
-ROOT = Path(__file__).parents[2]
 FILES = {
     "best.safetensors",
     "curves.svg",
@@ -186,26 +184,8 @@ def test_the_picture_is_the_same_every_time() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_saves_and_says_where(spec: Path, tmp_path: Path, number: int, code: int) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "netspec",
-        "train",
-        str(spec),
-        "--backend",
-        "numpy",
-        "--epochs",
-        "1000000",
-    ]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    words = ["train", str(spec), "--backend", "numpy", "--epochs", "1000000"]
+    with started(tmp_path, *words) as process:
         assert process.stderr is not None
         while "epoch " not in process.stderr.readline():
             assert process.poll() is None

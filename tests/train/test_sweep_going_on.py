@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,9 @@ from filelock import FileLock
 
 from netspec.train.interrupt import Interrupt
 from netspec.train.runs import read
+from tests.train.started import started
 from tests.train.sweeps import state
 
-ROOT = Path(__file__).parents[2]
 Command = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
 
@@ -44,16 +42,8 @@ def test_the_same_command_goes_on(wide: Path, netspec: Command, capsys: Captured
 def test_a_signal_ends_it_after_the_step(
     wide: Path, netspec: Command, capsys: Captured, tmp_path: Path, number: int, code: int
 ) -> None:
-    words = [str(wide), "--backend", "numpy", "--over", "train.epochs=1,1000000"]
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    with subprocess.Popen(
-        [sys.executable, "-m", "netspec", "sweep", *words],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    words = ["sweep", str(wide), "--backend", "numpy", "--over", "train.epochs=1,1000000"]
+    with started(tmp_path, *words) as process:
         assert process.stderr is not None
         while "trial 1/4" not in process.stderr.readline():
             assert process.poll() is None
