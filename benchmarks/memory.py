@@ -1,6 +1,6 @@
 """What the NumPy plan takes in memory, over what `netspec shapes` says; and that over what PyTorch takes.
 
-    python -m benchmarks.memory [NET ...]
+    python -m benchmarks.memory [small | NET ...]
 
 Peaks with one example, in float32, of `predict` and of the way forward, through the loss and back (a step without its
 update, which is no matter of the plan), for networks of the literature at their own size.  On all sides they are of
@@ -13,6 +13,9 @@ those hide the rest where they are many.
 - *PyTorch*: the module that `tests/networks` has, written by hand, on a CPU under `torch.profiler` with
   `profile_memory`: the largest sum of what its allocator gave and took back, with the parameters and the input.  Copies
   that oneDNN makes of images and weights in an order of its own are in it.
+
+`small` prints what networks of small images take at batch 64, forward and backward, without parameters and gradients:
+the faster paths hold more there than the estimate says.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from typing import Any
 import numpy as np
 
 import netspec
+from benchmarks.interpreter import named
 from netspec.backends import channels_first, compile_net
 from netspec.backends.manner import PLAIN, Manner
 from netspec.backends.numpy.program import NumpyProgram
@@ -36,6 +40,9 @@ from netspec.passes.memory import memory_of
 from tests.networks.published import PUBLISHED
 
 NETS = ("vgg16", "resnet50")
+SMALL = ("LN", "L5", "VGG")
+"""Networks of `benchmarks.interpreter`."""
+BATCH = 64
 OVER_ESTIMATE = 1.3
 """What netspec may take over its estimate."""
 FROM_TORCH = 0.2
@@ -143,10 +150,24 @@ def _profiled(work: Callable[[], None]) -> int:
     return most
 
 
+def small() -> None:
+    """Print what networks of small images take at a training batch."""
+    for net in map(named, SMALL):
+        sides = estimated(net, BATCH), ours(net, BATCH), ours(net, BATCH, Manner(reference=True))
+        told, mine, plain = (side.without(net).both / 1e6 for side in sides)
+        print(
+            f"{net.name}: estimate {told:.1f} MB, netspec {mine:.1f}, by its plain rules {plain:.1f}",
+            flush=True,
+        )
+
+
 def main(names: list[str]) -> None:
     """Print the table."""
     import torch
 
+    if "small" in names:
+        small()
+        return
     print(f"NumPy {np.__version__}, PyTorch {torch.__version__}, one example, MB\n")
     print("| | estimate | netspec | over estimate | without weights | PyTorch | estimate over PyTorch |")
     print("|---|---|---|---|---|---|---|", flush=True)
